@@ -1,0 +1,1 @@
+"""Process plumbing every service needs; knows no domain and no vendor."""

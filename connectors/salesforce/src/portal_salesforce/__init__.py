@@ -1,0 +1,1 @@
+"""The Salesforce wire: token, REST, SOQL, ids, dialect."""

@@ -1,0 +1,103 @@
+"""The four requests every service with a database answers about its dead letters (architecture §4)."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from typing import ClassVar, NamedTuple
+
+from pydantic import Field
+
+from portal_contracts.message import Acknowledged, Message, ServiceCommand, ServiceQuery
+
+
+class DeadLetter(Message):
+    """A message that could not be taken: kept raw in the consumer's own database until somebody decides."""
+
+    id: int
+    subject: str
+    message_id: str
+    problem: str = Field(description="Class and text of what was raised; no payload")
+    delivered: int = Field(description="How often the bus had delivered it")
+    buried_at: datetime
+    state: str = Field(description="buried, replayed or discarded")
+
+
+class DeadLetterList(Message):
+    """The newest dead letters first."""
+
+    dead_letters: Sequence[DeadLetter]
+    total: int
+
+
+class DeadLetterDetail(Message):
+    """One dead letter with its payload, secrets and personal data redacted (D13)."""
+
+    dead_letter: DeadLetter
+    headers: Mapping[str, str]
+    payload: str
+
+
+class ListDeadLettersBase(ServiceQuery[DeadLetterList]):
+    """List a service's dead letters."""
+
+    state: str = "buried"
+    limit: int = Field(default=100, ge=1, le=1000)
+
+
+class ShowDeadLetterBase(ServiceQuery[DeadLetterDetail]):
+    """Show one dead letter."""
+
+    id: int
+
+
+class ReplayDeadLetterBase(ServiceCommand[Acknowledged]):
+    """Hand a dead letter to its consumer again; harmless to repeat."""
+
+    key: ClassVar[str] = "id"
+    id: int
+    operator: str
+
+
+class DiscardDeadLetterBase(ServiceCommand[Acknowledged]):
+    """Close a dead letter for good; the row stays."""
+
+    key: ClassVar[str] = "id"
+    id: int
+    operator: str
+    reason: str
+
+
+class DeadLetterMessages(NamedTuple):
+    """The four request classes of one service."""
+
+    list: type[ListDeadLettersBase]
+    show: type[ShowDeadLetterBase]
+    replay: type[ReplayDeadLetterBase]
+    discard: type[DiscardDeadLetterBase]
+
+
+@cache
+def dead_letter_messages(service: str) -> DeadLetterMessages:
+    """Give a service's four request classes, `<service>.dead_letter.{list,show,replay,discard}.v1`."""
+    return DeadLetterMessages(
+        list=type(
+            "ListDeadLetters",
+            (ListDeadLettersBase,),
+            {"subject": f"{service}.dead_letter.list.v1", "__module__": __name__},
+        ),
+        show=type(
+            "ShowDeadLetter",
+            (ShowDeadLetterBase,),
+            {"subject": f"{service}.dead_letter.show.v1", "__module__": __name__},
+        ),
+        replay=type(
+            "ReplayDeadLetter",
+            (ReplayDeadLetterBase,),
+            {"subject": f"{service}.dead_letter.replay.v1", "__module__": __name__},
+        ),
+        discard=type(
+            "DiscardDeadLetter",
+            (DiscardDeadLetterBase,),
+            {"subject": f"{service}.dead_letter.discard.v1", "__module__": __name__},
+        ),
+    )

@@ -1,0 +1,1 @@
+"""The bus admin loop: streams, consumers, users and permissions from the topology."""

@@ -1,0 +1,1 @@
+"""Stand-ins for Salesforce, WHMCS, Freebit and SendGrid."""

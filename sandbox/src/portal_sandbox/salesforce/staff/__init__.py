@@ -1,0 +1,1 @@
+"""Pages where a person plays Salesforce staff."""

@@ -1,0 +1,1 @@
+"""Salesforce's platform event and change events as bus events."""

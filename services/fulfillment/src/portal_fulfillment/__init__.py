@@ -1,0 +1,1 @@
+"""Provisioning and SIM actions; Freebit."""

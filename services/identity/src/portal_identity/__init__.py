@@ -1,0 +1,1 @@
+"""Portal users, sessions, account links."""

@@ -1,0 +1,1 @@
+"""Mail, at most once."""

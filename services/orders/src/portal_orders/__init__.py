@@ -1,0 +1,1 @@
+"""Checkout, order status, timeline, opportunities."""
