@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from portal_contracts import billing, catalog, changefeed, fulfillment, identity, orders, support
 from portal_contracts.message import Event, Request
 
 Requests = tuple[type[Request[Any]], ...]
@@ -47,4 +48,160 @@ def owner_of(subject: str) -> str:
     return subject.split(".", 1)[0]
 
 
-SERVICES: Final[Mapping[str, ServiceTopology]] = {}
+_ALL: Final[tuple[ServiceTopology, ...]] = (
+    ServiceTopology(
+        "gateway",
+        asks=(
+            identity.RequestSignup,
+            identity.ConfirmSignup,
+            identity.LogIn,
+            identity.LogOut,
+            identity.MintActor,
+            identity.ReadMe,
+            catalog.ListCatalog,
+            catalog.ReadProduct,
+            orders.CheckOut,
+            orders.ReadCheckout,
+            orders.ListOrders,
+            orders.ReadOrder,
+            orders.ReadTimeline,
+            billing.ReadProfile,
+            billing.ListPaymentMethods,
+            billing.ReadPaymentMethodsSummary,
+            billing.ListPaymentGateways,
+            billing.MintSsoLink,
+            billing.ListInvoices,
+            billing.ReadInvoice,
+            billing.ListSubscriptions,
+            billing.ReadSubscription,
+            support.ListCases,
+            support.ReadCase,
+            support.OpenCase,
+        ),
+        watches=(orders.TimelineGrew, identity.SessionRevoked, catalog.CatalogChanged),
+        database=False,
+    ),
+    ServiceTopology(
+        "identity",
+        serves=(
+            identity.RequestSignup,
+            identity.ConfirmSignup,
+            identity.LogIn,
+            identity.LogOut,
+            identity.MintActor,
+            identity.ReadMe,
+            identity.FindCustomer,
+            identity.ReadRecipient,
+            identity.MintSignupLink,
+        ),
+        asks=(billing.EnsureClient, support.OpenStaffCase),
+        records=(identity.SignupRequested, identity.CustomerRegistered, identity.SessionRevoked),
+    ),
+    ServiceTopology(
+        "catalog",
+        serves=(catalog.ListCatalog, catalog.ReadProduct, catalog.FindProducts),
+        asks=(billing.ListBillingProducts,),
+        records=(catalog.CatalogChanged,),
+        consumes=(changefeed.ProductChanged, changefeed.PriceChanged, changefeed.EventsMissed),
+        watches=(catalog.CatalogChanged,),
+    ),
+    ServiceTopology(
+        "orders",
+        serves=(
+            orders.CheckOut,
+            orders.ReadCheckout,
+            orders.ListOrders,
+            orders.ReadOrder,
+            orders.ReadTimeline,
+            orders.ReadOrderForProvisioning,
+            orders.MarkActivating,
+            orders.RecordOutcome,
+            orders.ReadOrderMail,
+        ),
+        asks=(
+            catalog.FindProducts,
+            billing.CheckPaymentMethod,
+            billing.ListClientServices,
+            billing.ReadClientProfile,
+            billing.ChangeClientAddress,
+            identity.FindCustomer,
+        ),
+        records=(orders.OrderPlaced, orders.ProvisionRequested, orders.OrderRejected, orders.TimelineGrew),
+        consumes=(
+            changefeed.OrderChanged,
+            changefeed.OrderItemChanged,
+            changefeed.ProvisionEventReceived,
+            changefeed.EventsMissed,
+            fulfillment.ProvisioningProgressed,
+            fulfillment.OrderActivated,
+        ),
+    ),
+    ServiceTopology(
+        "billing",
+        serves=(
+            billing.EnsureClient,
+            billing.ReadProfile,
+            billing.ReadClientProfile,
+            billing.ChangeClientAddress,
+            billing.ListPaymentMethods,
+            billing.ReadPaymentMethodsSummary,
+            billing.CheckPaymentMethod,
+            billing.ListPaymentGateways,
+            billing.MintSsoLink,
+            billing.ListInvoices,
+            billing.ReadInvoice,
+            billing.ListSubscriptions,
+            billing.ReadSubscription,
+            billing.ListClientServices,
+            billing.ListBillingProducts,
+            billing.ReserveOrder,
+            billing.AcceptOrder,
+            billing.ReleaseOrder,
+        ),
+    ),
+    ServiceTopology(
+        "fulfillment",
+        asks=(
+            orders.ReadOrderForProvisioning,
+            orders.MarkActivating,
+            orders.RecordOutcome,
+            billing.CheckPaymentMethod,
+            billing.ListBillingProducts,
+            billing.ReserveOrder,
+            billing.AcceptOrder,
+            billing.ReleaseOrder,
+        ),
+        records=(fulfillment.ProvisioningProgressed, fulfillment.OrderActivated),
+        consumes=(orders.ProvisionRequested,),
+    ),
+    ServiceTopology(
+        "support",
+        serves=(support.ListCases, support.ReadCase, support.OpenCase, support.OpenStaffCase),
+        database=False,
+    ),
+    ServiceTopology(
+        "notifications",
+        asks=(identity.MintSignupLink, identity.ReadRecipient, orders.ReadOrderMail),
+        consumes=(
+            identity.SignupRequested,
+            identity.CustomerRegistered,
+            orders.OrderPlaced,
+            orders.OrderRejected,
+            fulfillment.OrderActivated,
+        ),
+    ),
+    ServiceTopology(
+        "changefeed",
+        records=(
+            changefeed.OrderChanged,
+            changefeed.OrderItemChanged,
+            changefeed.ProductChanged,
+            changefeed.PriceChanged,
+            changefeed.AccountChanged,
+            changefeed.ProvisionEventReceived,
+            changefeed.EventsMissed,
+        ),
+    ),
+)
+
+SERVICES: Final[Mapping[str, ServiceTopology]] = {service.name: service for service in _ALL}

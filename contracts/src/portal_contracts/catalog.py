@@ -1,0 +1,112 @@
+"""What catalog answers and announces: the products of the portal's pricebook."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, StringConstraints
+
+from portal_contracts.message import Event, Message, PublicQuery, ServiceQuery
+from portal_contracts.values import SalesforceId, Yen
+
+Category = Literal["internet", "sim", "vpn"]
+ItemClass = Literal["service", "activation", "add_on"]
+BillingCycle = Literal["monthly", "annually", "one_time"]
+Sku = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9._-]+$"),
+    Field(examples=["SIM-VOICE-ESIM-20G"]),
+]
+
+
+class LocalizedText(Message):
+    """A text in the two languages of the portal; the other language stands in for a missing one."""
+
+    en: str
+    ja: str
+
+
+class Product(Message):
+    """A product as a customer sees it (R075, R083–R089)."""
+
+    sku: Sku
+    name: LocalizedText
+    description: LocalizedText
+    category: Category
+    item_class: ItemClass
+    billing_cycle: BillingCycle
+    price: Yen
+    orderable: bool
+    problem: str | None = Field(default=None, description="Why it cannot be ordered, a code of the problem catalogue")
+    esim: bool = Field(default=False, description="An order needs the EID of the phone")
+    eligibility: str | None = Field(
+        default=None, description="The eligibility result an Internet plan needs, e.g. `Home 1G`"
+    )
+    options: dict[str, Any] = Field(default_factory=dict, description="Portal_ConfigOptions_JSON__c (R087)")
+
+
+class ProductGroup(Message):
+    """The products of one category, plans first."""
+
+    category: Category
+    products: Sequence[Product]
+
+
+class Catalog(Message):
+    """Everything on sale, grouped (R075)."""
+
+    version: str = Field(description="Changes whenever anything in the catalog does; also the ETag")
+    read_at: datetime = Field(description="When it was read from Salesforce")
+    groups: Sequence[ProductGroup]
+
+
+class ListCatalog(PublicQuery[Catalog]):
+    """List everything on sale (R076)."""
+
+    subject: ClassVar[str] = "catalog.product.list.v1"
+
+
+class ReadProduct(PublicQuery[Product]):
+    """Read one product. Refused with NOT_FOUND."""
+
+    subject: ClassVar[str] = "catalog.product.read.v1"
+    sku: Sku
+
+
+class SoldProduct(Message):
+    """A product with what an order needs of it: Salesforce's and WHMCS's ids."""
+
+    sku: Sku
+    product_id: SalesforceId
+    pricebook_entry_id: SalesforceId | None
+    whmcs_product_id: int | None
+    name: LocalizedText
+    category: Category
+    item_class: ItemClass
+    billing_cycle: BillingCycle
+    price: Yen | None
+    orderable: bool
+    problem: str | None
+    esim: bool
+    eligibility: str | None
+
+
+class SoldProducts(Message):
+    """The products found; unknown ones are missing from the list."""
+
+    products: Sequence[SoldProduct]
+
+
+class FindProducts(ServiceQuery[SoldProducts]):
+    """Find products by SKU or Salesforce id for an order (R081)."""
+
+    subject: ClassVar[str] = "catalog.product.find.v1"
+    skus: Sequence[str] = ()
+    product_ids: Sequence[SalesforceId] = ()
+
+
+class CatalogChanged(Event):
+    """Something in the catalog changed; whoever caches it reads it again."""
+
+    subject: ClassVar[str] = "catalog.catalog.changed.v1"
+    version: str

@@ -1,0 +1,261 @@
+"""What identity answers and announces: sign-up, sessions, links between the three systems."""
+
+from datetime import date, datetime
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from portal_contracts.message import (
+    Acknowledged,
+    CustomerCommand,
+    CustomerQuery,
+    Event,
+    Message,
+    PublicCommand,
+    PublicQuery,
+    ServiceCommand,
+    ServiceQuery,
+)
+from portal_contracts.values import (
+    PERSONAL,
+    Address,
+    CustomerNumber,
+    EmailAddress,
+    Line,
+    Locale,
+    PersonName,
+    PhoneNumber,
+    SalesforceId,
+    comparable_email,
+)
+
+Password = Annotated[
+    str, StringConstraints(min_length=1, max_length=256), Field(repr=False, json_schema_extra={"format": "password"})
+]
+Token = Annotated[
+    str, StringConstraints(min_length=16, max_length=256, pattern=r"^[A-Za-z0-9_.-]+$"), Field(repr=False)
+]
+RequestId = Annotated[str, StringConstraints(min_length=8, max_length=255, pattern=r"^[\x21-\x7e]+$")]
+"""What makes a repeated command harmless: the client's Idempotency-Key or one the gateway made."""
+
+SF_NUMBER: Final = "sfNumber"
+
+
+class SignupForm(Message):
+    """The sign-up form (R014–R018, C10). Every well-formed form gets the same answer (C39)."""
+
+    email: EmailAddress
+    confirm_email: EmailAddress
+    password: Password
+    confirm_password: Password
+    customer_number: CustomerNumber = Field(description="Also accepted as `sfNumber` (C11)")
+    name: PersonName
+    address: Address
+    company: Annotated[Line, StringConstraints(max_length=100), PERSONAL] = ""
+    phone: PhoneNumber | None = None
+    locale: Locale = "ja"
+    nationality: Annotated[str, StringConstraints(pattern="^[A-Z]{2}$"), PERSONAL] | None = None
+    date_of_birth: Annotated[date, PERSONAL] | None = None
+    gender: Annotated[Literal["male", "female", "other"], PERSONAL] | None = None
+    source: Literal["portal_signup", "portal_checkout"] = Field(
+        default="portal_signup", description="How the customer arrived (R029)"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def one_customer_number(cls, data: Any) -> Any:
+        """Take `sfNumber` for `customerNumber`; two different values are CUSTOMER_NUMBER_CONFLICT (C11)."""
+        if not isinstance(data, dict) or SF_NUMBER not in data:
+            return data
+        given = data.get("customerNumber", data.get("customer_number"))
+        if given is not None and given != data[SF_NUMBER]:
+            raise PydanticCustomError("CUSTOMER_NUMBER_CONFLICT", "customerNumber and sfNumber differ")
+        return {**data, "customerNumber": data[SF_NUMBER]}
+
+    @field_validator("confirm_email")
+    @classmethod
+    def emails_agree(cls, value: str, info: ValidationInfo) -> str:
+        """Compare the two addresses (R016)."""
+        if "email" in info.data and comparable_email(info.data["email"]) != comparable_email(value):
+            raise PydanticCustomError("EMAILS_DIFFER", "the two e-mail addresses differ")
+        return value
+
+    @field_validator("confirm_password")
+    @classmethod
+    def passwords_agree(cls, value: str, info: ValidationInfo) -> str:
+        """Compare the two passwords (R016)."""
+        if "password" in info.data and info.data["password"] != value:
+            raise PydanticCustomError("PASSWORDS_DIFFER", "the two passwords differ")
+        return value
+
+
+class SignupAccepted(Message):
+    """The one answer of every well-formed form: a mail with a link is on its way (C39)."""
+
+    message: str = "We have sent you an e-mail. Open the link in it to go on."
+
+
+class RequestSignup(PublicCommand[SignupAccepted]):
+    """Keep a sign-up form and have a link mailed to prove the mailbox (C39)."""
+
+    subject: ClassVar[str] = "identity.signup.request.v1"
+    key: ClassVar[str] = "request_id"
+    request_id: RequestId
+    form: SignupForm
+    client_address: str = Field(description="IP address the form came from, for rate limits (D18)")
+
+
+class Signup(Message):
+    """How far a sign-up is."""
+
+    state: Literal["working", "done"]
+    customer_number: CustomerNumber
+
+
+class ConfirmSignup(PublicCommand[Signup]):
+    """Use the mailed link: verify the number, make client, user and link (R026). Repeats show how far it is.
+
+    Refused with SIGNUP_LINK_INVALID, CUSTOMER_NUMBER_UNKNOWN, CUSTOMER_NUMBER_TAKEN, EMAIL_TAKEN,
+    CUSTOMER_NUMBER_NOT_PROVEN, BILLING_ACCOUNT_EXISTS or LINK_MISMATCH.
+    """
+
+    subject: ClassVar[str] = "identity.signup.confirm.v1"
+    key: ClassVar[str] = "token"
+    token: Token
+
+
+class OpenedSession(Message):
+    """A fresh session. The tokens go into cookies and nowhere else."""
+
+    session_token: Token
+    csrf_token: Token
+    user_id: str
+    expires_at: datetime = Field(description="Absolute end, 12 h after log-in (§5.1)")
+
+
+class LogIn(PublicCommand[OpenedSession]):
+    """Open a session. Refused with CREDENTIALS_WRONG for known and unknown addresses alike, slowed by RATE_LIMITED."""
+
+    subject: ClassVar[str] = "identity.session.open.v1"
+    key: ClassVar[str] = "request_id"
+    request_id: RequestId
+    email: EmailAddress
+    password: Password
+    client_address: str
+    user_agent: Annotated[str, StringConstraints(max_length=400)] = ""
+
+
+class LogOut(CustomerCommand[Acknowledged]):
+    """End the caller's session everywhere (within 5 s, architecture §9)."""
+
+    subject: ClassVar[str] = "identity.session.close.v1"
+    key: ClassVar[str] = "request_id"
+    request_id: RequestId
+
+
+class MintedActor(Message):
+    """A Portal-Actor token for one session, good for two minutes."""
+
+    actor_token: str = Field(repr=False)
+    expires_at: datetime
+    session_id: str
+    csrf_token: Token
+
+
+class MintActor(PublicQuery[MintedActor]):
+    """Exchange a session token for a Portal-Actor token. Refused with SESSION_EXPIRED."""
+
+    subject: ClassVar[str] = "identity.actor.mint.v1"
+    session_token: Token
+
+
+class Me(Message):
+    """The signed-in customer."""
+
+    user_id: str
+    email: EmailAddress
+    name: PersonName
+    locale: Locale
+    customer_number: CustomerNumber
+    account_id: SalesforceId
+    whmcs_client_id: int
+
+
+class ReadMe(CustomerQuery[Me]):
+    """Read the signed-in customer."""
+
+    subject: ClassVar[str] = "identity.customer.me.v1"
+
+
+class CustomerLink(Message):
+    """The one row that joins a customer's three ids (R006)."""
+
+    user_id: str
+    account_id: SalesforceId
+    whmcs_client_id: int
+    customer_number: CustomerNumber
+    locale: Locale
+
+
+class FindCustomer(ServiceQuery[CustomerLink]):
+    """Find the link of a Salesforce account. Refused with CUSTOMER_NOT_LINKED."""
+
+    subject: ClassVar[str] = "identity.customer.find.v1"
+    account_id: SalesforceId
+
+
+class Recipient(Message):
+    """Where a customer's mail goes, read when it is sent."""
+
+    email: EmailAddress
+    name: PersonName
+    locale: Locale
+
+
+class ReadRecipient(ServiceQuery[Recipient]):
+    """Read a customer's address and language for a mail. Refused with CUSTOMER_NOT_LINKED."""
+
+    subject: ClassVar[str] = "identity.recipient.read.v1"
+    account_id: SalesforceId
+
+
+class SignupLink(Message):
+    """A mailbox-proof link minted at the moment of sending; an earlier one dies."""
+
+    email: EmailAddress
+    name: PersonName
+    locale: Locale
+    token: Token
+    expires_at: datetime
+
+
+class MintSignupLink(ServiceCommand[SignupLink]):
+    """Mint the link of a sign-up's mail. Refused with NOT_FOUND when the sign-up is over."""
+
+    subject: ClassVar[str] = "identity.signup_link.mint.v1"
+    key: ClassVar[str] = "signup_id"
+    signup_id: str
+
+
+class SignupRequested(Event):
+    """Somebody sent a well-formed sign-up form; the mailbox is not proven yet."""
+
+    subject: ClassVar[str] = "identity.signup.requested.v1"
+    signup_id: str
+
+
+class CustomerRegistered(Event):
+    """A customer's portal user, WHMCS client and Salesforce account are linked."""
+
+    subject: ClassVar[str] = "identity.customer.registered.v1"
+    user_id: str
+    account_id: SalesforceId
+    whmcs_client_id: int
+
+
+class SessionRevoked(Event):
+    """A session ended before its time; whoever caches it forgets it."""
+
+    subject: ClassVar[str] = "identity.session.revoked.v1"
+    session_id: str
