@@ -1,4 +1,4 @@
-"""What changefeed announces: hints that a Salesforce record changed, without values; those are read from their owner."""
+"""What changefeed announces: hints that a Salesforce record changed, never its values."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -20,6 +20,7 @@ from portal_contracts.message import (
 from portal_contracts.values import (
     PERSONAL,
     Address,
+    CountryCode,
     CustomerNumber,
     EmailAddress,
     Line,
@@ -31,12 +32,18 @@ from portal_contracts.values import (
 )
 
 Password = Annotated[
-    str, StringConstraints(min_length=1, max_length=256), Field(repr=False, json_schema_extra={"format": "password"})
+    str,
+    StringConstraints(min_length=1, max_length=256),
+    Field(repr=False, json_schema_extra={"format": "password"}, examples=["a-long-and-fake-passphrase"]),
 ]
 Token = Annotated[
-    str, StringConstraints(min_length=16, max_length=256, pattern=r"^[A-Za-z0-9_.-]+$"), Field(repr=False)
+    str,
+    StringConstraints(min_length=16, max_length=256, pattern=r"^[A-Za-z0-9_.-]+$"),
+    Field(repr=False, examples=["example-token-0000000000000000"]),
 ]
-RequestId = Annotated[str, StringConstraints(min_length=8, max_length=255, pattern=r"^[\x21-\x7e]+$")]
+RequestId = Annotated[
+    str, StringConstraints(min_length=8, max_length=255, pattern=r"^[\x21-\x7e]+$"), Field(examples=["request-0001"])
+]
 """What makes a repeated command harmless: the client's Idempotency-Key or one the gateway made."""
 
 SF_NUMBER: Final = "sfNumber"
@@ -55,7 +62,7 @@ class SignupForm(Message):
     company: Annotated[Line, StringConstraints(max_length=100), PERSONAL] = ""
     phone: PhoneNumber | None = None
     locale: Locale = "ja"
-    nationality: Annotated[str, StringConstraints(pattern="^[A-Z]{2}$"), PERSONAL] | None = None
+    nationality: Annotated[CountryCode, PERSONAL] | None = None
     date_of_birth: Annotated[date, PERSONAL] | None = None
     gender: Annotated[Literal["male", "female", "other"], PERSONAL] | None = None
     source: Literal["portal_signup", "portal_checkout"] = Field(

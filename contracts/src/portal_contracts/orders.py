@@ -20,7 +20,9 @@ from portal_contracts.message import (
 )
 from portal_contracts.values import PERSONAL, Address, SalesforceId, Yen
 
-LineReference = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9_-]+$")]
+LineReference = Annotated[
+    str, StringConstraints(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9_-]+$"), Field(examples=["line-1"])
+]
 OrderState = Literal["draft", "pending_review", "approved", "completed", "cancelled", "unknown"]
 ActivationState = Literal[
     "not_started",

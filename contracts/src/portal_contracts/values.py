@@ -42,7 +42,7 @@ def long_salesforce_id(value: str) -> str:
     return short + checksum
 
 
-SalesforceId = Annotated[str, AfterValidator(long_salesforce_id), Field(examples=["8010000000000001AAA"])]
+SalesforceId = Annotated[str, AfterValidator(long_salesforce_id), Field(examples=["801000000000001AAA"])]
 """A Salesforce record id, always in its 18-character form."""
 
 Yen = Annotated[int, Field(ge=0, le=999_999_999, description="Whole yen, tax included", examples=[5500])]
@@ -103,6 +103,11 @@ PhoneNumber = Annotated[
 ]
 
 
+CountryCode = Annotated[
+    str, StringConstraints(pattern="^[A-Z]{2}$"), Field(description="ISO 3166 code", examples=["JP"])
+]
+
+
 class PersonName(Message):
     """A person's name as entered; shown as entered, compared by `comparable_name` (D16)."""
 
@@ -124,7 +129,7 @@ class Address(Message):
     city: Annotated[Line, StringConstraints(min_length=1, max_length=40), PERSONAL, Field(examples=["渋谷区"])]
     street: Annotated[Line, StringConstraints(min_length=1, max_length=200), PERSONAL, Field(examples=["神宮前1-2-3"])]
     building: Annotated[Line, StringConstraints(max_length=100), PERSONAL] = ""
-    country: Annotated[str, StringConstraints(pattern="^[A-Z]{2}$"), Field(description="ISO 3166 code")] = "JP"
+    country: CountryCode = "JP"
 
 
 def comparable_text(value: str) -> str:
