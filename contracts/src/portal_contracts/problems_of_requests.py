@@ -1,0 +1,206 @@
+"""Problems of asking at all: waiting, malformed requests, sign-up, log-in, and our own set-up."""
+
+from typing import Final
+
+from portal_contracts.problem_entry import ProblemEntry, later, refused
+
+_BUSY_EN: Final = "This is not available right now. Please try again in a moment."
+_BUSY_JA: Final = "ただいまご利用いただけません。しばらくしてからもう一度お試しください。"
+PROBLEMS_OF_REQUESTS: Final[tuple[ProblemEntry, ...]] = (
+    # waiting
+    later("SERVICE_UNAVAILABLE", "us", _BUSY_EN, _BUSY_JA, "A portal service did not answer in time."),
+    later("DATABASE_UNAVAILABLE", "us", _BUSY_EN, _BUSY_JA, "A service's database cannot be reached."),
+    later("DEADLINE_PASSED", "us", _BUSY_EN, _BUSY_JA, "The request arrived after its caller had given up.", after=1),
+    later("OVERLOADED", "us", _BUSY_EN, _BUSY_JA, "A service's queue is full.", after=2),
+    later(
+        "SALESFORCE_UNAVAILABLE", "vendor", _BUSY_EN, _BUSY_JA, "Salesforce does not answer or its quota is used up."
+    ),
+    later("WHMCS_UNAVAILABLE", "vendor", _BUSY_EN, _BUSY_JA, "WHMCS does not answer."),
+    later("FREEBIT_UNAVAILABLE", "vendor", _BUSY_EN, _BUSY_JA, "Freebit does not answer."),
+    later("MAIL_UNAVAILABLE", "vendor", _BUSY_EN, _BUSY_JA, "The mail provider does not answer."),
+    later(
+        "RATE_LIMITED",
+        "customer",
+        "Too many tries. Please wait {seconds} seconds and try again.",
+        "試行回数が多すぎます。{seconds}秒後にもう一度お試しください。",
+        "A rate limit of the portal was reached.",
+        after=60,
+        status=429,
+    ),
+    later(
+        "IN_PROGRESS",
+        "us",
+        "The same request is still being worked on. Please look again in a moment.",
+        "同じお手続きを処理中です。しばらくしてからご確認ください。",
+        "A request with this idempotency key is still running.",
+        after=2,
+        status=409,
+    ),
+    # the request itself
+    refused(
+        "BAD_REQUEST",
+        422,
+        "Please check the marked fields.",
+        "入力内容をご確認ください。",
+        "The request does not fit its schema.",
+    ),
+    refused("FIELD_MISSING", 422, "Please fill this in.", "入力してください。", "A required field is missing."),
+    refused(
+        "FIELD_INVALID",
+        422,
+        "This does not look right: {reason}",
+        "入力内容が正しくありません。",
+        "A field has a wrong form.",
+    ),
+    refused(
+        "FIELD_TOO_LONG",
+        422,
+        "At most {limit} characters, please.",
+        "{limit}文字以内で入力してください。",
+        "A text is too long.",
+    ),
+    refused(
+        "FIELD_TOO_SHORT",
+        422,
+        "At least {limit} characters, please.",
+        "{limit}文字以上で入力してください。",
+        "A text is too short.",
+    ),
+    refused(
+        "NOT_FOUND",
+        404,
+        "We could not find that.",
+        "見つかりませんでした。",
+        "Nothing with this id belongs to the caller.",
+    ),
+    refused(
+        "METHOD_NOT_ALLOWED",
+        405,
+        "This address does not take that method.",
+        "この操作はできません。",
+        "Wrong HTTP method.",
+    ),
+    refused(
+        "PAYLOAD_TOO_LARGE",
+        413,
+        "That is too large: at most {limit} bytes.",
+        "データが大きすぎます。",
+        "The body is over the limit.",
+    ),
+    refused(
+        "SESSION_REQUIRED",
+        401,
+        "Please log in.",
+        "ログインしてください。",
+        "The call needs a signed-in customer.",
+    ),
+    refused(
+        "SESSION_EXPIRED",
+        401,
+        "Your session has ended. Please log in again.",
+        "セッションの有効期限が切れました。もう一度ログインしてください。",
+        "The session is unknown, expired or revoked.",
+    ),
+    refused(
+        "CSRF_REFUSED",
+        403,
+        "This request did not come from the portal's page. Reload the page and try again.",
+        "ページを再読み込みして、もう一度お試しください。",
+        "CSRF token or Origin header is missing or foreign.",
+    ),
+    refused("FORBIDDEN", 403, "You may not do that.", "この操作は許可されていません。", "The caller lacks the role."),
+    refused(
+        "IDEMPOTENCY_KEY_REUSED",
+        422,
+        "This request repeats an earlier one with other content. Start again.",
+        "以前のお手続きと内容が異なります。最初からやり直してください。",
+        "The idempotency key was used with another fingerprint (C16).",
+    ),
+    # sign-up and log-in
+    refused(
+        "PASSWORD_TOO_WEAK",
+        422,
+        "Use at least {limit} characters that are not a well-known password.",
+        "{limit}文字以上で、推測されにくいパスワードを設定してください。",
+        "The password is too short or on the block list.",
+    ),
+    refused(
+        "EMAILS_DIFFER",
+        422,
+        "The two e-mail addresses differ.",
+        "メールアドレスが一致しません。",
+        "E-mail confirmation differs (R016).",
+    ),
+    refused(
+        "PASSWORDS_DIFFER",
+        422,
+        "The two passwords differ.",
+        "パスワードが一致しません。",
+        "Password confirmation differs (R016).",
+    ),
+    refused(
+        "CUSTOMER_NUMBER_CONFLICT",
+        400,
+        "customerNumber and sfNumber differ. Send one of them.",
+        "お客様番号の指定が一致しません。",
+        "Both names of the Customer Number were sent with different values (C11).",
+    ),
+    refused(
+        "CREDENTIALS_WRONG",
+        401,
+        "E-mail address or password is wrong.",
+        "メールアドレスまたはパスワードが正しくありません。",
+        "Log-in refused.",
+    ),
+    refused(
+        "SIGNUP_LINK_INVALID",
+        404,
+        "This link is used up or too old. Please sign up again.",
+        "このリンクは無効です。もう一度お申し込みください。",
+        "The sign-up link is unknown, used or expired.",
+    ),
+    refused(
+        "CUSTOMER_NUMBER_UNKNOWN",
+        422,
+        "We do not know this Customer Number. Please check it on your contract letter.",
+        "お客様番号が見つかりません。ご契約書類をご確認ください。",
+        "No Salesforce account has this Customer Number (R021).",
+    ),
+    refused(
+        "CUSTOMER_NUMBER_TAKEN",
+        409,
+        "This Customer Number already has a portal account. Log in or reset your password.",
+        "このお客様番号は登録済みです。ログインまたはパスワードの再設定をお試しください。",
+        "Customer Number already linked to a portal user (R022).",
+    ),
+    refused(
+        "EMAIL_TAKEN",
+        409,
+        "You already have a portal account. Log in or reset your password.",
+        "登録済みのメールアドレスです。ログインまたはパスワードの再設定をお試しください。",
+        "E-mail already belongs to a portal user (R022).",
+    ),
+    refused(
+        "BILLING_ACCOUNT_EXISTS",
+        409,
+        "You already have a billing account with us. Please use 'Link account'.",
+        "すでに請求アカウントをお持ちです。「アカウント連携」をご利用ください。",
+        "The e-mail already has a WHMCS client without this Customer Number (R023).",
+    ),
+    refused(
+        "CUSTOMER_NUMBER_NOT_PROVEN",
+        409,
+        "We could not match your details with this Customer Number. Our staff will check and contact you.",
+        "お客様番号とご登録内容を確認できませんでした。担当者よりご連絡いたします。",
+        "Neither the e-mail nor name and postcode on file match (C39); case {case_id}.",
+        owner="staff",
+    ),
+    refused(
+        "LINK_MISMATCH",
+        409,
+        "Your account needs a check by our staff. We will contact you.",
+        "担当者による確認が必要です。追ってご連絡いたします。",
+        "Salesforce's WH_Account__c names another WHMCS client than the portal's link.",
+        owner="staff",
+    ),
+)
