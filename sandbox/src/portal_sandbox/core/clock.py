@@ -57,6 +57,11 @@ class Clock:
                 self._waiters.discard(moved)
         return self._version
 
+    def release_waiters(self) -> None:
+        """Ends all waits at once: the sandbox stops."""
+        for waiter in list(self._waiters):
+            waiter.get_loop().call_soon_threadsafe(_wake, waiter)
+
     def on_move(self, callback: Callable[[], None]) -> None:
         """Calls back after every committed move, also after a reset."""
         self._callbacks.append(callback)
@@ -72,8 +77,7 @@ class Clock:
 
     def _moved(self, offset: int, version: int) -> None:
         self._offset, self._version = offset, version
-        for waiter in list(self._waiters):
-            waiter.get_loop().call_soon_threadsafe(_wake, waiter)
+        self.release_waiters()
         for callback in self._callbacks:
             callback()
 

@@ -1,3 +1,5 @@
+import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 
 from portal_sandbox.core.clock import Clock
@@ -27,3 +29,25 @@ class Core:
     dataset: Dataset
     tls: TlsPaths
     addresses: dict[str, str] = field(default_factory=dict)
+    _background: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def spawn(self, work: Coroutine[None, None, None]) -> None:
+        """Runs something beside the call that started it, such as a webhook; cancelled by a reset and at the stop."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def cancel_background(self) -> None:
+        """Ends what `spawn` started and late effects of faults."""
+        await self.faults.cancel_late()
+        running = list(self._background)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    async def reset(self) -> None:
+        """As on the first day: no faults, no late effects, clock at real time, switches and rows as seeded."""
+        self.faults.disarm()
+        self.faults.forget_counts()
+        await self.cancel_background()
+        self.store.reset()

@@ -135,7 +135,7 @@ class _Break:
         await self._cut()
 
     async def _slow(self) -> None:
-        await asyncio.sleep(self.rule.number("seconds", 5))
+        await self._gone_within(self.rule.number("seconds", 5))
         await self.app(self.scope, _replay(self.body, self.receive), self.send)
 
     async def _drip(self) -> None:

@@ -36,7 +36,7 @@ KEY_INVALID = Code("401", "401", "authKey is invalid or expired")
 FORBIDDEN = Code("403", "403", "Not allowed")
 
 
-class Refusal(Exception):
+class RefusedError(Exception):
     """Freebit understood the request and says no; `field` is named in the message where one is to blame."""
 
     def __init__(self, code: Code, field: str = "") -> None:

@@ -63,6 +63,7 @@ class NewOrder:
 
 
 def find_line(db: sqlite3.Connection, account: str) -> sqlite3.Row | None:
+    """The line of a number, dead or alive."""
     row: sqlite3.Row | None = db.execute("SELECT * FROM freebit_lines WHERE account = ?", (account,)).fetchone()
     return row
 
@@ -82,11 +83,13 @@ def put_line(db: sqlite3.Connection, values: Mapping[str, object]) -> None:
 
 
 def change_line(db: sqlite3.Connection, account: str, **values: object) -> None:
+    """Sets columns of a line."""
     assignments = ", ".join(f"{name} = ?" for name in values)
     db.execute(f"UPDATE freebit_lines SET {assignments} WHERE account = ?", (*values.values(), account))  # noqa: S608 - column names are ours
 
 
 def add_order(db: sqlite3.Connection, order: NewOrder, *, accepted_at: float, caller: str) -> int:
+    """Stores a request; returns its number."""
     cursor = db.execute(
         "INSERT INTO freebit_orders (type, account, eid, accepted_at, due_at, locks, payload, caller)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -105,12 +108,14 @@ def add_order(db: sqlite3.Connection, order: NewOrder, *, accepted_at: float, ca
 
 
 def open_orders(db: sqlite3.Connection, account: str) -> list[sqlite3.Row]:
+    """Requests of a line that are not carried out yet, oldest first."""
     return db.execute(
         "SELECT * FROM freebit_orders WHERE account = ? AND state = 'open' ORDER BY id", (account,)
     ).fetchall()
 
 
 def is_locked(db: sqlite3.Connection, account: str) -> bool:
+    """Whether a running request keeps others away from the line."""
     return any(order["locks"] for order in open_orders(db, account))
 
 
@@ -121,16 +126,32 @@ def is_eid_requested(db: sqlite3.Connection, eid: str) -> bool:
 
 
 def due_orders(db: sqlite3.Connection, now: float) -> list[sqlite3.Row]:
+    """Open requests of all lines whose time has come."""
     return db.execute(
         "SELECT * FROM freebit_orders WHERE state = 'open' AND due_at <= ? ORDER BY due_at, id", (now,)
     ).fetchall()
 
 
+def next_due(db: sqlite3.Connection, after: float) -> float | None:
+    """When the next open request is due; what is overdue already waits for a switch, not for time."""
+    row = db.execute(
+        "SELECT min(due_at) AS due_at FROM freebit_orders WHERE state = 'open' AND due_at > ?", (after,)
+    ).fetchone()
+    return None if row["due_at"] is None else float(row["due_at"])
+
+
+def drop_open_orders(db: sqlite3.Connection, account: str) -> None:
+    """A line that ended takes its scheduled changes with it."""
+    db.execute("UPDATE freebit_orders SET state = 'dropped' WHERE account = ? AND state = 'open'", (account,))
+
+
 def close_order(db: sqlite3.Connection, order_id: int, state: str) -> None:
+    """The request is `done` or `failed`."""
     db.execute("UPDATE freebit_orders SET state = ? WHERE id = ?", (state, order_id))
 
 
 def knows_plan(db: sqlite3.Connection, plan_code: str) -> bool:
+    """Whether the plan is set up for this OEM."""
     found = db.execute("SELECT 1 FROM freebit_plans WHERE plan_code = ?", (plan_code,)).fetchone()
     return found is not None
 
@@ -155,5 +176,6 @@ def take_sim(db: sqlite3.Connection, product_number: str) -> sqlite3.Row | None:
 
 
 def talk_option(line: sqlite3.Row) -> dict[str, Any]:
+    """Voice options of a line, by their names on the wire."""
     options: dict[str, Any] = json.loads(line["talk_option"])
     return options

@@ -11,9 +11,7 @@ _BASE_36 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 def assign_account(db: sqlite3.Connection, *, with_sms: bool) -> str:
     """The next free number: 11 digits from 070, or 14 digits from 020 for a line that carries data alone."""
     while True:
-        account = (
-            f"0709000{next_number(db, 'account'):04d}" if with_sms else f"0200900{next_number(db, 'account'):07d}"
-        )
+        account = f"0709000{next_number(db, 'account'):04d}" if with_sms else f"0200900{next_number(db, 'account'):07d}"
         if find_line(db, account) is None:
             return account
 

@@ -8,12 +8,12 @@ from typing import Literal
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
-from portal_sandbox.freebit.codes import FIELD_INVALID, FIELD_MISSING, SUCCESS, Code, Refusal
+from portal_sandbox.freebit.codes import FIELD_INVALID, FIELD_MISSING, SUCCESS, Code, RefusedError
 
 ResultCodeType = Literal["string", "number"]
 
 ACCOUNT = re.compile(r"\d{11,14}")
-SHARE_GROUP = re.compile(r"[A-Z]{3}\d_\d{11}")
+ACCOUNT_OR_GROUP = re.compile(r"\d{11,14}|[A-Z]{3}\d_\d{11}")
 EID = re.compile(r"\d{32}")
 PRODUCT_NUMBER = re.compile(r"[A-Z]{2}\d{13}")
 PLAN_CODE = re.compile(r".{1,32}")
@@ -28,7 +28,7 @@ TEXT = re.compile(r"(?s).{1,512}")
 async def read_fields(request: Request) -> "Fields":
     """The JSON object of a request, whichever of the three encodings carries it.
 
-    Raises `Refusal` with 400-301 when the field `json` is missing and 400-302 when it holds no object.
+    Raises `RefusedError` with 400-301 when the field `json` is missing and 400-302 when it holds no object.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     version: str | None = None
@@ -39,13 +39,13 @@ async def read_fields(request: Request) -> "Fields":
             text = _form_text(form.get("json"))
             version = _form_text(form.get("version")) or None
     if not text:
-        raise Refusal(FIELD_MISSING, "json")
+        raise RefusedError(FIELD_MISSING, "json")
     try:
         values = json.loads(text)
     except ValueError as error:
-        raise Refusal(FIELD_INVALID, "json") from error
+        raise RefusedError(FIELD_INVALID, "json") from error
     if not isinstance(values, dict):
-        raise Refusal(FIELD_INVALID, "json")
+        raise RefusedError(FIELD_INVALID, "json")
     if version is not None:
         values.setdefault("version", version)
     return Fields(values)
@@ -70,7 +70,7 @@ class Fields:
         """The text of a field that must be there; 400-301 without it, `invalid` when it has another shape."""
         value = self.optional(name, pattern, invalid)
         if value is None:
-            raise Refusal(FIELD_MISSING, self._prefix + name)
+            raise RefusedError(FIELD_MISSING, self._prefix + name)
         return value
 
     def optional(self, name: str, pattern: re.Pattern[str] = ANYTHING, invalid: Code = FIELD_INVALID) -> str | None:
@@ -80,7 +80,7 @@ class Fields:
         if value is None or value == "":
             return None
         if not isinstance(value, str) or not pattern.fullmatch(value):
-            raise Refusal(invalid, self._prefix + name)
+            raise RefusedError(invalid, self._prefix + name)
         return value
 
     def group(self, name: str) -> "Fields | None":
@@ -90,7 +90,7 @@ class Fields:
         if value is None:
             return None
         if not isinstance(value, dict):
-            raise Refusal(FIELD_INVALID, self._prefix + name)
+            raise RefusedError(FIELD_INVALID, self._prefix + name)
         return Fields(value, f"{self._prefix}{name}.")
 
     def only_element(self, name: str) -> "Fields":
@@ -98,19 +98,16 @@ class Fields:
         self._asked.add(name)
         value = self._values.get(name)
         if value is None:
-            raise Refusal(FIELD_MISSING, self._prefix + name)
+            raise RefusedError(FIELD_MISSING, self._prefix + name)
         if not isinstance(value, list) or len(value) != 1 or not isinstance(value[0], dict):
-            raise Refusal(FIELD_INVALID, self._prefix + name)
+            raise RefusedError(FIELD_INVALID, self._prefix + name)
         return Fields(value[0], f"{self._prefix}{name}[0].")
-
-    def is_empty(self) -> bool:
-        return not self._values
 
     def finish(self) -> None:
         """Refuses what no rule of the call knows, so that a misspelt field cannot pass unseen."""
         unknown = sorted(set(self._values) - self._asked)
         if unknown:
-            raise Refusal(FIELD_INVALID, self._prefix + unknown[0])
+            raise RefusedError(FIELD_INVALID, self._prefix + unknown[0])
 
 
 def envelope(
@@ -126,4 +123,5 @@ def envelope(
 
 
 def success(extra: Mapping[str, object] | None, number: ResultCodeType) -> dict[str, object]:
+    """The envelope of a call that worked."""
     return envelope(SUCCESS, extra, number=number)

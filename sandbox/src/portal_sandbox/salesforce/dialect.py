@@ -33,6 +33,7 @@ class Dialect:
 
     wording: str = "2025-12"
     product_id_field: str = "WH_Product_ID__c"
+    commodity_field: str = "CommodityType"
     optional_order_fields: bool = True
     snapshot_fields: bool = True
 

@@ -1,5 +1,6 @@
 """What a field and an object are: the description that validation, describe, SOQL and change events all read."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -45,6 +46,14 @@ class Field:
         return self.name.endswith("__c")
 
     @property
+    def label(self) -> str:
+        """The label of a field whose org never renamed it."""
+        if self.custom:
+            return self.name.removesuffix("__c").replace("_", " ")
+        words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", self.name)
+        return re.sub(r" Id$", " ID", words)
+
+    @property
     def filterable(self) -> bool:
         """Long text areas and blobs can be neither filtered nor sorted."""
         return self.type not in {"base64", "address"} and not self.is_long_text
@@ -63,7 +72,7 @@ class Field:
         return replace(self, updateable=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ObjectType:
     """One sObject with its fields in the order that its change event's Avro record keeps."""
 

@@ -108,13 +108,10 @@ def order(dialect: Dialect) -> ObjectType:
         day("MNP_Date_Of_Birth__c"),
         text("Trace_Id__c", 80),
     )
-    status_code = Field(
-        "StatusCode", "picklist", length=40, picklist=("Draft", "Activated"), restricted=True, createable=False
-    )
+    status_code = choice("StatusCode", ("Draft", "Activated")).read_only()
     return define(
         "Order",
         "801",
-        lookup("ContractId", "Contract"),
         lookup("AccountId", "Account", children="Orders", required=True),
         lookup("Pricebook2Id", "Pricebook2", children="Orders"),
         lookup("OpportunityId", "Opportunity", children="Orders"),
@@ -131,8 +128,8 @@ def order(dialect: Dialect) -> ObjectType:
         text("OrderReferenceNumber", 80),
         lookup("BillToContactId", "Contact"),
         lookup("ShipToContactId", "Contact"),
-        replace(moment("ActivatedDate"), createable=False),
-        replace(lookup("ActivatedById", "User"), createable=False),
+        replace(moment("ActivatedDate"), createable=False, updateable=False),
+        lookup("ActivatedById", "User").read_only(),
         status_code,
         Field("OrderNumber", "string", length=30, createable=False, updateable=False, auto_number=True),
         Field("TotalAmount", "currency", scale=2, createable=False, updateable=False),

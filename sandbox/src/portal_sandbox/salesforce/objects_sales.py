@@ -9,6 +9,7 @@ from portal_sandbox.salesforce.dialect import (
     OPPORTUNITY_STAGES,
     PORTAL_SOURCES,
     REGISTRATION_SOURCES,
+    Dialect,
 )
 from portal_sandbox.salesforce.fields import (
     Field,
@@ -94,7 +95,7 @@ def contact() -> ObjectType:
     )
 
 
-def opportunity() -> ObjectType:
+def opportunity(dialect: Dialect) -> ObjectType:
     """Opportunity; IsClosed and IsWon follow StageName (R224-R235, R310)."""
     return define(
         "Opportunity",
@@ -108,7 +109,7 @@ def opportunity() -> ObjectType:
         Field("IsClosed", "boolean", createable=False, updateable=False, calculated=True, default=False),
         Field("IsWon", "boolean", createable=False, updateable=False, calculated=True, default=False),
         lookup("OwnerId", "User"),
-        choice("CommodityType__c", COMMODITY_TYPES),
+        choice(dialect.commodity_field, COMMODITY_TYPES),
         choice("Portal_Source__c", PORTAL_SOURCES),
         Field("Application_Stage__c", "picklist", length=255, picklist=("INTRO-1", "INTRO-2", "N/A")),
         choice("CancellationNotice__c", ("Received", "Not Received", "Not Required")),
@@ -166,7 +167,7 @@ def task() -> ObjectType:
         "Task",
         "00T",
         lookup("WhoId", "Contact"),
-        lookup("WhatId", "Account"),
+        replace(lookup("WhatId", "Account"), refer_to=("Account", "Opportunity", "Case", "Order")),
         text("Subject"),
         day("ActivityDate"),
         choice("Status", ("Not Started", "In Progress", "Completed", "Deferred"), default="Not Started"),

@@ -55,7 +55,7 @@ def build_schema(dialect: Dialect) -> Schema:
     objects = (
         objects_sales.account(),
         objects_sales.contact(),
-        objects_sales.opportunity(),
+        objects_sales.opportunity(dialect),
         objects_sales.case(),
         objects_sales.case_comment(),
         objects_sales.task(),

@@ -1,0 +1,65 @@
+# Every target does all its own set-up; `make` alone prints this list.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+export UV_PYTHON_DOWNLOADS := never
+BIN := .venv/bin
+PYTEST := $(BIN)/pytest
+T ?=
+PACKAGES := chassis connectors contracts deploy sandbox services testing
+UNIT := $(wildcard */tests/unit connectors/*/tests/unit services/*/tests/unit deploy/*/tests/unit)
+INTEGRATION := $(wildcard */tests/integration connectors/*/tests/integration services/*/tests/integration deploy/*/tests/integration) tests/integration
+
+##@ Run
+.PHONY: up demo logs status reset
+up: setup ## start the whole portal on this machine; Ctrl-C stops it
+	@$(BIN)/python -m portal_local up
+demo: setup ## run the main job as a customer, from sign-up to an active, billed service
+	@$(BIN)/python -m portal_local demo
+logs: setup ## follow the logs of every process
+	@$(BIN)/python -m portal_local logs
+status: setup ## say what is running
+	@$(BIN)/python -m portal_local status
+reset: setup ## empty the portal's state folder
+	@$(BIN)/python -m portal_local reset
+
+##@ Test
+.PHONY: test test-unit test-integration test-faults lint
+test: lint test-unit test-integration test-faults ## everything: lint, unit, integration, faults and kills
+test-unit: setup ## use cases and rules on fakes, no network; T=path runs one
+	@$(PYTEST) --disable-socket --allow-unix-socket -m "not kill" --junitxml=.portal/reports/unit.xml $(or $(T),$(UNIT))
+test-integration: setup ## adapters and journeys on real NATS, Postgres, Redis and the sandbox; T=path runs one
+	@$(PYTEST) -m "not kill" --junitxml=.portal/reports/integration.xml $(or $(T),$(INTEGRATION))
+test-faults: setup ## kill -9 and injected faults, judged by the sandbox's ledger
+	@$(PYTEST) -m kill --junitxml=.portal/reports/faults.xml $(or $(T),$(INTEGRATION))
+lint: setup ## formatting, ruff, mypy strict, import rules, generated documents, lock file
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy $(PACKAGES) tests bench
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m portal_contracts check .
+	@! grep -hoE '"?https?://[A-Za-z0-9.-]+' uv.lock | grep -vE '//(pypi\.org|files\.pythonhosted\.org)$$' || (echo "uv.lock names another host than PyPI" && false)
+
+##@ Work
+.PHONY: format documents bench setup
+format: setup ## format the code and mend what ruff can mend
+	@$(BIN)/ruff format -q .
+	@$(BIN)/ruff check -q --fix .
+documents: setup ## write schemas, samples of new messages, AsyncAPI, the README's picture
+	@$(BIN)/python -m portal_contracts write .
+bench: setup ## measure our stack beside the peers in one run
+	@$(BIN)/python bench/run.py
+setup: .venv/.ready ## install what is locked
+
+.venv/.ready: uv.lock pyproject.toml $(wildcard */pyproject.toml */*/pyproject.toml)
+	@command -v uv >/dev/null || test -x .tools/bin/uv || \
+		{ echo "fetching uv"; python3 -m pip install -q --disable-pip-version-check --target .tools uv; }
+	@echo "installing what is locked"
+	@$$(command -v uv || echo .tools/bin/uv) sync --frozen --all-packages -q --python "$$(command -v python3)"
+	@mkdir -p .portal/reports && touch .venv/.ready
+
+.PHONY: help
+help:
+	@awk 'BEGIN {FS = ":.*## "; printf "make <target>\n"} \
+		/^##@/ {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z-]+:.*## / {printf "  \033[36m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -1,0 +1,58 @@
+"""What handlers get and give beside the message itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from portal_chassis.actor import Actor
+from portal_chassis.deadline import Deadline
+from portal_contracts.problems import Misconfigured
+
+if TYPE_CHECKING:
+    from portal_chassis.postgres import Transaction
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The circumstances of a request: for whom, until when, with which headers."""
+
+    actor: Actor | None
+    deadline: Deadline
+    headers: Mapping[str, str]
+
+    def customer(self) -> Actor:
+        """Give the signed-in customer; raises Misconfigured `ACTOR_REFUSED` when the message carried none."""
+        if self.actor is None:
+            raise Misconfigured("ACTOR_REFUSED", facts={"reason": "missing"})
+        return self.actor
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded(Generic[R]):
+    """A reply of type R that is already JSON, with wire names; it passes through as it is."""
+
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RawReply:
+    """An unparsed answer: JSON of the reply, or of a ProblemReply when `problem` holds its code."""
+
+    body: bytes
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The circumstances of an event: its transaction, which also holds the inbox row, and where it came from.
+
+    `delivered` counts deliveries by the bus, 1 the first time.
+    """
+
+    transaction: "Transaction"
+    message_id: str
+    subject: str
+    traceparent: str | None
+    delivered: int

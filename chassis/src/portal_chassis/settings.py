@@ -1,0 +1,29 @@
+"""What every portal process reads from its environment. Seconds and ports are whole numbers unless said otherwise."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ChassisSettings(BaseSettings):
+    """The settings a service shares with all others; its own stand in its `settings.py`."""
+
+    model_config = SettingsConfigDict(env_prefix="PORTAL_", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    environment: Literal["development", "production"] = "production"
+    nats_url: str = "nats://127.0.0.1:4222"
+    nats_seed_path: Path | None = Field(default=None, description="nkey seed file; none means no authentication")
+    database_url: SecretStr | None = None
+    database_connections: int = Field(default=10, ge=2, description="Most connections one process opens")
+    redis_url: SecretStr | None = Field(default=None, description="None means live reads only")
+    actor_public_keys_path: Path | None = Field(default=None, description="JSON object: key id to base64 raw Ed25519")
+    clock: Literal["real", "sandbox"] = "real"
+    sandbox_control_url: str | None = Field(default=None, description="Where the sandbox's clock is asked for")
+    health_host: str = "127.0.0.1"
+    health_port: int = Field(default=0, ge=0, le=65535, description="0 lets the kernel pick")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    trace_endpoint: str | None = Field(default=None, description="OTLP/HTTP base, e.g. http://collector:4318; none: off")
+    trace_ratio: float = Field(default=0.1, ge=0, le=1, description="Share of new traces that are recorded")
+    public_url: str = Field(default="http://127.0.0.1:8080", description="Base of links in mails")

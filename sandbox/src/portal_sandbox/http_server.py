@@ -1,0 +1,94 @@
+"""uvicorn as the sandbox needs it: bound before it starts, stopped from outside, able to cut a connection."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Generator
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from portal_sandbox.core.fault_middleware import ABORT_EXTENSION
+from portal_sandbox.core.tls import TlsPaths
+
+_GRACE_SECONDS = 0.3
+
+
+class _CuttableProtocol(HttpToolsProtocol):
+    """Gives the application a function that cuts the TCP connection, which ASGI itself does not offer."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["extensions"] = {ABORT_EXTENSION: self.transport.abort}  # type: ignore[typeddict-unknown-key]
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to the process and says when it is listening."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A bound socket; port 0 lets the kernel pick. OSError when the port is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+class HttpServer:
+    """One application on one bound socket."""
+
+    def __init__(self, app: ASGIApp, bound: socket.socket, tls: TlsPaths | None) -> None:
+        config = uvicorn.Config(
+            app,
+            http=_CuttableProtocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=1,
+            ssl_certfile=tls.certificate if tls else None,
+            ssl_keyfile=tls.key if tls else None,
+        )
+        self._bound = bound
+        self._server = _Server(config)
+        self._running: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Returns when the port accepts connections."""
+        self._running = asyncio.create_task(self._server.serve(sockets=[self._bound]))
+        listening = asyncio.create_task(self._server.listening.wait())
+        await asyncio.wait({self._running, listening}, return_when=asyncio.FIRST_COMPLETED)
+        if self._running.done():
+            listening.cancel()
+            self._running.result()
+
+    async def stop(self) -> None:
+        """Lets running calls finish for a moment, then cuts them."""
+        if self._running is None:
+            return
+        self._server.should_exit = True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(self._running), _GRACE_SECONDS)
+        for connection in list(self._server.server_state.connections):
+            connection.transport.abort()
+        await self._running
+        self._bound.close()

@@ -1,0 +1,116 @@
+"""Builds and runs all stand-ins in one process, a port each."""
+
+import asyncio
+import importlib
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from starlette.types import ASGIApp
+
+from portal_sandbox.core import Clock, Core, Faults, Ledger, Store, Switches, load_dataset
+from portal_sandbox.core.control import Control
+from portal_sandbox.core.tls import ensure_certificates
+from portal_sandbox.http_server import HttpServer, bind
+from portal_sandbox.settings import Settings
+
+VENDORS = ("whmcs", "salesforce", "freebit", "sendgrid")
+
+
+class _Stoppable(Protocol):
+    async def stop(self) -> None:
+        """Ends what runs and closes the port."""
+
+
+class PubSubServer(_Stoppable, Protocol):
+    """The running gRPC server of the Salesforce stand-in."""
+
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Listener:
+    name: str
+    app: ASGIApp
+    port: int
+    tls: bool = False
+
+
+class Sandbox:
+    """All stand-ins over one core. Runs once: leaving `running` closes its file."""
+
+    def __init__(self, core: Core, apps: dict[str, ASGIApp]) -> None:
+        self.core = core
+        self._apps = apps
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[dict[str, str]]:
+        """Opens every port and gives the addresses (see Core.addresses); stops in well under two seconds."""
+        core = self.core
+        servers: list[_Stoppable] = []
+        try:
+            for listener in self._listeners():
+                servers.append(await self._open(listener))  # noqa: PERF401 - opened ones must stop if a later fails
+            if "salesforce" in self._apps:
+                servers.append(await self._open_pubsub())
+            yield dict(core.addresses)
+        finally:
+            core.clock.release_waiters()
+            await asyncio.gather(*(server.stop() for server in servers))
+            await core.cancel_background()
+            core.store.close()
+
+    async def _open(self, listener: _Listener) -> HttpServer:
+        core = self.core
+        bound = bind(core.settings.host, listener.port)
+        scheme = "https" if listener.tls else "http"
+        core.addresses[listener.name] = f"{scheme}://{self._name()}:{bound.getsockname()[1]}"
+        server = HttpServer(listener.app, bound, core.tls if listener.tls else None)
+        await server.start()
+        return server
+
+    async def _open_pubsub(self) -> PubSubServer:
+        core = self.core
+        pubsub = importlib.import_module("portal_sandbox.salesforce.pubsub")
+        server: PubSubServer = await pubsub.serve(core, core.settings.host, core.settings.pubsub_port)
+        core.addresses["pubsub"] = f"{self._name()}:{server.port}"
+        return server
+
+    def _listeners(self) -> Iterable[_Listener]:
+        settings = self.core.settings
+        yield _Listener("control", Control(self.core).app(), settings.control_port)
+        for vendor, app in self._apps.items():
+            yield _Listener(vendor, app, getattr(settings, f"{vendor}_port"))
+            if vendor == "salesforce":
+                yield _Listener("salesforce_tls", app, settings.salesforce_tls_port, tls=True)
+
+    def _name(self) -> str:
+        settings = self.core.settings
+        if settings.public_host:
+            return settings.public_host
+        return "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
+
+
+def build_sandbox(settings: Settings, vendors: Iterable[str] = VENDORS) -> Sandbox:
+    """Builds the stand-ins named; a test that needs one vendor starts only that one. Opens no port yet."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    store = Store(settings.data_dir / "sandbox.sqlite3")
+    clock = Clock(store)
+    names = {"localhost", "127.0.0.1", "::1", *settings.tls_names}
+    names |= {name for name in (settings.public_host, settings.host) if name and name not in ("0.0.0.0", "::")}
+    core = Core(
+        settings=settings,
+        store=store,
+        clock=clock,
+        ledger=Ledger(store, clock),
+        faults=Faults(clock),
+        switches=Switches(store, settings.switches),
+        dataset=load_dataset(),
+        tls=ensure_certificates(settings.data_dir / "tls", sorted(names)),
+    )
+    apps: dict[str, ASGIApp] = {
+        vendor: importlib.import_module(f"portal_sandbox.{vendor}.app").build(core) for vendor in vendors
+    }
+    store.seed_if_new()
+    return Sandbox(core, apps)

@@ -1,0 +1,1 @@
+"""WHMCS as its External API and client area behave (reference/whmcs.md)."""
