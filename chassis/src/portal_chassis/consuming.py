@@ -18,7 +18,7 @@ from portal_chassis.call import Delivery
 from portal_chassis.dead_letters import Undelivered, bury
 from portal_chassis.durable_pull import DurablePull
 from portal_chassis.logs import get_logger
-from portal_chassis.postgres import Database, Transaction
+from portal_chassis.postgres import Database, StoreUnavailable, Transaction
 from portal_chassis.telemetry import CONSUMER, continue_from, span
 from portal_contracts.message import Event
 from portal_contracts.problems import Misconfigured, TryLater
@@ -28,7 +28,13 @@ EventHandler = Callable[[Any, Delivery], Awaitable[None]]
 
 _MESSAGE_ID: Final = "Nats-Msg-Id"
 _NO_HEADERS: Final[Mapping[str, str]] = {}
-_IN_EACH_OTHERS_WAY: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
+_MAY_PASS: Final = (
+    TryLater,  # StoreUnavailable is one
+    TimeoutError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.LockNotAvailableError,
+)
 
 log = get_logger(__name__)
 
@@ -72,31 +78,31 @@ class Consumer:
         deliveries = [self._undelivered(message) for message in messages]
         try:
             await self._take_together(deliveries)
-        except Exception as error:  # noqa: BLE001 - whatever it was, the single messages tell it
+        except StoreUnavailable as error:
+            await self._wait_out(messages, error)
+        except Exception as error:  # noqa: BLE001 - whatever it was, taking them one by one tells whose it is
             if len(messages) == 1:
-                await self._after_failure(messages[0], deliveries[0], error)
-                return
-            for message, delivery in zip(messages, deliveries, strict=True):
-                await self._take_alone(message, delivery)
-            return
-        self._be_stopped(stopped=False)
-        await _acknowledge(messages)
+                await self._settle(messages, deliveries[0], error)
+            else:
+                await self._take_one_by_one(messages, deliveries)
+        else:
+            self._be_stopped(stopped=False)
+            await _acknowledge(messages)
 
     async def replay(self, body: bytes, delivery: Delivery) -> None:
         """Take a dead letter again, in the given transaction; does nothing when it took effect after all."""
         if await inbox.admit(delivery.transaction, self.durable, [delivery.message_id]):
             await self._handler(self._validate(body), delivery)
 
-    async def _take_alone(self, message: Msg, delivery: Undelivered) -> None:
-        if self._closing.is_set() or self.stopped:
-            await _give_back(message, None if self._closing.is_set() else self._pauses.misconfigured)
-            return
-        try:
-            await self._take_together([delivery])
-        except Exception as error:  # noqa: BLE001 - decided by kind below
-            await self._after_failure(message, delivery, error)
-            return
-        await _acknowledge([message])
+    async def _take_one_by_one(self, messages: Sequence[Msg], deliveries: Sequence[Undelivered]) -> None:
+        for index, (message, delivery) in enumerate(zip(messages, deliveries, strict=True)):
+            try:
+                await self._take_together([delivery])
+            except Exception as error:  # noqa: BLE001 - decided by kind below
+                if not await self._settle(messages[index:], delivery, error):
+                    return
+            else:
+                await _acknowledge([message])
 
     async def _take_together(self, deliveries: Sequence[Undelivered]) -> None:
         async with self._database.transaction() as transaction:
@@ -119,33 +125,37 @@ class Consumer:
         with continue_from(traceparent), span(f"consume {self.subject}", CONSUMER):
             await self._handler(event, delivery)
 
-    async def _after_failure(self, message: Msg, delivery: Undelivered, error: Exception) -> None:
-        """Decide by kind: what may pass is tried again, our set-up stops the consumer, all else is buried."""
-        if isinstance(error, TryLater | TimeoutError | *_IN_EACH_OTHERS_WAY):
-            log.warning("an event waits", durable=self.durable, error=type(error).__name__)
-            await self._hold(message, self._pauses.store_away)
-        elif isinstance(error, Misconfigured):
+    async def _settle(self, messages: Sequence[Msg], delivery: Undelivered, error: Exception) -> bool:
+        """Decide by kind about the first of the messages, whose failure this is, and say whether to go on with the rest.
+
+        What may pass is tried again, our set-up stops the consumer, and all else is buried.
+        """
+        if isinstance(error, _MAY_PASS):
+            await self._wait_out(messages, error)
+            return False
+        if isinstance(error, Misconfigured):
             log.error("a consumer stopped: our set-up is wrong", durable=self.durable, problem=str(error))
             self._be_stopped(stopped=True)
-            await self._hold(message, self._pauses.misconfigured)
-            self._be_stopped(stopped=False)
-        else:
-            await self._bury(message, delivery, error)
-
-    async def _bury(self, message: Msg, delivery: Undelivered, error: Exception) -> None:
+            await self._hold(messages, self._pauses.misconfigured)
+            return False
         log.error("an event became a dead letter", durable=self.durable, message_id=delivery.message_id, exc_info=error)
         try:
             await bury(self._database, delivery, error)
         except Exception as failure:  # noqa: BLE001 - without its row the message must stay on the bus
-            log.error("a dead letter could not be stored", durable=self.durable, error=type(failure).__name__)  # noqa: TRY400
-            await self._hold(message, self._pauses.store_away)
-            return
+            await self._wait_out(messages, failure)
+            return False
         bus_metrics.EVENTS_BURIED.labels(self.subject).inc()
-        await _acknowledge([message])
+        await _acknowledge(messages[:1])
+        return True
 
-    async def _hold(self, message: Msg, seconds: float) -> None:
-        """Give the message and what was fetched ahead back to the server and take nothing for a while."""
-        await _give_back(message, seconds)
+    async def _wait_out(self, messages: Sequence[Msg], error: Exception) -> None:
+        log.warning("events wait", durable=self.durable, count=len(messages), error=type(error).__name__)
+        await self._hold(messages, self._pauses.store_away)
+
+    async def _hold(self, messages: Sequence[Msg], seconds: float) -> None:
+        """Give these and what was fetched ahead back to the server, and take nothing for a while."""
+        for message in messages:
+            await _give_back(message, seconds)
         if self.pull is not None:
             await self.pull.give_back(seconds)
         try:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import asyncpg
 
 from portal_chassis.postgres import Database, StoreUnavailable, Transaction
-from portal_chassis.process_model import JournalEntry, JournalState, ProcessView, StaleLease
+from portal_chassis.process_model import TERMINAL, JournalEntry, JournalState, ProcessView, StaleLease
 from portal_chassis.process_port import LEASE, Change, Claim, Committed, Load, NewProcess
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ _COMMIT: Final = """
 UPDATE portal_process SET
     generation = generation + 1, status = $3,
     step = CASE WHEN $4 THEN $5 ELSE coalesce(wake_step, $5) END,
-    due_at = CASE WHEN $4 THEN NULL ELSE coalesce(wake_at, $6) END,
+    due_at = CASE WHEN $4 OR $17 THEN $6 ELSE coalesce(wake_at, $6) END,
     updated_at = $7, state = coalesce($8, state),
     attempts = CASE WHEN wake_at IS NULL THEN $9 ELSE 0 END,
     failures = CASE WHEN wake_at IS NULL THEN $10 ELSE 0 END,
@@ -182,7 +182,7 @@ class PostgresProcessStore:
             claim.id,
             claim.generation,
             change.status,
-            change.due is None and change.status in {"done", "failed", "cancelled"},
+            change.status in TERMINAL,
             change.step,
             change.due,
             change.now,

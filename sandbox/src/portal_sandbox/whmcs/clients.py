@@ -57,7 +57,6 @@ def add_client(call: Call) -> Answer:
     call.record("client.created", client_key(call, client_id), client_id=client_id, user_id=owner)
     if not params.flag("noemail"):
         call.mail(client_id, "Client Signup Email", client_id)
-    call.hook("ClientAdd", client_id)
     return {"clientid": client_id, "owner_id": owner}
 
 

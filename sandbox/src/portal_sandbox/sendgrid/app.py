@@ -1,0 +1,155 @@
+"""The SendGrid stand-in: `POST /v3/mail/send`, `GET /v3/scopes`, the mailbox and what a tester asks under `/_sim/`."""
+
+import json
+import time
+from datetime import UTC
+from hmac import compare_digest
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Scope
+
+from portal_sandbox.core import Core
+from portal_sandbox.sendgrid import problems
+from portal_sandbox.sendgrid.events import EventSender
+from portal_sandbox.sendgrid.mail import SCHEMA, Mail, Recipients, arguments_of, keep, new_message_id
+from portal_sandbox.sendgrid.mailbox import mailbox_routes
+from portal_sandbox.sendgrid.problems import refusal
+from portal_sandbox.sendgrid.quirks import VENDOR, Quirks
+from portal_sandbox.sendgrid.validation import read_mail
+
+LARGEST_BYTES = 30 * 1024 * 1024
+_WINDOW_SECONDS = 60
+
+
+def build(core: Core) -> ASGIApp:
+    """The application on SendGrid's port; creates its tables and declares its switches."""
+    quirks = Quirks(core.switches)
+    core.store.migrate(VENDOR, SCHEMA)
+    events = EventSender(core, quirks)
+    counter = _Counter(core, quirks, events)
+    routes = [
+        Route("/v3/mail/send", counter.send, methods=["POST"]),
+        Route("/v3/scopes", counter.scopes),
+        Route("/_sim/event-public-key", events.public_key),
+        *mailbox_routes(core),
+    ]
+    application = Starlette(routes=routes, exception_handlers={HTTPException: _not_served})
+    return core.faults.middleware(application, VENDOR, name_call)
+
+
+def name_call(scope: Scope, _: bytes) -> str:
+    """Name of a call in fault rules: the path behind the version, `mail/send`."""
+    return str(scope["path"]).removeprefix("/v3/").strip("/")
+
+
+async def _not_served(_: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    return refusal(status, "not found" if status == 404 else "method not allowed")  # noqa: PLR2004 - HTTP's number
+
+
+class _Counter:
+    """Takes mails in."""
+
+    def __init__(self, core: Core, quirks: Quirks, events: EventSender) -> None:
+        self._core = core
+        self._quirks = quirks
+        self._events = events
+        self._window = 0
+        self._used = 0
+
+    async def scopes(self, request: Request) -> Response:
+        """What the key may do."""
+        return self._refuse_key(request) or JSONResponse({"scopes": ["mail.send"]})
+
+    async def send(self, request: Request) -> Response:
+        """Key, rate, form, rules, sender: in this order the first objection is the answer."""
+        refused = self._refuse_key(request) or self._refuse_rate() or self._refuse_account()
+        if refused is not None:
+            return refused
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+            return refusal(415, problems.WRONG_TYPE)
+        raw = await request.body()
+        if len(raw) >= LARGEST_BYTES:
+            return refusal(413, problems.TOO_LARGE)
+        try:
+            body = json.loads(raw)
+        except ValueError:
+            return refusal(400, "Bad Request")
+        if not isinstance(body, dict):
+            return refusal(400, "Bad Request")
+        mail, found = read_mail(body, self._core.clock.now().timestamp())
+        if found:
+            return JSONResponse({"errors": found.found}, 400)
+        senders = {mail.sender.email, *(one.sender.email for one in mail.personalizations if one.sender)}
+        if not all(self._quirks.is_verified(sender) for sender in senders):
+            return refusal(403, problems.UNVERIFIED_SENDER, "from")
+        if mail.sandbox:
+            return Response(status_code=200, headers=self._rate_headers())
+        message_id = self._accept(mail, request.headers.get("user-agent", ""))
+        return Response(status_code=202, headers={"X-Message-Id": message_id, **self._rate_headers()})
+
+    def _accept(self, mail: Mail, caller: str) -> str:
+        message_id = new_message_id()
+        accepted_at = self._core.clock.now().astimezone(UTC).isoformat(timespec="milliseconds")
+        with self._core.store.transaction() as db:
+            for one in mail.personalizations:
+                number = keep(db, mail, one, message_id, accepted_at)
+                arguments = arguments_of(mail, one)
+                self._core.ledger.record(
+                    db,
+                    vendor=VENDOR,
+                    kind="sendgrid.mail.accepted",
+                    key=arguments.get("portal_message_id") or one.to[0].email,
+                    caller=caller,
+                    detail=_detail(mail, one, arguments, number),
+                )
+        self._events.announce(mail, message_id)
+        return message_id
+
+    def _refuse_key(self, request: Request) -> Response | None:
+        scheme, _, key = request.headers.get("authorization", "").partition(" ")
+        right = compare_digest(key.strip().encode(), self._core.settings.sendgrid_api_key.encode())
+        if scheme.lower() != "bearer" or not right:
+            return refusal(401, problems.WRONG_KEY)
+        return None
+
+    def _refuse_account(self) -> Response | None:
+        if self._quirks.key_may_not_send:
+            return refusal(403, problems.NO_PERMISSION)
+        if self._quirks.credits_used_up:
+            return refusal(401, problems.NO_CREDITS)
+        return None
+
+    def _refuse_rate(self) -> Response | None:
+        window = int(time.time()) // _WINDOW_SECONDS
+        if window != self._window:
+            self._window, self._used = window, 0
+        limit = self._quirks.mails_a_minute
+        if limit and self._used >= limit:
+            return refusal(429, problems.TOO_MANY, headers=self._rate_headers(always=True))
+        self._used += 1
+        return None
+
+    def _rate_headers(self, *, always: bool = False) -> dict[str, str]:
+        if not always and not self._quirks.rate_limit_headers:
+            return {}
+        limit = self._quirks.mails_a_minute or 600
+        return {
+            "X-RateLimit-Limit": str(limit),
+            "X-RateLimit-Remaining": str(max(limit - self._used, 0)),
+            "X-RateLimit-Reset": str((self._window + 1) * _WINDOW_SECONDS),
+        }
+
+
+def _detail(mail: Mail, one: Recipients, arguments: dict[str, str], number: int) -> dict[str, object]:
+    return {
+        "message": number,
+        "to": one.to[0].email,
+        "cc": [address.email for address in (*one.cc, *one.bcc)],
+        "subject": one.subject or mail.subject,
+        "customArgs": arguments,
+    }

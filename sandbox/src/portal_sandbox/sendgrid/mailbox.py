@@ -1,0 +1,86 @@
+"""The mailbox: what the portal sent, for people (pages) and for tests (`/_sim/messages`)."""
+
+import re
+
+from markupsafe import Markup, escape
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from portal_sandbox.core import Core
+from portal_sandbox.pages import render
+from portal_sandbox.sendgrid.mail import find_message, find_messages
+
+_LINK = re.compile(r"https?://[^\s<>\"'）」]+")
+# The mail is foreign HTML: no script runs in it and it cannot reach this page; links open outside of it.
+_FRAME_POLICY = "sandbox allow-popups allow-popups-to-escape-sandbox; script-src 'none'; object-src 'none'"
+
+
+def mailbox_routes(core: Core) -> list[Route]:
+    """Pages under `/mailbox` and the JSON list."""
+    mailbox = _Mailbox(core)
+    return [
+        Route("/", mailbox.start),
+        Route("/mailbox", mailbox.overview),
+        Route("/mailbox/{number:int}", mailbox.message),
+        Route("/mailbox/{number:int}/html", mailbox.html),
+        Route("/_sim/messages", mailbox.messages),
+    ]
+
+
+class _Mailbox:
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def start(self, _: Request) -> Response:
+        return RedirectResponse("/mailbox")
+
+    async def messages(self, request: Request) -> Response:
+        """JSON, oldest first; `to` a recipient, `subject` a part of the subject, `after` the last id already seen."""
+        query = request.query_params
+        after = query.get("after", "0")
+        if not after.isdigit():
+            return JSONResponse({"error": "after must be a number"}, 400)
+        with self._core.store.transaction() as db:
+            found = find_messages(db, to=query.get("to", ""), subject=query.get("subject", ""), after=int(after))
+        return JSONResponse({"messages": found})
+
+    async def overview(self, request: Request) -> Response:
+        """All messages, newest first, narrowed by recipient and subject."""
+        to = request.query_params.get("to", "").strip()
+        subject = request.query_params.get("subject", "").strip()
+        with self._core.store.transaction() as db:
+            found = find_messages(db, to=to, subject=subject, newest_first=True)
+        return render("sendgrid/mailbox.html", messages=found, to=to, subject=subject, control=self._control())
+
+    async def message(self, request: Request) -> Response:
+        """One message: text and HTML side by side."""
+        with self._core.store.transaction() as db:
+            found = find_message(db, request.path_params["number"])
+        if found is None:
+            return render("sendgrid/missing.html", status=404, control=self._control())
+        return render("sendgrid/message.html", message=found, text=with_links(found["text"]), control=self._control())
+
+    async def html(self, request: Request) -> Response:
+        """The HTML part alone, for the frame; its links open in a new tab."""
+        with self._core.store.transaction() as db:
+            found = find_message(db, request.path_params["number"])
+        if found is None:
+            return HTMLResponse("", 404)
+        page = f'<base target="_blank">{found["html"]}'
+        return HTMLResponse(page, headers={"Content-Security-Policy": _FRAME_POLICY, "Cache-Control": "no-store"})
+
+    def _control(self) -> str:
+        return self._core.addresses.get("control", "")
+
+
+def with_links(text: str) -> Markup:
+    """Plain text as HTML in which addresses of pages can be clicked."""
+    pieces, position = [], 0
+    for match in _LINK.finditer(text):
+        address = match.group().rstrip(".,;:!?)。、")
+        pieces.append(escape(text[position : match.start()]))
+        pieces.append(Markup('<a href="{0}" target="_blank" rel="noreferrer">{0}</a>').format(address))
+        position = match.start() + len(address)
+    pieces.append(escape(text[position:]))
+    return Markup("").join(pieces)
