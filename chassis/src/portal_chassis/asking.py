@@ -33,9 +33,7 @@ class Asking:
 
     def __init__(self, service: str, asks: Iterable[type[Request[Any]]]) -> None:
         self._service = service
-        self._reply_types: dict[type[Request[Any]], type[Message]] = {
-            message: reply_type(message) for message in asks
-        }
+        self._reply_types: dict[type[Request[Any]], type[Message]] = {message: reply_type(message) for message in asks}
         self._connection: Client | None = None
 
     def open(self, connection: Client) -> None:

@@ -15,7 +15,9 @@ EVENTS_TAKEN: Final = counter("portal_bus_events_taken", "Events whose effect wa
 EVENTS_REPEATED: Final = counter("portal_bus_events_repeated", "Deliveries the inbox had seen before", "subject")
 EVENTS_BURIED: Final = counter("portal_bus_events_buried", "Events that became dead letters", "subject")
 CONSUMER_PRESENT: Final = gauge("portal_bus_consumer_present", "1 while the durable answers", "durable")
-CONSUMER_STOPPED: Final = gauge("portal_bus_consumer_stopped", "1 while our set-up keeps events from being taken", "durable")
+CONSUMER_STOPPED: Final = gauge(
+    "portal_bus_consumer_stopped", "1 while our set-up keeps events from being taken", "durable"
+)
 CONSUMER_PENDING: Final = gauge("portal_bus_consumer_pending", "Events waiting for the durable", "durable")
 OUTBOX_PUBLISHED: Final = counter("portal_outbox_published", "Events published from the outbox")
 OUTBOX_OLDEST: Final = gauge("portal_outbox_oldest_seconds", "Age of the oldest event not yet published")

@@ -154,11 +154,13 @@ async def _get(url: str, timeout: float) -> bytes:  # noqa: ASYNC109 - one deadl
     async with asyncio.timeout(timeout):
         reader, writer = await asyncio.open_connection(parts.hostname, parts.port or 80)
         try:
-            request = f"GET {parts.path}?{parts.query} HTTP/1.0\r\nHost: {parts.netloc}\r\nAccept: application/json\r\n\r\n"
-            writer.write(request.encode("ascii"))
-            head = await reader.readuntil(b"\r\n\r\n")
-            if head.split(b" ", 2)[1] != b"200":
-                raise ValueError(f"the sandbox's clock answered {head.split(b' ', 2)[1].decode()}")
+            head = (
+                f"GET {parts.path}?{parts.query} HTTP/1.0\r\nHost: {parts.netloc}\r\nAccept: application/json\r\n\r\n"
+            )
+            writer.write(head.encode("ascii"))
+            status = (await reader.readuntil(b"\r\n\r\n")).split(b" ", 2)[1]
+            if status != b"200":
+                raise ValueError(f"the sandbox's clock answered {status.decode()}")
             return await reader.read()
         finally:
             writer.close()

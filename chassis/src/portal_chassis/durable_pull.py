@@ -50,7 +50,9 @@ class PullPace:
 class DurablePull:
     """One durable consumer, as one instance of a service sees it. `present` says whether it answers."""
 
-    def __init__(self, connection: Client, jetstream: JetStreamContext, stream: str, durable: str, pace: PullPace) -> None:
+    def __init__(
+        self, connection: Client, jetstream: JetStreamContext, stream: str, durable: str, pace: PullPace
+    ) -> None:
         self.stream = stream
         self.durable = durable
         self.present = False
@@ -216,7 +218,9 @@ class PullingContext(JetStreamContext):
         self._pace = pace
         self.pulls: dict[str, DurablePull] = {}
 
-    async def pull_subscribe(self, subject: str, durable: str | None = None, stream: str | None = None, **_: Any) -> Any:  # noqa: ARG002 - the durable's filter says it
+    async def pull_subscribe(
+        self, subject: str, durable: str | None = None, stream: str | None = None, **_: Any
+    ) -> Any:  # noqa: ARG002 - the durable's filter says it
         """Open a pull on an existing durable; whether it is there shows in `present`, never as an exception."""
         if durable is None or stream is None:
             raise TypeError("a pull needs its stream and durable")

@@ -1,10 +1,10 @@
 """A command's answer, stored with its effect: a repeat gets the same answer and no second effect (architecture §4, C16).
 
-    async with database.transaction() as transaction:
-        if (known := await answered(transaction, command)) is not None:
-            return Encoded(known)
-        ...
-        await remember(transaction, command, reply)
+async with database.transaction() as transaction:
+    if (known := await answered(transaction, command)) is not None:
+        return Encoded(known)
+    ...
+    await remember(transaction, command, reply)
 """
 
 import hashlib

@@ -21,11 +21,59 @@ if TYPE_CHECKING:
 HIDDEN: Final = "[redacted]"
 
 _SECRET_KEYS: Final = frozenset(
-    "accesskey accesstoken actor activationcode apikey assertion authkey authorization authtoken cardnum cardnumber "
-    "clientsecret code2fa confirmationcode cookie csrftoken cvv eid iccid identifier jwt lpa oemkey otp pan passphrase "
-    "password passwordhash password2 passwd pepper pin portalactor privatekey proxyauthorization recoverycode redirecturl "
-    "refreshtoken remotetoken resettoken secret seed sessionid sessiontoken setcookie signature ssourl token totp "
-    "verificationcode xapikey".split()
+    {
+        "accesskey",
+        "accesstoken",
+        "activationcode",
+        "actor",
+        "apikey",
+        "assertion",
+        "authkey",
+        "authorization",
+        "authtoken",
+        "cardnum",
+        "cardnumber",
+        "clientsecret",
+        "code2fa",
+        "confirmationcode",
+        "cookie",
+        "csrftoken",
+        "cvv",
+        "eid",
+        "iccid",
+        "identifier",
+        "jwt",
+        "lpa",
+        "oemkey",
+        "otp",
+        "pan",
+        "passphrase",
+        "passwd",
+        "password",
+        "password2",
+        "passwordhash",
+        "pepper",
+        "pin",
+        "portalactor",
+        "privatekey",
+        "proxyauthorization",
+        "recoverycode",
+        "redirecturl",
+        "refreshtoken",
+        "remotetoken",
+        "resettoken",
+        "secret",
+        "seed",
+        "sessionid",
+        "sessiontoken",
+        "setcookie",
+        "signature",
+        "ssourl",
+        "token",
+        "totp",
+        "verificationcode",
+        "xapikey",
+    }
 )
 _SECRET_ENDINGS: Final = ("password", "secret", "token", "cookie", "privatekey", "apikey")
 
@@ -98,12 +146,12 @@ class _Standard(logging.Handler):
         try:
             logger = structlog.get_logger(component=record.name)
             logger.log(record.levelno, record.getMessage(), exc_info=record.exc_info or None)
-        except Exception:
+        except Exception:  # noqa: BLE001 - the reason stands above
             self.handleError(record)
 
 
 class OncePerMinute(logging.Filter):
-    """Lets one record per logger and call site through each minute: libraries repeat themselves while a server is away."""
+    """Lets one record per call site through each minute: libraries repeat themselves while a server is away."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -34,19 +34,19 @@ class InMemoryTransaction(Transaction):
         """There is none."""
         self._refuse()
 
-    async def fetch(self, sql: str, *arguments: Any) -> "list[Row]":
+    async def fetch(self, _sql: str, *_arguments: Any) -> "list[Row]":
         """Raise: there is no database."""
         self._refuse()
 
-    async def fetchrow(self, sql: str, *arguments: Any) -> "Row | None":
+    async def fetchrow(self, _sql: str, *_arguments: Any) -> "Row | None":
         """Raise: there is no database."""
         self._refuse()
 
-    async def fetchval(self, sql: str, *arguments: Any) -> Any:
+    async def fetchval(self, _sql: str, *_arguments: Any) -> Any:
         """Raise: there is no database."""
         self._refuse()
 
-    async def execute(self, sql: str, *arguments: Any) -> str:
+    async def execute(self, _sql: str, *_arguments: Any) -> str:
         """Raise: there is no database."""
         self._refuse()
 

@@ -1,4 +1,4 @@
-"""Metrics of the process in Prometheus' default registry. Names are `portal_<thing>_<unit>`; labels never hold ids."""
+"""Metrics in Prometheus' default registry. Names are `portal_<thing>_<unit>`; labels never hold ids."""
 
 from typing import Final
 
@@ -40,7 +40,9 @@ PROCESS_STEP_SECONDS: Final = histogram(
 PROCESSES: Final = gauge("portal_processes", "Processes by kind and status, finished ones left out", "kind", "status")
 PROCESS_OLDEST_DUE: Final = gauge("portal_process_oldest_due_seconds", "How late the oldest due process is", "kind")
 PROCESS_STALE: Final = counter("portal_process_stale_leases", "Steps whose lease somebody else had taken", "kind")
-VENDOR_CALLS: Final = counter("portal_vendor_calls", "Calls to foreign systems, by outcome", "vendor", "call", "outcome")
+VENDOR_CALLS: Final = counter(
+    "portal_vendor_calls", "Calls to foreign systems, by outcome", "vendor", "call", "outcome"
+)
 VENDOR_SECONDS: Final = histogram(
     "portal_vendor_call_seconds", "How long calls to foreign systems took", "vendor", "call", buckets=VENDOR_BUCKETS
 )

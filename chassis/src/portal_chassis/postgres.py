@@ -1,7 +1,7 @@
 """Postgres: one pool per process, transactions that carry the outbox, and one word for "the server is away".
 
-Plain asyncpg (reference/libraries.md §7). The pool's reset query after each use is left out, because nothing here changes
-a session: it would cost one more round trip per statement. Whoever needs session state takes `Database.session()`.
+Plain asyncpg (reference/libraries.md §7). The pool's reset query after each use is left out, because nothing here
+changes a session: it would cost one more round trip per statement. Who needs session state takes `Database.session()`.
 """
 
 import asyncio
@@ -120,7 +120,7 @@ class Transaction:
         for callback in self._callbacks:
             try:
                 callback()
-            except Exception:
+            except Exception:  # noqa: BLE001 - the reason stands above
                 _log.exception("a callback after a commit failed")
 
 

@@ -301,7 +301,10 @@ class InMemoryProcessStore:
         before = replace(row, journal=list(row.journal)) if row is not None else None
         self._locks[place] = (transaction, before)
         transaction.on_rollback(lambda: self._restore(place, before))
-        transaction.on_end(lambda: self._locks.pop(place))
+        transaction.on_end(lambda: self._unlock(place))
+
+    def _unlock(self, place: tuple[str, str]) -> None:
+        del self._locks[place]
 
     def _restore(self, place: tuple[str, str], before: _Row | None) -> None:
         row = self._rows.get(place)

@@ -1,4 +1,4 @@
-"""What a durable process is made of: steps, outcomes, what it looks like from outside, and its journal (architecture §5)."""
+"""What a durable process is made of: steps, outcomes, its journal, and how others see it (architecture §5)."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field

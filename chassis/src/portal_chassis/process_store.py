@@ -1,4 +1,4 @@
-"""Processes in Postgres (reference/libraries.md §3): `FOR UPDATE SKIP LOCKED`, leases on the server's time, fenced writes.
+"""Processes in Postgres (reference/libraries.md §3): SKIP LOCKED, leases on the server's time, fenced writes.
 
 A commit whose connection was lost may or may not have happened. Every write raises the generation, so repeating it is
 safe: when the row has moved on by exactly one and the lease is still ours, it was our own write.

@@ -141,7 +141,11 @@ class Relay:
         if isinstance(error, NotFoundError | NoStreamResponseError):
             self._stream_due = True
         if not self._failing:
-            log.warning("the outbox waits: publishing does not work", stream=self._stream, error=f"{type(error).__name__}: {error}")
+            log.warning(
+                "the outbox waits: publishing does not work",
+                stream=self._stream,
+                error=f"{type(error).__name__}: {error}",
+            )
         self._failing = True
 
     async def _publish_batch(self) -> int:
@@ -192,7 +196,11 @@ class Relay:
             await transaction.execute(_REMEMBER_STREAM, self._stream, created)
             if seen is not None:
                 tag = await transaction.execute(_REPUBLISH, KEPT)
-                log.warning("the stream was created anew, so the outbox is published again", stream=self._stream, republished=tag.rpartition(" ")[2])
+                log.warning(
+                    "the stream was created anew, so the outbox is published again",
+                    stream=self._stream,
+                    republished=tag.rpartition(" ")[2],
+                )
 
     def _connected(self) -> bool:
         return self._connection is not None and self._connection.is_connected

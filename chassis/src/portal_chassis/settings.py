@@ -24,6 +24,6 @@ class ChassisSettings(BaseSettings):
     health_host: str = "127.0.0.1"
     health_port: int = Field(default=0, ge=0, le=65535, description="0 lets the kernel pick")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    trace_endpoint: str | None = Field(default=None, description="OTLP/HTTP base, e.g. http://collector:4318; none: off")
+    trace_endpoint: str | None = Field(default=None, description="OTLP/HTTP base such as http://collector:4318")
     trace_ratio: float = Field(default=0.1, ge=0, le=1, description="Share of new traces that are recorded")
     public_url: str = Field(default="http://127.0.0.1:8080", description="Base of links in mails")

@@ -100,6 +100,14 @@ _configured = _Configuration()
 _current: ContextVar[TraceContext | None] = ContextVar("portal_trace", default=None)
 
 
+def _new_trace_id() -> str:
+    return f"{random.getrandbits(128) | 1:032x}"
+
+
+def _new_span_id() -> str:
+    return f"{random.getrandbits(64) | 1:016x}"
+
+
 class Span:
     """A span that nobody records: what `span` gives for unsampled traces. Its methods do nothing."""
 
@@ -127,8 +135,7 @@ class _Unsampled(Span):
     __slots__ = ("_token",)
 
     def __enter__(self) -> Self:
-        context = TraceContext(f"{random.getrandbits(128) | 1:032x}", f"{random.getrandbits(64) | 1:016x}", sampled=False)  # noqa: S311
-        self._token = _current.set(context)
+        self._token = _current.set(TraceContext(_new_trace_id(), _new_span_id(), sampled=False))
         return self
 
     def __exit__(
@@ -140,7 +147,7 @@ class _Unsampled(Span):
 class _Recorded(Span):
     """A span that will be exported."""
 
-    __slots__ = ("_attributes", "_clock_start", "_failed", "_finished", "_sink", "_token", "context")
+    __slots__ = ("_clock_start", "_finished", "_sink", "_token")
     recording = True
 
     def __init__(
@@ -148,15 +155,23 @@ class _Recorded(Span):
         sink: Sink,
         name: str,
         kind: SpanKind,
+        *,
         parent: TraceContext | None,
         attributes: Mapping[str, Value] | None,
         links: Sequence[Link],
     ) -> None:
-        trace_id = parent.trace_id if parent is not None else f"{random.getrandbits(128) | 1:032x}"  # noqa: S311
-        context = TraceContext(trace_id, f"{random.getrandbits(64) | 1:016x}", sampled=True)  # noqa: S311
+        trace_id = parent.trace_id if parent is not None else _new_trace_id()
         self._sink = sink
         self._finished = FinishedSpan(
-            name, kind, context, parent, tuple(links), time.time_ns(), 0, dict(attributes or {}), service=_configured.service
+            name=name,
+            kind=kind,
+            context=TraceContext(trace_id, _new_span_id(), sampled=True),
+            parent=parent,
+            links=tuple(links),
+            started_ns=time.time_ns(),
+            ended_ns=0,
+            attributes=dict(attributes or {}),
+            service=_configured.service,
         )
         self._clock_start = time.perf_counter_ns()
 
@@ -207,7 +222,7 @@ def span(
         any(link.context.sampled for link in links) if links else random.random() < _configured.ratio  # noqa: S311
     ):
         return _Unsampled()
-    return _Recorded(sink, name, kind, parent, attributes, links)
+    return _Recorded(sink, name, kind, parent=parent, attributes=attributes, links=links)
 
 
 def parse(traceparent: str | None) -> TraceContext | None:

@@ -1,4 +1,4 @@
-"""Hands finished spans to the OpenTelemetry SDK's batch exporter. Imported in a thread, only when there is a collector."""
+"""Hands finished spans to OpenTelemetry's batch exporter. Imported in a thread, only when there is a collector."""
 
 from typing import Final
 
@@ -48,7 +48,7 @@ class OtlpDelivery:
 
     def close(self) -> None:
         """Export the rest and stop the thread."""
-        self._processor.shutdown()
+        self._processor.shutdown()  # type: ignore[no-untyped-call]  # the SDK leaves it untyped
 
 
 def _context(context: TraceContext, *, is_remote: bool) -> SpanContext:

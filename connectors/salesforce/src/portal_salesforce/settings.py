@@ -35,7 +35,9 @@ class SalesforceSettings(BaseSettings):
     )
     api_version: str = Field(default="66.0", validation_alias="SF_API_VERSION", pattern=r"^\d{2,3}\.0$")
     ca_bundle: Path | None = Field(
-        default=None, validation_alias="SF_CA_BUNDLE", description="PEM of the authorities to trust instead of the usual ones"
+        default=None,
+        validation_alias="SF_CA_BUNDLE",
+        description="PEM of the authorities to trust instead of the usual ones",
     )
     pubsub_endpoint: str = Field(
         default="api.pubsub.salesforce.com:7443", validation_alias="SF_PUBSUB_ENDPOINT", pattern=r"^\S+:\d+$"

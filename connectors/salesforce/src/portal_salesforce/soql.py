@@ -20,7 +20,10 @@ LARGEST_OFFSET: Final = 2_000
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,79}")
 _PATH: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,79}(?:\.[A-Za-z][A-Za-z0-9_]{0,79}){0,5}")
-_KEYWORDS: Final = frozenset({"select", "from", "where", "and", "or", "not", "limit", "offset", "null", "true", "false"})
+_NEXT_PAGE: Final = re.compile(r"/services/data/v\d{2,3}\.\d/(?:query|queryAll)/([A-Za-z0-9-]{5,80})/?")
+_KEYWORDS: Final = frozenset(
+    {"select", "from", "where", "and", "or", "not", "limit", "offset", "null", "true", "false"}
+)
 _ESCAPES: Final = {
     "\\": "\\\\",
     "'": "\\'",
@@ -188,6 +191,7 @@ class Select:
     ordering: tuple[str, ...] = ()
     most: int | None = None
     skipped: int | None = None
+    children: tuple[str, ...] = ()
 
     def where(self, *conditions: Condition) -> "Select":
         """Keep the records for which all conditions, earlier ones included, hold."""
@@ -212,10 +216,11 @@ class Select:
         return replace(self, skipped=skipped)
 
     def with_children(self, relationship: str, children: "Select") -> "Select":
-        """Add the children of each record, selected by a `select` of their own; they arrive under the relationship."""
+        """Add the children of each record, selected by a `select` of their own; they arrive as a list."""
         if children.source != relationship:
             raise ValueError("the children's query must select from the relationship")
-        return replace(self, fields=(*self.fields, f"({children})"))
+        fields = (*self.fields, f"({children})")
+        return replace(self, fields=fields, children=(*self.children, relationship))
 
     def __str__(self) -> str:
         """Give the statement; raises ValueError when it is longer than Salesforce reads."""
@@ -243,3 +248,11 @@ def select(source: str, *fields: str) -> Select:
 def select_count(source: str) -> Select:
     """Begin a query that only counts; run it with `Salesforce.count`."""
     return Select(name(source), ("COUNT()",))
+
+
+def locator(address: str) -> str:
+    """Take the locator out of `nextRecordsUrl`; ValueError when it is no address of a further page."""
+    found = _NEXT_PAGE.fullmatch(address)
+    if not found:
+        raise ValueError("not the address of a further page")
+    return found[1]

@@ -5,7 +5,7 @@ class LocalError(Exception):
     """Something the person at the keyboard can put right; its text is the one line they are shown."""
 
 
-class PortInUse(LocalError):
+class PortInUseError(LocalError):
     """Another program listens where a server of ours should."""
 
     def __init__(self, name: str, port: int) -> None:
@@ -15,7 +15,7 @@ class PortInUse(LocalError):
         self.port = port
 
 
-class ProgramMissing(LocalError):
+class ProgramMissingError(LocalError):
     """A server's program is not where it was looked for."""
 
     def __init__(self, name: str, looked_for: str, remedy: str) -> None:
@@ -24,7 +24,7 @@ class ProgramMissing(LocalError):
         self.name = name
 
 
-class StartFailed(LocalError):
+class StartFailedError(LocalError):
     """A process ended, or stayed silent, before it was ready."""
 
     def __init__(self, name: str, reason: str, last_lines: str = "") -> None:

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TypeVar
 
 from portal_sandbox.core import Core
@@ -68,9 +69,14 @@ class Org:
 
     @contextmanager
     def seeding(self) -> Iterator[Transaction]:
-        """Writes without Flow, events or ledger: the org as it was before the portal came."""
+        """Writes without Flow, events or ledger: the org as it was before the portal came.
+
+        Both spellings of the product id are written, so that the switch between them needs no new seed.
+        """
         with self.core.store.transaction() as db:
-            yield self._transaction(db, self.caller(STAFF_USER_ID), self._seed_automation)
+            schema = build_schema(replace(self.switches.dialect, product_id_field="both"))
+            caller = self.caller(STAFF_USER_ID)
+            yield Transaction(db, schema, self._seed_automation, caller, self.core.clock.now())
 
     async def execute(self, caller: Caller, work: Callable[[Transaction], Result]) -> Result:
         """Runs one unit of work and commits it; an exception rolls it back.

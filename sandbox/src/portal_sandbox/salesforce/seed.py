@@ -73,8 +73,6 @@ def _organization(org: Org, transaction: Transaction) -> None:
 
 
 def _product(transaction: Transaction, product: Product) -> None:
-    item = transaction.schema.objects["Product2"]
-    numbers = {"WH_Product_ID__c": product.pid, "WHMCS_Product_Id__c": str(product.pid)}
     _create(
         transaction,
         "Product2",
@@ -94,7 +92,8 @@ def _product(transaction: Transaction, product: Product) -> None:
             "Portal_Name_JA__c": product.name_ja,
             "Portal_Description_JA__c": product.description_ja,
             "Internet_Eligibility__c": product.eligibility,
-            **{name: value for name, value in numbers.items() if item.find(name)},
+            "WH_Product_ID__c": product.pid,
+            "WHMCS_Product_Id__c": str(product.pid),
         },
     )
     if not product.in_pricebook:

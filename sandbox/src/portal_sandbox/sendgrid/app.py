@@ -4,6 +4,7 @@ import json
 import time
 from datetime import UTC
 from hmac import compare_digest
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -17,7 +18,7 @@ from portal_sandbox.sendgrid import problems
 from portal_sandbox.sendgrid.events import EventSender
 from portal_sandbox.sendgrid.mail import SCHEMA, Mail, Recipients, arguments_of, keep, new_message_id
 from portal_sandbox.sendgrid.mailbox import mailbox_routes
-from portal_sandbox.sendgrid.problems import refusal
+from portal_sandbox.sendgrid.problems import RefusedError
 from portal_sandbox.sendgrid.quirks import VENDOR, Quirks
 from portal_sandbox.sendgrid.validation import read_mail
 
@@ -37,7 +38,7 @@ def build(core: Core) -> ASGIApp:
         Route("/_sim/event-public-key", events.public_key),
         *mailbox_routes(core),
     ]
-    application = Starlette(routes=routes, exception_handlers={HTTPException: _not_served})
+    application = Starlette(routes=routes, exception_handlers={HTTPException: _not_served, RefusedError: _refused})
     return core.faults.middleware(application, VENDOR, name_call)
 
 
@@ -48,7 +49,13 @@ def name_call(scope: Scope, _: bytes) -> str:
 
 async def _not_served(_: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
-    return refusal(status, "not found" if status == 404 else "method not allowed")  # noqa: PLR2004 - HTTP's number
+    return RefusedError(status, "not found" if status == 404 else "method not allowed").answer()  # noqa: PLR2004 - HTTP
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    if not isinstance(error, RefusedError):
+        raise error
+    return error.answer()
 
 
 class _Counter:
@@ -63,30 +70,21 @@ class _Counter:
 
     async def scopes(self, request: Request) -> Response:
         """What the key may do."""
-        return self._refuse_key(request) or JSONResponse({"scopes": ["mail.send"]})
+        self._check_key(request)
+        return JSONResponse({"scopes": [] if self._quirks.key_may_not_send else ["mail.send"]})
 
     async def send(self, request: Request) -> Response:
-        """Key, rate, form, rules, sender: in this order the first objection is the answer."""
-        refused = self._refuse_key(request) or self._refuse_rate() or self._refuse_account()
-        if refused is not None:
-            return refused
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-            return refusal(415, problems.WRONG_TYPE)
-        raw = await request.body()
-        if len(raw) >= LARGEST_BYTES:
-            return refusal(413, problems.TOO_LARGE)
-        try:
-            body = json.loads(raw)
-        except ValueError:
-            return refusal(400, "Bad Request")
-        if not isinstance(body, dict):
-            return refusal(400, "Bad Request")
+        """Key, account, rate, form, rules, sender: in this order the first objection is the answer."""
+        self._check_key(request)
+        self._check_account()
+        self._check_rate()
+        body = await _read_object(request)
         mail, found = read_mail(body, self._core.clock.now().timestamp())
         if found:
             return JSONResponse({"errors": found.found}, 400)
         senders = {mail.sender.email, *(one.sender.email for one in mail.personalizations if one.sender)}
         if not all(self._quirks.is_verified(sender) for sender in senders):
-            return refusal(403, problems.UNVERIFIED_SENDER, "from")
+            raise RefusedError(403, problems.UNVERIFIED_SENDER, "from")
         if mail.sandbox:
             return Response(status_code=200, headers=self._rate_headers())
         message_id = self._accept(mail, request.headers.get("user-agent", ""))
@@ -110,29 +108,26 @@ class _Counter:
         self._events.announce(mail, message_id)
         return message_id
 
-    def _refuse_key(self, request: Request) -> Response | None:
+    def _check_key(self, request: Request) -> None:
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         right = compare_digest(key.strip().encode(), self._core.settings.sendgrid_api_key.encode())
         if scheme.lower() != "bearer" or not right:
-            return refusal(401, problems.WRONG_KEY)
-        return None
+            raise RefusedError(401, problems.WRONG_KEY)
 
-    def _refuse_account(self) -> Response | None:
+    def _check_account(self) -> None:
         if self._quirks.key_may_not_send:
-            return refusal(403, problems.NO_PERMISSION)
+            raise RefusedError(403, problems.NO_PERMISSION)
         if self._quirks.credits_used_up:
-            return refusal(401, problems.NO_CREDITS)
-        return None
+            raise RefusedError(401, problems.NO_CREDITS)
 
-    def _refuse_rate(self) -> Response | None:
+    def _check_rate(self) -> None:
         window = int(time.time()) // _WINDOW_SECONDS
         if window != self._window:
             self._window, self._used = window, 0
         limit = self._quirks.mails_a_minute
         if limit and self._used >= limit:
-            return refusal(429, problems.TOO_MANY, headers=self._rate_headers(always=True))
+            raise RefusedError(429, problems.TOO_MANY, headers=self._rate_headers(always=True))
         self._used += 1
-        return None
 
     def _rate_headers(self, *, always: bool = False) -> dict[str, str]:
         if not always and not self._quirks.rate_limit_headers:
@@ -143,6 +138,21 @@ class _Counter:
             "X-RateLimit-Remaining": str(max(limit - self._used, 0)),
             "X-RateLimit-Reset": str((self._window + 1) * _WINDOW_SECONDS),
         }
+
+
+async def _read_object(request: Request) -> dict[str, Any]:
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise RefusedError(415, problems.WRONG_TYPE)
+    raw = await request.body()
+    if len(raw) >= LARGEST_BYTES:
+        raise RefusedError(413, problems.TOO_LARGE)
+    try:
+        body = json.loads(raw)
+    except ValueError as error:
+        raise RefusedError(400, "Bad Request") from error
+    if not isinstance(body, dict):
+        raise RefusedError(400, "Bad Request")
+    return body
 
 
 def _detail(mail: Mail, one: Recipients, arguments: dict[str, str], number: int) -> dict[str, object]:

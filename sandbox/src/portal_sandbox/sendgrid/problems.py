@@ -75,15 +75,26 @@ class Problems:
     def add(self, message: str, path: str | None = None) -> None:
         """One entry; `path` names the field with dots, list positions as numbers."""
         anchor = None if path is None else _HELP + ".".join(part for part in path.split(".") if not part.isdigit())
-        self.found.append({"message": message, "field": path, "help": anchor})
+        entry = {"message": message, "field": path, "help": anchor}
+        if entry not in self.found:
+            self.found.append(entry)
 
     def __bool__(self) -> bool:
         return bool(self.found)
 
 
-def refusal(
-    status: int, message: str, path: str | None = None, headers: Mapping[str, str] | None = None
-) -> JSONResponse:
-    """An answer with a single error."""
-    body = {"errors": [{"message": message, "field": path, "help": None}]}
-    return JSONResponse(body, status, headers=dict(headers or {}))
+class RefusedError(Exception):
+    """One objection that ends the request with this HTTP status."""
+
+    def __init__(
+        self, status: int, message: str, path: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.path = path
+        self.headers = dict(headers or {})
+
+    def answer(self) -> JSONResponse:
+        """The error envelope with a single entry."""
+        body = {"errors": [{"message": str(self), "field": self.path, "help": None}]}
+        return JSONResponse(body, self.status, headers=self.headers)

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from portal_sandbox.sendgrid import problems
 from portal_sandbox.sendgrid.problems import Problems
 
 _ADDRESS = re.compile(r"[^@\s,;<>()\[\]\"]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?\.[A-Za-z]{2,}")
+_Kind = TypeVar("_Kind")
 _TYPE_NAMES: Mapping[type, str] = {str: "string", dict: "object", list: "array", bool: "boolean", int: "integer"}
 
 
@@ -92,11 +93,11 @@ class Part:
             return None
         return email
 
-    def _typed(self, name: str, kind: type) -> Any:
+    def _typed(self, name: str, kind: type[_Kind]) -> _Kind | None:
         value = self.values.get(name)
         # JSON's true is an int in Python but not in JSON.
-        right = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
-        if value is None or right:
+        if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
             return value
-        self.complain(f"Invalid type. Expected: {_TYPE_NAMES[kind]}, given: {name_of(value)}.", name)
+        if value is not None:
+            self.complain(f"Invalid type. Expected: {_TYPE_NAMES[kind]}, given: {name_of(value)}.", name)
         return None

@@ -18,13 +18,55 @@ _MOST_CATEGORIES = 10
 _LONGEST_CATEGORY = 255
 _TEMPLATE = re.compile(r"d-[0-9a-f]{32}")
 _RESERVED_HEADERS = frozenset(
-    ["x-sg-id", "x-sg-eid", "received", "dkim-signature", "content-type", "content-transfer-encoding", "to", "from", "subject", "reply-to", "cc", "bcc"]
+    {
+        "x-sg-id",
+        "x-sg-eid",
+        "received",
+        "dkim-signature",
+        "content-type",
+        "content-transfer-encoding",
+        "to",
+        "from",
+        "subject",
+        "reply-to",
+        "cc",
+        "bcc",
+    }
 )
 _TOP = frozenset(
-    ["personalizations", "from", "reply_to", "reply_to_list", "subject", "content", "attachments", "template_id", "headers", "categories", "custom_args", "send_at", "batch_id", "asm", "ip_pool_name", "mail_settings", "tracking_settings"]
+    {
+        "personalizations",
+        "from",
+        "reply_to",
+        "reply_to_list",
+        "subject",
+        "content",
+        "attachments",
+        "template_id",
+        "headers",
+        "categories",
+        "custom_args",
+        "send_at",
+        "batch_id",
+        "asm",
+        "ip_pool_name",
+        "mail_settings",
+        "tracking_settings",
+    }
 )
 _PERSONALIZATION = frozenset(
-    ["from", "to", "cc", "bcc", "subject", "headers", "substitutions", "dynamic_template_data", "custom_args", "send_at"]
+    {
+        "from",
+        "to",
+        "cc",
+        "bcc",
+        "subject",
+        "headers",
+        "substitutions",
+        "dynamic_template_data",
+        "custom_args",
+        "send_at",
+    }
 )
 _ADDRESS = frozenset({"email", "name"})
 _CONTENT = frozenset({"type", "value"})
@@ -250,8 +292,8 @@ def _check_rest(top: Part) -> None:
         group = tracking.object(name) if tracking is not None else None
         if group is not None and not isinstance(group.get("enable", False), bool):
             top.complain(f"The {name} enable must be a boolean.", f"tracking_settings.{name}.enable")
-    group = top.part("asm", {"group_id", "groups_to_display"})
-    if group is not None and group.number("group_id") is None:
-        group.complain("The group_id is required.", "group_id")
+    unsubscribe = top.part("asm", {"group_id", "groups_to_display"})
+    if unsubscribe is not None and unsubscribe.number("group_id") is None:
+        unsubscribe.complain("The group_id is required.", "group_id")
     top.text("batch_id")
     top.text("ip_pool_name")

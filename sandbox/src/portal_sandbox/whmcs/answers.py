@@ -12,8 +12,33 @@ from portal_sandbox.whmcs.calls import Answer, Listing, Text, Whmcs
 _ENTITIES = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&#039;"))
 _MISSING = object()
 _ID_NAMES = frozenset(
-    "id clientid client_id userid user_id owner_user_id orderid serviceid invoiceid pid gid relid promoid qty totalresults"
-    " startnumber numreturned billableid refundid currency groupid serverid billingcid ordernumber ordernum".split()
+    (
+        "id",
+        "clientid",
+        "client_id",
+        "userid",
+        "user_id",
+        "owner_user_id",
+        "orderid",
+        "serviceid",
+        "invoiceid",
+        "pid",
+        "gid",
+        "relid",
+        "promoid",
+        "qty",
+        "totalresults",
+        "startnumber",
+        "numreturned",
+        "billableid",
+        "refundid",
+        "currency",
+        "groupid",
+        "serverid",
+        "billingcid",
+        "ordernumber",
+        "ordernum",
+    )
 )
 
 

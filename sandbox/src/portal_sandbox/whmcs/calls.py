@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 from portal_sandbox.core.core import Core
-from portal_sandbox.core.switches import SwitchValue
+from portal_sandbox.settings import SwitchValue
 from portal_sandbox.whmcs.php_forms import Params
 
 VENDOR = "whmcs"

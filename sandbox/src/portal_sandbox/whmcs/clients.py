@@ -20,8 +20,21 @@ _REQUIRED = (
     ("postcode", "You did not enter your postcode"),
 )
 _PLAIN = (
-    "firstname lastname companyname email address1 address2 city state postcode country phonenumber tax_id notes language"
-).split()
+    "firstname",
+    "lastname",
+    "companyname",
+    "email",
+    "address1",
+    "address2",
+    "city",
+    "state",
+    "postcode",
+    "country",
+    "phonenumber",
+    "tax_id",
+    "notes",
+    "language",
+)
 _PREFERENCES = ("general", "invoice", "support", "product", "domain", "affiliate")
 _STATUSES = ("Active", "Inactive", "Closed")
 _COUNTRIES = {"JP": ("Japan", "81"), "US": ("United States", "1"), "GB": ("United Kingdom", "44")}

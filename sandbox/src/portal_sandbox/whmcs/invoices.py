@@ -111,7 +111,9 @@ def create_invoice(call: Call) -> Answer:
     client = call.client(params.whole("userid"))
     draft = params.flag("draft") or params.text("status") == "Draft"
     if draft and params.flag("sendinvoice"):
-        raise ApiError("Cannot create and send a draft invoice in a single API request. Please create and send separately.")
+        raise ApiError(
+            "Cannot create and send a draft invoice in a single API request. Please create and send separately."
+        )
     status = "Draft" if draft else params.text("status") or "Unpaid"
     if status not in STATUSES:
         raise ApiError(f"Invalid status {status}")
@@ -155,7 +157,9 @@ def update_invoice(call: Call) -> Answer:
         raise ApiError("Invoice must be in Draft status to be published")
     _change_lines(call, row)
     changes: dict[str, object] = {
-        name: params.text(name) for name in ("date", "duedate", "datepaid", "notes", "paymentmethod") if params.has(name)
+        name: params.text(name)
+        for name in ("date", "duedate", "datepaid", "notes", "paymentmethod")
+        if params.has(name)
     }
     if params.has("credit"):
         changes["credit"] = parse_money(params.text("credit"))
@@ -297,7 +301,11 @@ def _sort_value(call: Call, row: Row, column: str) -> tuple[Any, int]:
 
 def _change_lines(call: Call, row: Row) -> None:
     params = call.params
-    changed, new, deleted = params.array("itemdescription"), params.array("newitemdescription"), params.array("deletelineids")
+    changed, new, deleted = (
+        params.array("itemdescription"),
+        params.array("newitemdescription"),
+        params.array("deletelineids"),
+    )
     if not (changed or new or deleted or params.array("itemamount")):
         return
     if call.whmcs.switch("immutableInvoices") and row["status"] != "Draft":
@@ -317,5 +325,5 @@ def _change_lines(call: Call, row: Row) -> None:
         call.insert(
             "whmcs_invoice_item", invoice_id=row["id"], type="", relid=0, description=str(description), amount=amount
         )
-    for line in deleted.values():
-        call.db.execute("DELETE FROM whmcs_invoice_item WHERE id = ? AND invoice_id = ?", (str(line), row["id"]))
+    for removed in deleted.values():
+        call.db.execute("DELETE FROM whmcs_invoice_item WHERE id = ? AND invoice_id = ?", (str(removed), row["id"]))

@@ -53,13 +53,15 @@ def store_card(call: Call, client_id: int, number: str, expiry: str, description
     month, year = found.groups()
     if (int(year), int(month)) < (call.whmcs.today().year % 100, call.whmcs.today().month):
         raise CardRefusedError("The card has expired. カードの有効期限が切れています。")
-    method = add_card(call, client_id, digits[-4:], _brand(digits), f"{month}/{year}", description)
+    method = add_card(
+        call, client_id, digits[-4:], brand=_brand(digits), expiry=f"{month}/{year}", description=description
+    )
     call.record("pay_method.added", client_key(call, client_id), client_id=client_id, pay_method_id=method)
     call.hook("CCUpdate", client_id)
     return method
 
 
-def add_card(call: Call, client_id: int, last_four: str, brand: str, expiry: str, description: str) -> int:
+def add_card(call: Call, client_id: int, last_four: str, *, brand: str, expiry: str, description: str = "") -> int:
     """The row of a stored card."""
     return call.insert(
         "whmcs_pay_method",

@@ -8,6 +8,7 @@ from portal_sandbox.whmcs.calls import Answer, ApiError, Call, Listing, Row, Tex
 from portal_sandbox.whmcs.custom_fields import client_key
 from portal_sandbox.whmcs.invoices import find_invoice, totals, transaction
 from portal_sandbox.whmcs.pay_methods import DECLINING_LAST_FOUR, usable_card
+from portal_sandbox.whmcs.upgrades import complete_upgrade
 
 _AMOUNT = re.compile(r"\d+(\.\d{1,2})?")
 
@@ -28,7 +29,9 @@ def charge(call: Call, invoice: Row) -> bool:
     card = usable_card(call, invoice["client_id"])
     balance = totals(call, invoice).balance
     if card is None or card["last_four"] == DECLINING_LAST_FOUR:
-        call.record("payment.failed", invoice["id"], client_id=invoice["client_id"], card=card["last_four"] if card else "")
+        call.record(
+            "payment.failed", invoice["id"], client_id=invoice["client_id"], card=card["last_four"] if card else ""
+        )
         call.mail(invoice["client_id"], "Credit Card Payment Failed", invoice["id"])
         return False
     pay(call, invoice, balance, "stripe", f"ch_{secrets.token_hex(8)}")
@@ -57,9 +60,7 @@ def settle_if_paid(call: Call, invoice: Row, *, mail: bool) -> bool:
     """Marks an invoice Paid when nothing is left, and moves the due dates of the services it was for."""
     if invoice["status"] != "Unpaid" or totals(call, find_invoice(call, invoice["id"])).balance > 0:
         return False
-    call.update(
-        "whmcs_invoice", invoice["id"], status="Paid", datepaid=call.whmcs.stamp(), updated=call.whmcs.stamp()
-    )
+    call.update("whmcs_invoice", invoice["id"], status="Paid", datepaid=call.whmcs.stamp(), updated=call.whmcs.stamp())
     for item in call.all(
         "SELECT s.* FROM whmcs_invoice_item i JOIN whmcs_service s ON s.id = i.relid"
         " WHERE i.invoice_id = ? AND i.type = 'Hosting'",
@@ -68,7 +69,11 @@ def settle_if_paid(call: Call, invoice: Row, *, mail: bool) -> bool:
         due = parse_day(item["nextduedate"])
         if due is not None and (later := next_due(due, item["billingcycle"])) is not None:
             call.update("whmcs_service", item["id"], nextduedate=later.isoformat())
-    call.record("invoice.paid", invoice["id"], client=client_key(call, invoice["client_id"]), client_id=invoice["client_id"])
+    for upgrade in call.all("SELECT id FROM whmcs_upgrade WHERE invoice_id = ?", invoice["id"]):
+        complete_upgrade(call, upgrade["id"])
+    call.record(
+        "invoice.paid", invoice["id"], client=client_key(call, invoice["client_id"]), client_id=invoice["client_id"]
+    )
     if mail:
         call.mail(invoice["client_id"], "Invoice Payment Confirmation", invoice["id"])
     call.hook("InvoicePaid", invoice["client_id"], invoice_id=invoice["id"])
@@ -81,7 +86,15 @@ def add_invoice_payment(call: Call) -> Answer:
     invoice = find_invoice(call, params.whole("invoiceid"))
     amount = parse_money(params.text("amount")) if params.text("amount") else totals(call, invoice).balance
     fees = parse_money(params.text("fees"))
-    pay(call, invoice, amount, params.text("gateway"), params.text("transid"), fees=fees, mail=not params.flag("noemail"))
+    pay(
+        call,
+        invoice,
+        amount,
+        params.text("gateway"),
+        params.text("transid"),
+        fees=fees,
+        mail=not params.flag("noemail"),
+    )
     return {}
 
 

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from portal_sandbox.whmcs.php_forms import PhpKey, php_key
 
-PhpSerialized: TypeAlias = "str | int | float | bool | None | dict[PhpKey, PhpSerialized]"
+PhpSerialized: TypeAlias = "str | int | float | bool | dict[PhpKey, PhpSerialized] | None"
 
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
 _HEAD = {

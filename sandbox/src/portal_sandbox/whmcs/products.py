@@ -28,7 +28,8 @@ def offered_cycles(product: Row) -> tuple[str, ...]:
 def _described(call: Call, row: Row) -> Answer:
     slug = str(row["name"]).lower().replace(" ", "-")
     fields = call.all(
-        "SELECT * FROM whmcs_custom_field WHERE type = 'product' AND relid = ? AND admin_only = 0 ORDER BY id", row["pid"]
+        "SELECT * FROM whmcs_custom_field WHERE type = 'product' AND relid = ? AND admin_only = 0 ORDER BY id",
+        row["pid"],
     )
     return {
         "pid": row["pid"],
@@ -46,7 +47,12 @@ def _described(call: Call, row: Row) -> Answer:
         "customfields": Listing(
             "customfield",
             [
-                {"id": field["id"], "name": Text(field["name"]), "description": "", "required": "on" if field["required"] else ""}
+                {
+                    "id": field["id"],
+                    "name": Text(field["name"]),
+                    "description": "",
+                    "required": "on" if field["required"] else "",
+                }
                 for field in fields
             ],
         ),

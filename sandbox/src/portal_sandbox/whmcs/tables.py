@@ -53,8 +53,8 @@ CREATE TABLE IF NOT EXISTS whmcs_service (
 );
 CREATE TABLE IF NOT EXISTS whmcs_invoice (
     id INTEGER PRIMARY KEY AUTOINCREMENT, client_id INTEGER NOT NULL, date TEXT NOT NULL, duedate TEXT NOT NULL,
-    datepaid TEXT NOT NULL DEFAULT '', status TEXT NOT NULL, paymentmethod TEXT NOT NULL, notes TEXT NOT NULL DEFAULT '',
-    credit INTEGER NOT NULL DEFAULT 0, lastcapture TEXT NOT NULL DEFAULT '', refunded TEXT NOT NULL DEFAULT '',
+    datepaid TEXT NOT NULL DEFAULT '', status TEXT NOT NULL, paymentmethod TEXT NOT NULL,
+    notes TEXT NOT NULL DEFAULT '', credit INTEGER NOT NULL DEFAULT 0, lastcapture TEXT NOT NULL DEFAULT '', refunded TEXT NOT NULL DEFAULT '',
     cancelled TEXT NOT NULL DEFAULT '', created TEXT NOT NULL, updated TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS whmcs_invoice_item (

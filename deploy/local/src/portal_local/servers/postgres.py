@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar, Final
 from urllib.parse import quote
 
-from portal_local.errors import LocalError, StartFailed
+from portal_local.errors import LocalError, StartFailedError
 from portal_local.servers.child import Account, Command
 from portal_local.servers.ports import LOOPBACK
 from portal_local.servers.postgres_programs import (
@@ -126,16 +126,7 @@ class PostgresServer(Server):
 
     def provide(self, passwords: Mapping[str, str]) -> None:
         """One role and one database per name, only the role may connect to its database. Again = no change."""
-        statements = []
-        for name, password in passwords.items():
-            role, secret = _identifier(name), _literal(password)
-            statements += [
-                f"SELECT 'CREATE ROLE {role} LOGIN PASSWORD ' || quote_literal({secret}) WHERE NOT EXISTS "  # noqa: S608 - quoted above
-                f"(SELECT 1 FROM pg_roles WHERE rolname = {_literal(name)}) \\gexec",
-                f"SELECT 'CREATE DATABASE {role} OWNER {role}', 'REVOKE ALL ON DATABASE {role} FROM PUBLIC' "  # noqa: S608 - quoted above
-                f"WHERE NOT EXISTS (SELECT 1 FROM pg_database WHERE datname = {_literal(name)}) \\gexec",
-            ]
-        self.administer("\n".join(statements))
+        self.administer("\n".join(_role_and_database(name, password) for name, password in passwords.items()))
 
     def create_database(self, name: str, template: str = "template1") -> str:
         """A new database of the superuser, cloned from a template nobody is connected to; its URL."""
@@ -206,11 +197,11 @@ class PostgresServer(Server):
                 *("--auth=scram-sha-256", "--encoding=UTF8", "--no-locale", "--no-sync", "--no-instructions"),
             )
         except PermissionError as refused:
-            raise StartFailed(self.name, f"may not become the account {self._account}: {refused}") from refused
+            raise StartFailedError(self.name, f"may not become the account {self._account}: {refused}") from refused
         finally:
             secret.unlink(missing_ok=True)
         if done.returncode != 0:
-            raise StartFailed(self.name, "initdb failed", (done.stdout + done.stderr).strip())
+            raise StartFailedError(self.name, "initdb failed", (done.stdout + done.stderr).strip())
 
     def _check_version(self) -> None:
         done = self._run_as_server(str(self._binaries) + "/postgres", "--version")
@@ -242,6 +233,18 @@ class PostgresServer(Server):
 
 def _switch(on: bool) -> str:  # noqa: FBT001 - one word in, one word out
     return "on" if on else "off"
+
+
+def _role_and_database(name: str, password: str) -> str:
+    role = _identifier(name)
+    known = _literal(name)
+    # format() quotes the password inside the statement that \\gexec then runs.
+    return f"""
+        SELECT format('CREATE ROLE {role} LOGIN PASSWORD %L', {_literal(password)})
+            WHERE NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = {known}) \\gexec
+        SELECT 'CREATE DATABASE {role} OWNER {role}', 'REVOKE ALL ON DATABASE {role} FROM PUBLIC'
+            WHERE NOT EXISTS (SELECT 1 FROM pg_database WHERE datname = {known}) \\gexec
+    """  # noqa: S608 - names and literals are quoted here
 
 
 def _identifier(name: str) -> str:

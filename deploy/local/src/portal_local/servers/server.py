@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import ClassVar, Final
 
-from portal_local.errors import LocalError, PortInUse, StartFailed
+from portal_local.errors import LocalError, PortInUseError, StartFailedError
 from portal_local.servers.child import Child, Command, last_lines
 from portal_local.servers.ports import is_free, pick_port
 
@@ -68,18 +68,18 @@ class Server(abc.ABC):
         """Remove its data; called while it is stopped."""
 
     def launch(self) -> None:
-        """Start the process without waiting for it; `prepare` came before. Raises PortInUse naming server and port."""
+        """Start the process without waiting for it; `prepare` came before. A port in use raises PortInUseError."""
         if self.running:
             return
         if not is_free(self.port):
-            raise PortInUse(self.name, self.port)
+            raise PortInUseError(self.name, self.port)
         self._child = Child(self.command())
         self._child.launch()
 
     def check(self) -> None:
-        """Raise StartFailed with the last log lines when the process ended."""
+        """Raise StartFailedError with the last log lines when the process ended."""
         if self._child is not None and not self._child.running:
-            raise StartFailed(self.name, self._child.why_it_ended(), last_lines(self.log_path))
+            raise StartFailedError(self.name, self._child.why_it_ended(), last_lines(self.log_path))
 
     def start(self, timeout: float = 30.0) -> None:
         """Start and return when it answers; a picked port that somebody else took meanwhile is picked again."""
@@ -105,7 +105,9 @@ class Server(abc.ABC):
         while not self.ready():
             self.check()
             if time.monotonic() > end:
-                raise StartFailed(self.name, f"did not answer within {timeout:.0f} seconds", last_lines(self.log_path))
+                raise StartFailedError(
+                    self.name, f"did not answer within {timeout:.0f} seconds", last_lines(self.log_path)
+                )
             time.sleep(_POLL_SECONDS)
 
     def stop(self) -> None:
@@ -119,7 +121,7 @@ class Server(abc.ABC):
             self._child.send(self.stop_signal)
 
     def kill(self) -> None:
-        """kill -9, all of its processes, reaped."""
+        """End all of its processes with SIGKILL and reap them."""
         if self._child is not None:
             self._child.kill()
 

@@ -48,9 +48,7 @@ class Engine:
 
     def matching(self, query: Query) -> list[Record]:
         """The records a query selects, in its order."""
-        item = self._transaction.schema.in_query(query.entity)
-        for field in query.fields:
-            self._check(item, field)
+        item = self.check(query)
         if item.name == "ContentDocumentLink" and not self._narrows_links(query.where):
             raise bad_request(
                 "MALFORMED_QUERY",
@@ -64,6 +62,13 @@ class Engine:
         self._sort(item, rows, query.order)
         end = None if query.limit is None else query.offset + query.limit
         return rows[query.offset : end]
+
+    def check(self, query: Query) -> ObjectType:
+        """Refuses fields that do not exist; answers the object queried."""
+        item = self._transaction.schema.in_query(query.entity)
+        for field in query.fields:
+            self._check(item, field)
+        return item
 
     def project(self, query: Query, record: Record) -> dict[str, Any]:
         """One record with the selected fields, parents nested, children as sub-results."""

@@ -35,6 +35,8 @@ def value_test(field: Field, comparison: Comparison, now: datetime) -> Test:
         return _like(field, comparison.values[0])
     wanted = [_operand(field, value, now) for value in comparison.values]
     if operator in ("IN", "NOT IN"):
+        if any(isinstance(operand, Span) for operand in wanted):
+            raise bad_request("MALFORMED_QUERY", "date literals are not supported in a list")
         chosen = frozenset(wanted)
         return (lambda value: _comparable(field, value) in chosen) if operator == "IN" else (
             lambda value: _comparable(field, value) not in chosen

@@ -1,0 +1,426 @@
+"""Runs durable processes: claims what is due, runs one step, commits, goes on (architecture §5).
+
+Workers do not know of one another; the store decides who has a process. Whatever a worker does after it lost its lease
+is refused by the store, and its task is cancelled as soon as it notices.
+"""
+
+import asyncio
+import contextvars
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from pydantic import BaseModel, ValidationError
+
+from portal_chassis import metrics
+from portal_chassis.clocks import BusinessClock, MachineClock, SystemMachineClock
+from portal_chassis.deadline import Deadline
+from portal_chassis.logs import get_logger
+from portal_chassis.postgres import StoreUnavailable, Transaction
+from portal_chassis.process_ladder import change_after, change_for, change_retry
+from portal_chassis.process_model import NeedsHuman, ProcessDefinition, ProcessView, S, StaleLease, Step
+from portal_chassis.process_port import LEASE, Change, Claim, Committed, NewProcess, ProcessStore
+from portal_chassis.process_run import Run
+from portal_chassis.telemetry import CONSUMER, continue_from, current_traceparent, link_to, span
+from portal_contracts.problems import Misconfigured, PortalProblem, Refused
+
+POLL_SECONDS: Final = 1.0
+OBSERVE_SECONDS: Final = 15.0
+_LEASE_SECONDS: Final = LEASE.total_seconds()
+_CRASHES_BEFORE_PAUSE: Final = 2
+"""After the first crash the survivor goes on at once; one that keeps killing its workers climbs the ladder."""
+
+_log = get_logger(__name__)
+
+
+@dataclass(eq=False)
+class _Held:
+    """A process this worker runs now."""
+
+    claim: Claim
+    renewed_at: float
+    task: "asyncio.Task[None] | None" = None
+    lost: bool = False
+
+
+@dataclass
+class _Registered:
+    definition: ProcessDefinition[Any]
+    steps: dict[str, Step[Any]] = field(default_factory=dict)
+
+
+class ProcessEngine:
+    """One per service. `wire` registers definitions; the chassis runs it and stops it."""
+
+    def __init__(
+        self,
+        store: ProcessStore,
+        clock: BusinessClock,
+        machine: MachineClock | None = None,
+        *,
+        at_once: int = 32,
+        poll_seconds: float = POLL_SECONDS,
+    ) -> None:
+        """`at_once` bounds how many processes this worker runs at the same time."""
+        self._store = store
+        self._clock = clock
+        self._machine = machine or SystemMachineClock()
+        self._at_once = at_once
+        self._poll_seconds = poll_seconds
+        self._kinds: dict[str, _Registered] = {}
+        self._held: dict[int, _Held] = {}
+        self._due = asyncio.Event()
+        self._stopping = False
+        self._renewing: asyncio.Task[None] | None = None
+        self._context = contextvars.copy_context()
+        clock.moved.subscribe(self.nudge)
+
+    def register(self, definition: ProcessDefinition[S]) -> None:
+        """Make a kind of process known. Workers only claim kinds they know."""
+        if definition.kind in self._kinds:
+            raise ValueError(f"{definition.kind} is registered twice")
+        self._kinds[definition.kind] = _Registered(definition, {step.name: step for step in definition.steps})
+
+    @property
+    def kinds(self) -> Collection[str]:
+        """The kinds that are registered."""
+        return self._kinds.keys()
+
+    async def start(
+        self,
+        transaction: Transaction,
+        kind: str,
+        key: str,
+        state: BaseModel,
+        *,
+        due: datetime | None = None,
+        traceparent: str | None = None,
+        inline: bool = False,
+    ) -> bool:
+        """Start a process at its first step, when the transaction commits; False when (kind, key) exists already.
+
+        `inline` says that the caller goes on with `run_inline` at once, so that no worker here is woken to race it.
+        """
+        created = await self._store.insert(transaction, self._new(kind, key, state, due, traceparent))
+        if created and not inline:
+            transaction.after_commit(self.nudge)
+        return created
+
+    async def wake(self, transaction: Transaction, kind: str, key: str, *, step: str | None = None) -> bool:
+        """Make a waiting, blocked or parked process due now, at the named step if given; False when none is unfinished.
+
+        The ladder starts again. A wake-up during a step counts for the moment after it.
+        """
+        self._check_step(kind, step)
+        found = await self._store.wake(transaction, kind, key, due=self._clock.now(), step=step, fresh=True)
+        if found:
+            transaction.after_commit(self.nudge)
+        return found
+
+    async def reschedule(self, transaction: Transaction, kind: str, key: str, due: datetime) -> bool:
+        """Give a waiting process another due time; False when none is unfinished."""
+        found = await self._store.wake(transaction, kind, key, due=due, step=None, fresh=False)
+        if found:
+            transaction.after_commit(self.nudge)
+        return found
+
+    async def reopen(self, transaction: Transaction, kind: str, key: str, state: BaseModel, step: str) -> bool:
+        """Start a failed or cancelled process again, at a step and with a new state; False when there is none."""
+        self._check_step(kind, step)
+        process = replace(self._new(kind, key, state, None, None), step=step)
+        reopened = await self._store.reopen(transaction, process)
+        if reopened:
+            transaction.after_commit(self.nudge)
+        return reopened
+
+    async def cancel(self, transaction: Transaction, kind: str, key: str, code: str) -> bool:
+        """End an unfinished process; whoever runs a step of it can write nothing more. False when there is none.
+
+        What an outside call under way did stays done: look into the journal before cancelling past a pivot.
+        """
+        return await self._store.cancel(transaction, kind, key, code, self._clock.now())
+
+    async def read(self, kind: str, key: str) -> ProcessView | None:
+        """Give a process as others see it; None when there is none."""
+        return await self._store.read(kind, key)
+
+    async def run_inline(self, kind: str, key: str, *, until: Deadline) -> ProcessView:
+        """Run steps now until the process waits, blocks or ends, or time is up, and give how it stands then.
+
+        A step that is under way when time is up goes on in the background. Raises LookupError for an unknown process.
+        """
+        pause = 0.002
+        while True:
+            for claim in await self._store.claim([kind], self._clock.now(), 1, key=key):
+                self._launch(claim, current_traceparent())
+            held = next(
+                (held for held in self._held.values() if (held.claim.kind, held.claim.key) == (kind, key)), None
+            )
+            if held is not None and held.task is not None:
+                await asyncio.wait({held.task}, timeout=max(0.0, until.remaining()))
+            view = await self._store.read(kind, key)
+            if view is None:
+                raise LookupError(f"there is no {kind} {key}")
+            if view.status != "running" or until.passed:
+                return view
+            if held is None:  # another worker has it
+                await asyncio.sleep(min(pause, max(0.0, until.remaining())))
+                pause = min(pause * 2, 0.1)
+
+    async def run_until_idle(self) -> None:
+        """Run everything that is due now, and what that makes due, until nothing is: for tests on virtual time."""
+        while True:
+            free = self._at_once - len(self._held)
+            for claim in await self._store.claim(self.kinds, self._clock.now(), free) if free else ():
+                self._launch(claim)
+            tasks = [held.task for held in self._held.values() if held.task is not None]
+            if not tasks:
+                return
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+
+    async def run(self) -> None:
+        """Claim and run what is due until `stop`. A database that is away is asked again each second."""
+        observing = asyncio.create_task(self._observe(), name="process metrics")
+        try:
+            while not self._stopping:
+                self._due.clear()
+                if not await self._claim_some():
+                    try:
+                        async with asyncio.timeout(self._poll_seconds):
+                            await self._due.wait()
+                    except TimeoutError:
+                        continue
+        finally:
+            observing.cancel()
+
+    async def stop(self, grace_seconds: float = 5.0) -> None:
+        """Claim no more, let running steps end for a while, then cancel them and give their processes back."""
+        self._stopping = True
+        self._due.set()
+        tasks = [held.task for held in self._held.values() if held.task is not None]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=grace_seconds)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late, timeout=2)
+
+    def nudge(self) -> None:
+        """Look for due processes now instead of at the next poll."""
+        self._due.set()
+
+    async def _claim_some(self) -> bool:
+        """Claim as much as fits; True when there may be more."""
+        free = self._at_once - len(self._held)
+        if not free or not self._kinds:
+            return False
+        try:
+            claims = await self._store.claim(self.kinds, self._clock.now(), free)
+        except StoreUnavailable:
+            _log.warning("the process store is away")
+            return False
+        for claim in claims:
+            self._launch(claim)
+        return len(claims) == free
+
+    def _launch(self, claim: Claim, parent: str | None = None) -> None:
+        held = _Held(claim, self._machine.monotonic())
+        self._held[claim.id] = held
+        # A fresh context: the deadline and actor of whoever happened to start it are not the process's.
+        held.task = asyncio.create_task(
+            self._drive(held, parent), name=f"process {claim.kind} {claim.key}", context=self._context.copy()
+        )
+        if self._renewing is None or self._renewing.done():
+            self._renewing = asyncio.create_task(self._renew(), name="process leases", context=self._context.copy())
+
+    async def _drive(self, held: _Held, parent: str | None) -> None:
+        """Run steps back to back until the process parks, ends or is lost."""
+        claim = held.claim
+        links = () if parent is not None else link_to(claim.traceparent)
+        attributes = {"portal.process.kind": claim.kind, "portal.process.key": claim.key}
+        try:
+            with continue_from(parent), span(f"process {claim.kind}", CONSUMER, attributes, links):
+                while await self._step(held):
+                    pass
+        except StaleLease:
+            metrics.PROCESS_STALE.labels(claim.kind).inc()
+            _log.warning("a process was taken over or cancelled", kind=claim.kind, key=claim.key, step=held.claim.step)
+        except asyncio.CancelledError:
+            if not held.lost:
+                await self._give_back(held)
+        except Exception:
+            # Not written: the lease runs out, and the next worker counts this as a crash.
+            _log.exception("the end of a step was not committed", kind=claim.kind, key=claim.key, step=held.claim.step)
+        finally:
+            self._held.pop(claim.id, None)
+            self._due.set()
+
+    async def _step(self, held: _Held) -> bool:
+        """Run one step and commit what became of it; True when the next one follows at once."""
+        claim = held.claim
+        started = self._machine.monotonic()
+        change = await self._run(held)
+        before = self._machine.monotonic()
+        try:
+            committed = await self._store.commit(claim, change)
+        except (StaleLease, StoreUnavailable):
+            raise
+        except Exception as error:
+            if not change.effects:
+                raise
+            change = self._after(claim, error)  # an effect raised: the step has failed, and nothing of it is kept
+            committed = await self._store.commit(claim, change)
+        metrics.PROCESS_STEPS.labels(claim.kind, claim.step, change.status).inc()
+        metrics.PROCESS_STEP_SECONDS.labels(claim.kind, claim.step).observe(before - started)
+        if not change.keep:
+            self._tell(claim, change, committed)
+            return False
+        held.renewed_at = before
+        held.claim = _continued(claim, change, committed)
+        return True
+
+    async def _run(self, held: _Held) -> Change:
+        """Run the action of the current step and give what it writes."""
+        claim = held.claim
+        if claim.crashed and claim.failures >= _CRASHES_BEFORE_PAUSE:
+            return change_retry(claim, self._clock.now(), "INTERNAL_ERROR", timedelta(), failures=claim.failures)
+        registered = self._kinds[claim.kind]
+        definition = registered.definition
+        step = registered.steps.get(claim.step)
+        try:
+            state = definition.state.model_validate_json(claim.state)
+        except ValidationError:
+            state = None
+        if step is None or state is None:
+            what = "step" if step is None else "state"
+            outcome = NeedsHuman("INTERNAL_ERROR", {"unknown": what, "step": claim.step})
+            return change_for(definition, claim, outcome, claim.state, self._clock.now(), go_on=False)
+        run: Run[Any] = Run(claim, state, self._clock, self._store, lambda: self._holds(held))
+        try:
+            with span(f"{claim.kind} {claim.step}"):
+                async with asyncio.timeout(step.limit.total_seconds()):
+                    ended = await step.action(run)
+            written = run.state.model_dump_json()
+            return change_for(definition, claim, ended, written, self._clock.now(), go_on=not self._stopping)
+        except StaleLease:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a step raises decides what happens next
+            return self._after(claim, error)
+
+    def _after(self, claim: Claim, error: Exception) -> Change:
+        facts = {"kind": claim.kind, "key": claim.key, "step": claim.step, "attempt": claim.attempts + 1}
+        if isinstance(error, Misconfigured):
+            _log.error("a process is blocked by our set-up", alert=True, problem=str(error), **facts)
+        elif isinstance(error, PortalProblem):
+            level = _log.info if isinstance(error, Refused) else _log.debug
+            level("a step met a problem", problem=str(error), **facts)
+        else:
+            _log.error("a step raised", exc_info=error, **facts)
+        return change_after(self._kinds[claim.kind].definition, claim, error, self._clock.now())
+
+    def _tell(self, claim: Claim, change: Change, committed: Committed) -> None:
+        if change.status in {"needs_human", "failed"}:
+            _log.warning(
+                "a process needs a person" if change.status == "needs_human" else "a process failed",
+                kind=claim.kind,
+                key=claim.key,
+                step=claim.step,
+                code=change.code,
+            )
+        if committed.due is not None:
+            seconds = (committed.due - self._clock.now()).total_seconds()
+            if seconds < self._poll_seconds:  # sooner than the next poll would find it
+                asyncio.get_running_loop().call_later(max(0.0, seconds), self.nudge)
+
+    def _holds(self, held: _Held) -> bool:
+        return not held.lost and self._machine.monotonic() - held.renewed_at < _LEASE_SECONDS
+
+    async def _renew(self) -> None:
+        """Renew all leases at a third of their time, and cancel the runs of those that are lost."""
+        while True:
+            await asyncio.sleep(_LEASE_SECONDS / 3)
+            if not self._held:
+                return
+            before = self._machine.monotonic()
+            asked = {id_: held.claim.lease for id_, held in self._held.items()}
+            try:
+                kept = await self._store.renew(asked)
+            except (StoreUnavailable, TimeoutError):
+                kept = ()
+            for id_, lease in asked.items():
+                held = self._held.get(id_)
+                if held is None or held.claim.lease != lease:
+                    continue
+                if id_ in kept:
+                    held.renewed_at = before
+                elif not self._holds(held) or kept:
+                    self._lose(held)
+
+    def _lose(self, held: _Held) -> None:
+        held.lost = True
+        if held.task is not None:
+            held.task.cancel()
+
+    async def _give_back(self, held: _Held) -> None:
+        try:
+            async with asyncio.timeout(1):
+                await self._store.release(held.claim)
+        except (StoreUnavailable, TimeoutError):
+            _log.info("a process was not given back; its lease will run out", kind=held.claim.kind, key=held.claim.key)
+
+    async def _observe(self) -> None:
+        """Keep the gauges of open processes and of the oldest due one up to date."""
+        seen: set[tuple[str, str]] = set()
+        while True:
+            try:
+                loads = await self._store.load()
+            except (StoreUnavailable, TimeoutError):
+                loads = []
+            now = self._clock.now()
+            for kind, status in seen - {(load.kind, load.status) for load in loads}:
+                metrics.PROCESSES.labels(kind, status).set(0)
+            late: dict[str, float] = dict.fromkeys(self._kinds, 0.0)
+            for load in loads:
+                seen.add((load.kind, load.status))
+                metrics.PROCESSES.labels(load.kind, load.status).set(load.count)
+                if load.oldest_due is not None:
+                    late[load.kind] = max(late.get(load.kind, 0.0), (now - load.oldest_due).total_seconds())
+            for kind, seconds in late.items():
+                metrics.PROCESS_OLDEST_DUE.labels(kind).set(seconds)
+            await asyncio.sleep(OBSERVE_SECONDS)
+
+    def _new(self, kind: str, key: str, state: BaseModel, due: datetime | None, traceparent: str | None) -> NewProcess:
+        definition = self._kinds[kind].definition
+        if not isinstance(state, definition.state):
+            raise TypeError(f"{kind} starts with a {definition.state.__name__}, not a {type(state).__name__}")
+        now = self._clock.now()
+        return NewProcess(
+            kind=kind,
+            key=key,
+            step=definition.steps[0].name,
+            state=state.model_dump_json(),
+            due=due or now,
+            now=now,
+            traceparent=traceparent or current_traceparent(),
+        )
+
+    def _check_step(self, kind: str, step: str | None) -> None:
+        if step is not None and step not in self._kinds[kind].steps:
+            raise ValueError(f"{kind} has no step {step}")
+
+
+def _continued(claim: Claim, change: Change, committed: Committed) -> Claim:
+    """Give the claim under which the next step runs."""
+    return replace(
+        claim,
+        step=committed.step,
+        state=change.state if change.state is not None else claim.state,
+        generation=committed.generation,
+        attempts=change.attempts,
+        failures=change.failures,
+        failing_since=change.failing_since,
+        crashed=False,
+        failure_code=change.failure_code,
+        failure_facts=change.failure_facts,
+    )

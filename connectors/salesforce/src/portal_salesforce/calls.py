@@ -1,0 +1,173 @@
+"""One call to Salesforce: a token, a slot, a thread, a verdict, and a repeat where that can help.
+
+Outcomes leave as portal problems or as SalesforceRefusal, never as an HTTP status (architecture §4).
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from portal_chassis.deadline import current_deadline
+from portal_chassis.logs import get_logger
+from portal_chassis.outbound import Outbound
+from portal_contracts.problems import TryLater
+from portal_salesforce.api_usage import ApiUsageMeter
+from portal_salesforce.errors import QUOTA_SECONDS, Again, Verdict, judge, unavailable
+from portal_salesforce.settings import SalesforceSettings
+from portal_salesforce.token import AccessToken, AccessTokens
+from portal_salesforce.wire_request import Answered, NoAnswer, WireRequest
+
+if TYPE_CHECKING:
+    from portal_salesforce.wire import Wire
+
+T = TypeVar("T")
+
+TRIES: Final = 3
+FIRST_PAUSE_SECONDS: Final = 0.4
+QUOTA_SILENCE_SECONDS: Final = 120.0
+"""After the daily quota ran out we stay silent for this long before looking again."""
+
+_log = get_logger(__name__)
+
+
+class _SessionRefused(Exception):  # noqa: N818 - internal signal to log in again
+    def __init__(self, problem: Exception) -> None:
+        super().__init__()
+        self.problem = problem
+
+
+class Calls:
+    """Makes calls for `Salesforce`. Everything that blocks runs in a bounded number of threads."""
+
+    def __init__(
+        self,
+        settings: SalesforceSettings,
+        outbound: Outbound,
+        *,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._settings = settings
+        self._outbound = outbound
+        self._pause = pause
+        self._threads: anyio.CapacityLimiter | None = None
+        self._wire: Wire | None = None
+        self._silent_until = 0.0
+        self.usage = ApiUsageMeter()
+        self.tokens = AccessTokens(self._log_in)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._wire is not None:
+            self._wire.close()
+
+    async def make(self, request: WireRequest, accept: Callable[[Any], Verdict | None] | None = None) -> Any:
+        """Make a call and give the parsed body, or None when there is none.
+
+        `accept` looks for failures inside a successful answer. Raises TryLater SALESFORCE_UNAVAILABLE, Misconfigured
+        SALESFORCE_MISCONFIGURED or SalesforceRefusal. After TryLater the outcome of a write may be unknown: callers
+        repeat it, which is safe for everything but creates.
+        """
+        tries = 0
+        renewed = False
+        while True:
+            token = await self.tokens.current()
+            try:
+                verdict, content = await self._once(token, request, accept)
+            except _SessionRefused as refused:
+                if renewed:
+                    _log.error("salesforce refuses the session right after a login", call=request.name)
+                    raise refused.problem from None
+                renewed = True
+                await self.tokens.renew(token)
+                continue
+            if verdict is None:
+                return content
+            tries += 1
+            pause = random.uniform(0, FIRST_PAUSE_SECONDS * 2**tries)  # noqa: S311 - jitter, not a secret
+            if tries >= TRIES or not _may_repeat(verdict, request) or not _time_left(pause):
+                raise verdict.problem
+            await self._pause(pause)
+
+    async def _once(
+        self, token: AccessToken, request: WireRequest, accept: Callable[[Any], Verdict | None] | None
+    ) -> tuple[Verdict | None, Any]:
+        """Make the call once. A verdict that a repeat may cure is returned; the breaker sees it as a failure."""
+        if monotonic() < self._silent_until:
+            raise unavailable(QUOTA_SECONDS)
+        verdict: Verdict | None = None
+        try:
+            async with self._outbound.call(request.name, timeout=self._settings.call_seconds):
+                verdict, content = await self._judged(token, request, accept)
+                if verdict is None:
+                    return None, content
+                raise verdict.problem
+        except Exception as problem:
+            if verdict is None or problem is not verdict.problem:
+                raise
+        if verdict.again is Again.LOGGED_IN:
+            raise _SessionRefused(verdict.problem)
+        if isinstance(verdict.problem, TryLater) and verdict.problem.retry_after == QUOTA_SECONDS:
+            self._silent_until = monotonic() + QUOTA_SILENCE_SECONDS
+            _log.error("salesforce says that the daily request quota is used up", call=request.name)
+        return verdict, None
+
+    async def _judged(
+        self, token: AccessToken, request: WireRequest, accept: Callable[[Any], Verdict | None] | None
+    ) -> tuple[Verdict | None, Any]:
+        try:
+            content = await self._in_thread(self._blocking_call, token, request, _seconds(self._settings.call_seconds))
+        except Answered as answer:
+            return judge(answer.status, answer.content), None
+        except NoAnswer:
+            return Verdict(unavailable(), Again.IF_HARMLESS), None
+        return (accept(content) if accept else None), content
+
+    def _blocking_call(self, token: AccessToken, request: WireRequest, seconds: float) -> Any:
+        return self._wired().call(token.value, token.instance_url, request, seconds)
+
+    async def _log_in(self) -> tuple[int, Any]:
+        async with self._outbound.call("token", timeout=self._settings.call_seconds):
+            try:
+                return await self._in_thread(self._blocking_login)
+            except NoAnswer:
+                raise unavailable() from None
+
+    def _blocking_login(self) -> tuple[int, Any]:
+        return self._wired().log_in()
+
+    def _wired(self) -> "Wire":
+        if self._wire is None:
+            from portal_salesforce.wire import Wire  # noqa: PLC0415 - half a second, so only in the first thread
+
+            self._wire = Wire(self._settings, self._read_headers)
+        return self._wire
+
+    def _read_headers(self, headers: Mapping[str, str]) -> None:
+        self.usage.read(headers.get("Sforce-Limit-Info"))
+
+    async def _in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
+        if self._threads is None:  # a limiter belongs to the running loop
+            self._threads = anyio.CapacityLimiter(self._settings.at_once)
+        # The wire ends every call in time by itself, so waiting for the thread is bounded; a caller that is gone is
+        # not waited for.
+        return await anyio.to_thread.run_sync(partial(work, *arguments), abandon_on_cancel=True, limiter=self._threads)
+
+
+def _may_repeat(verdict: Verdict, request: WireRequest) -> bool:
+    return verdict.again is Again.SOON or (verdict.again is Again.IF_HARMLESS and request.harmless)
+
+
+def _seconds(most: float) -> float:
+    deadline = current_deadline()
+    return max(0.05, deadline.capped(most)) if deadline else most
+
+
+def _time_left(pause: float) -> bool:
+    deadline = current_deadline()
+    return deadline is None or deadline.remaining() > pause + 0.5

@@ -1,0 +1,253 @@
+"""Salesforce's REST API in our words: what five services call. Each of them translates its own objects."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import quote
+
+from portal_chassis.outbound import Outbound
+from portal_salesforce import soql
+from portal_salesforce.api_usage import ApiUsage
+from portal_salesforce.calls import Calls
+from portal_salesforce.record_rows import RowReply, batches, rejection, row_replies, row_with_id, row_with_type
+from portal_salesforce.composite import (
+    MOST_SUB_REQUESTS,
+    SubReply,
+    SubRequest,
+    culprit,
+    external_path,
+    read_replies,
+    record_path,
+    upsertion,
+)
+from portal_salesforce.errors import SalesforceRefusal, Verdict, unavailable
+from portal_salesforce.field_values import Fields, Record, incoming, outgoing
+from portal_salesforce.ids import long_id
+from portal_salesforce.settings import SalesforceSettings
+from portal_salesforce.token import AccessTokens
+from portal_salesforce.wire_request import Method, WireRequest
+
+IDS_A_QUERY: Final = 200
+LONGEST_ADDRESS: Final = 12_000
+"""Characters of an encoded query in a URL; Salesforce takes 16,384 with all headers. Longer ones go in a composite."""
+WAITING: Final = 200
+
+
+class Salesforce:
+    """The org, as the integration user sees it. One per process; close it when the service stops.
+
+    Every method raises TryLater SALESFORCE_UNAVAILABLE (no answer, row locked, quota used up: repeat the whole step
+    later), Misconfigured SALESFORCE_MISCONFIGURED (rights, unknown fields, refused login) or SalesforceRefusal (a rule
+    of the org said no: the caller says what that means). After TryLater a write may have happened: update, upsert and
+    composites of them are safe to repeat. Source: reference salesforce.md 2.
+    """
+
+    def __init__(
+        self,
+        settings: SalesforceSettings,
+        *,
+        outbound: Outbound | None = None,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.settings = settings
+        bulkhead = outbound or Outbound("salesforce", at_once=settings.at_once, waiting=WAITING)
+        self._calls = Calls(settings, bulkhead, pause=pause)
+        self._root = f"/services/data/v{settings.api_version}/"
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._calls.close()
+
+    @property
+    def tokens(self) -> AccessTokens:
+        """The access token, shared with the Pub/Sub API."""
+        return self._calls.tokens
+
+    @property
+    def api_usage(self) -> ApiUsage | None:
+        """The org's use of its daily quota (R285) as of the last answer; None before the first."""
+        return self._calls.usage.last
+
+    async def query(self, query: soql.Select) -> list[Record]:
+        """Give all records of a query, page by page, children included."""
+        page = await self._first_page(query)
+        records: list[Record] = []
+        while True:
+            for raw in page["records"]:
+                await self._complete_children(raw, query.children)
+                records.append(incoming(raw, query.children))
+            if page.get("done", True):
+                return records
+            page = await self._next_page(page["nextRecordsUrl"])
+
+    async def query_one(self, query: soql.Select) -> Record | None:
+        """Give the first record of a query, None when there is none."""
+        found = await self.query(query if query.most else query.limit(1))
+        return found[0] if found else None
+
+    async def count(self, query: soql.Select) -> int:
+        """Give the number of records a `select_count` matches."""
+        return int((await self._first_page(query))["totalSize"])
+
+    async def read(self, object_name: str, record_id: str, fields: Iterable[str]) -> Record | None:
+        """Give some fields of a record by its id; None when it does not exist, was deleted or is not visible."""
+        path = record_path(object_name, record_id)
+        names = ",".join(dict.fromkeys(soql.path(field) for field in fields))
+        try:
+            found = await self._ask("GET", path, f"GET {object_name}", parameters={"fields": names})
+        except SalesforceRefusal as refusal:
+            if refusal.missing:
+                return None
+            raise
+        return incoming(found)
+
+    async def read_many(self, object_name: str, record_ids: Iterable[str], fields: Iterable[str]) -> dict[str, Record]:
+        """Give some fields of several records by id, 200 a call; those that do not exist are left out."""
+        ids = list(dict.fromkeys(long_id(record_id) for record_id in record_ids))
+        statement = soql.select(object_name, "Id", *fields)
+        found: dict[str, Record] = {}
+        for start in range(0, len(ids), IDS_A_QUERY):
+            part = ids[start : start + IDS_A_QUERY]
+            found |= {record["Id"]: record for record in await self.query(statement.where(soql.one_of("Id", part)))}
+        return found
+
+    async def create(self, object_name: str, fields: Fields) -> str:
+        """Create a record and give its id. NOT safe to repeat: only for objects without an external id."""
+        path = f"sobjects/{soql.name(object_name)}/"
+        made = await self._ask("POST", path, f"POST {object_name}", body=outgoing(fields), harmless=False)
+        return long_id(made["id"])
+
+    async def update(self, object_name: str, record_id: str, fields: Fields) -> None:
+        """Write some fields of a record; None empties a field. SalesforceRefusal `.missing` when it is gone."""
+        await self._ask("PATCH", record_path(object_name, record_id), f"PATCH {object_name}", body=outgoing(fields))
+
+    async def upsert(self, object_name: str, external_field: str, value: str, fields: Fields) -> tuple[str, bool]:
+        """Create or change the record with this external id; gives its id and whether it was created.
+
+        This is how the portal creates: a lost answer is cured by a repeat (reference 6, "ambiguous").
+        """
+        step = upsertion("one", object_name, external_field, value, fields)
+        name = f"PATCH {object_name}"
+        try:
+            written = await self._ask(step.method, step.path, name, body=step.body)
+        except SalesforceRefusal as refusal:
+            if not refusal.duplicate:
+                raise
+            # Two of us created it at the same moment; now that it exists the same call changes it.
+            written = await self._ask(step.method, step.path, name, body=step.body)
+        if written is None:  # an update answers without a body before API version 46
+            raise unavailable()
+        return long_id(written["id"]), bool(written.get("created"))
+
+    async def find(self, object_name: str, external_field: str, value: str, fields: Iterable[str]) -> Record | None:
+        """Give some fields of the record with this external id; None when there is none."""
+        external_path(object_name, external_field, value)  # refuses what could never have been written
+        condition = soql.equals(external_field, value)
+        return await self.query_one(soql.select(object_name, "Id", *fields).where(condition))
+
+    async def composite(self, steps: Sequence[SubRequest], *, all_or_none: bool = True) -> dict[str, SubReply]:
+        """Run up to 25 sub-requests in one call and one order; gives the replies by reference.
+
+        With `all_or_none` nothing is kept when one fails, and the failure of the culprit is raised. Without it each
+        reply says with `verdict` how it went. Sub-requests come from `creation`, `change`, `upsertion` and `lookup`.
+        """
+        references = [step.reference for step in steps]
+        if not steps or len(steps) > MOST_SUB_REQUESTS or len(set(references)) != len(steps):
+            raise ValueError(f"a composite has 1 to {MOST_SUB_REQUESTS} steps with different references")
+        body = {
+            "allOrNone": all_or_none,
+            "collateSubrequests": False,
+            "compositeRequest": [step.on_the_wire(self._root) for step in steps],
+        }
+
+        def accept(content: Any) -> Verdict | None:
+            return culprit(read_replies(content, references)) if all_or_none else None
+
+        harmless = all(step.harmless for step in steps)
+        try:
+            content = await self._ask("POST", "composite", "composite", body=body, harmless=harmless, accept=accept)
+        except SalesforceRefusal as refusal:
+            if not (refusal.duplicate and harmless):
+                raise
+            content = await self._ask("POST", "composite", "composite", body=body, harmless=harmless, accept=accept)
+        return read_replies(content, references)
+
+    async def update_many(
+        self, object_name: str, records: Mapping[str, Fields], *, all_or_none: bool = False
+    ) -> list[RowReply]:
+        """Write some fields of several records, given by id, 200 a call; replies stand in the order of the input.
+
+        `all_or_none` holds within each call of 200.
+        """
+        rows = [row_with_id(object_name, record_id, fields) for record_id, fields in records.items()]
+        return await self._collection("PATCH", "composite/sobjects", rows, all_or_none=all_or_none)
+
+    async def upsert_many(
+        self, object_name: str, external_field: str, records: Mapping[str, Fields], *, all_or_none: bool = False
+    ) -> list[RowReply]:
+        """Create or change several records, given by external id, 200 a call; replies stand in the input's order."""
+        rows = [
+            {**row_with_type(object_name, fields), soql.name(external_field): value}
+            for value, fields in records.items()
+            if external_path(object_name, external_field, value)
+        ]
+        path = f"composite/sobjects/{soql.name(object_name)}/{soql.name(external_field)}"
+        return await self._collection("PATCH", path, rows, all_or_none=all_or_none)
+
+    async def describe(self, object_name: str) -> Record:
+        """Give an object's fields and picklists as Salesforce describes them (reference 2.4)."""
+        path = f"sobjects/{soql.name(object_name)}/describe"
+        return dict(await self._ask("GET", path, "describe"))
+
+    async def limits(self) -> dict[str, dict[str, Any]]:
+        """Give the org's allocations: `{"DailyApiRequests": {"Max": …, "Remaining": …}, …}`."""
+        return dict(await self._ask("GET", "limits/", "limits"))
+
+    async def _ask(
+        self,
+        method: Method,
+        path: str,
+        name: str,
+        *,
+        parameters: Mapping[str, str] | None = None,
+        body: Any = None,
+        harmless: bool = True,
+        accept: Callable[[Any], Verdict | None] | None = None,
+    ) -> Any:
+        request = WireRequest(name, method, path, parameters, body, harmless=harmless)
+        return await self._calls.make(request, accept)
+
+    async def _first_page(self, query: soql.Select) -> Any:
+        text = str(query)
+        if len(quote(text)) <= LONGEST_ADDRESS:
+            return await self._ask("GET", "query/", "query", parameters={"q": text})
+        step = SubRequest("page", "GET", f"query/?q={quote(text, safe='')}")
+        return (await self.composite([step]))["page"].body
+
+    async def _next_page(self, address: Any) -> Any:
+        # Salesforce names the next page by a path; only its last part is taken, so that no other address is called.
+        locator = soql.locator(str(address))
+        return await self._ask("GET", f"query/{locator}", "query")
+
+    async def _complete_children(self, record: Mapping[str, Any], children: Iterable[str]) -> None:
+        for relationship in children:
+            page = record.get(relationship)
+            while page and not page.get("done", True):
+                following = await self._next_page(page["nextRecordsUrl"])
+                page["records"].extend(following["records"])
+                page["done"], page["nextRecordsUrl"] = following.get("done", True), following.get("nextRecordsUrl")
+
+    async def _collection(
+        self, method: Method, path: str, rows: Sequence[Record], *, all_or_none: bool
+    ) -> list[RowReply]:
+        replies: list[RowReply] = []
+        for part in batches(rows):
+            body = {"allOrNone": all_or_none, "records": part}
+
+            def accept(content: Any, expected: int = len(part)) -> Verdict | None:
+                found = row_replies(content, expected)
+                return rejection(found) if all_or_none else None
+
+            content = await self._ask(method, path, "collections", body=body, accept=accept)
+            replies += row_replies(content, len(part))
+        return replies

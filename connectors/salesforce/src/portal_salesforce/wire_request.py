@@ -1,0 +1,33 @@
+"""One REST call, and the two ways in which it fails below the meaning of its answer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Method = Literal["GET", "POST", "PATCH", "DELETE"]
+
+
+@dataclass(frozen=True, slots=True)
+class WireRequest:
+    """A call below `/services/data/v…/`. `harmless` says that a repeat has no second effect."""
+
+    name: str
+    method: Method
+    path: str
+    parameters: Mapping[str, str] | None = None
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    harmless: bool = True
+
+
+class Answered(Exception):  # noqa: N818 - it carries an answer
+    """Salesforce answered with an error status; `content` is the parsed body or its text."""
+
+    def __init__(self, status: int, content: Any) -> None:
+        super().__init__(status)
+        self.status = status
+        self.content = content
+
+
+class NoAnswer(Exception):  # noqa: N818 - that is what happened
+    """No answer, or one that cannot be read. Whether the call had an effect is unknown."""

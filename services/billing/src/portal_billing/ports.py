@@ -1,0 +1,194 @@
+"""What billing's use cases need from outside, in our words. Adapters: whmcs_*.py and store.py; fakes: testing.py.
+
+Every port that reaches WHMCS raises TryLater (`WHMCS_UNAVAILABLE`: they could not answer) and Misconfigured
+(`WHMCS_MISCONFIGURED`: credentials, permissions, addresses); a write that raises either has had no effect. Only `Unclear`
+leaves that open.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from portal_billing.client import Client, NewClient
+from portal_billing.order import DraftOrder, FoundOrder, ServiceNotes
+from portal_billing.product import SoldProduct
+from portal_contracts.billing import (
+    ClientProfile,
+    InvoiceDetail,
+    PaymentGateway,
+    PaymentMethod,
+    SsoDestination,
+    Subscription,
+)
+from portal_contracts.problems import Fact
+from portal_contracts.values import Address
+
+if TYPE_CHECKING:
+    from portal_billing.invoice import ListedInvoice, OwnedInvoice
+    from portal_billing.order_desk import OrderDesk
+    from portal_chassis.postgres import Transaction
+
+
+class Unclear(Exception):  # noqa: N818 - it says what we know
+    """A write left, and whether WHMCS has done it or still will is unknown (reliability.md (b)§3.5).
+
+    `evidence` holds what was seen: ids and texts, no personal data.
+    """
+
+    def __init__(self, call: str, seen: str) -> None:
+        super().__init__(f"{call}: {seen}")
+        self.evidence: dict[str, Fact] = {"call": call, "seen": seen}
+
+
+class BillingReads(Protocol):
+    """Everything customers look at, read live. The one place where a cache can be put in front (R241–R249)."""
+
+    async def profile(self, client_id: int) -> ClientProfile:
+        """Read a client's profile. Refused NOT_FOUND."""
+        ...
+
+    async def payment_methods(self, client_id: int) -> Sequence[PaymentMethod]:
+        """Read a client's stored cards and accounts; tokens are dropped in the adapter."""
+        ...
+
+    async def gateways(self) -> Sequence[PaymentGateway]:
+        """Read the ways to pay that the installation offers."""
+        ...
+
+    async def invoices(self, client_id: int) -> "Sequence[ListedInvoice]":
+        """Read all of a client's invoices, drafts included."""
+        ...
+
+    async def invoice(self, invoice_id: int) -> "OwnedInvoice":
+        """Read an invoice, whoever owns it. Refused NOT_FOUND."""
+        ...
+
+    async def subscriptions(self, client_id: int) -> Sequence[Subscription]:
+        """Read all of a client's services, whatever their state."""
+        ...
+
+
+class Products(Protocol):
+    """WHMCS's catalogue."""
+
+    async def read(self, product_ids: Sequence[int]) -> Mapping[int, SoldProduct]:
+        """Read products by id; unknown ones are missing."""
+        ...
+
+
+class SignOn(Protocol):
+    """Single sign-on into WHMCS (D03)."""
+
+    async def mint(self, client_id: int, destination: SsoDestination, related_id: int | None) -> str:
+        """Give a single-use URL, good for 60 s. Refused SSO_REFUSED when WHMCS blocks it for this client."""
+        ...
+
+
+class Clients(Protocol):
+    """WHMCS clients: who is billed."""
+
+    async def find(self, email: str) -> Client | None:
+        """Read the client with this e-mail; None when there is none."""
+        ...
+
+    async def create(self, new: NewClient, *, send_by: float) -> int:
+        """Make a client with a password nobody ever sees and no mail (D04); its id. Not idempotent.
+
+        Refused BILLING_ACCOUNT_EXISTS when the e-mail is taken and BAD_REQUEST naming a field WHMCS does not accept.
+        Raises Unclear. Nothing leaves after `send_by` (monotonic seconds): TryLater.
+        """
+        ...
+
+    async def set_customer_number(self, client_id: int, customer_number: str) -> None:
+        """Write the Customer Number's field; repeating is harmless."""
+        ...
+
+    async def change_address(self, client_id: int, address: Address) -> None:
+        """Write a new address; repeating is harmless. Refused NOT_FOUND and BAD_REQUEST."""
+        ...
+
+
+class Orders(Protocol):
+    """WHMCS orders. AddOrder and AcceptOrder are two phases: only an accepted order is billed and set up."""
+
+    async def search(self, client_id: int, order_id: str) -> Sequence[FoundOrder]:
+        """Find all orders of a client that carry the marker of a Salesforce order, cancelled ones included.
+
+        Reads every page of the client's services and, as a cross-check, of its orders' notes (rule 3). A search that
+        could not be finished raises TryLater: it has not found nothing.
+        """
+        ...
+
+    async def read(self, client_id: int, whmcs_order_id: int) -> FoundOrder | None:
+        """Read one order with its services; None when it does not exist or is another client's."""
+        ...
+
+    async def add(self, draft: DraftOrder, *, send_by: float) -> int:
+        """Make a Pending order, without any mail; its id. Not idempotent.
+
+        Refused WHMCS_ORDER_REFUSED. Raises Unclear. Nothing leaves after `send_by` (monotonic seconds): TryLater.
+        """
+        ...
+
+    async def accept(self, whmcs_order_id: int, *, send_by: float) -> bool:
+        """Accept a Pending order; False when it is not Pending. Refused WHMCS_ORDER_REFUSED. Raises Unclear."""
+        ...
+
+    async def cancel(self, whmcs_order_id: int, *, send_by: float) -> bool:
+        """Cancel a Pending order; False when it is not Pending. Raises Unclear."""
+        ...
+
+    async def failed_set_ups(self, service_id: int) -> Sequence[str]:
+        """Name the module actions that failed for a service and wait for a person (D02).
+
+        Empty also when the API role may not look; that is logged.
+        """
+        ...
+
+    async def invoiced(self, invoice_id: int, service_ids: Sequence[int]) -> int:
+        """Sum what an invoice charges for these services, in yen."""
+        ...
+
+    async def annotate(self, notes: ServiceNotes) -> None:
+        """Write notes for people and a line's numbers to a service; repeating is harmless."""
+        ...
+
+
+class ClientTurns(Protocol):
+    """One write at a time per WHMCS client, whichever worker makes it."""
+
+    def turn(self, client_id: int) -> AbstractAsyncContextManager[bool]:
+        """Hold the client's turn for the block; gives False at once when somebody else holds it."""
+        ...
+
+
+class OrderBook(Protocol):
+    """What billing itself decides about orders. Methods that take a transaction take part in it."""
+
+    async def want(self, transaction: "Transaction", desk: "OrderDesk") -> "OrderDesk":
+        """Store what a caller wants of an order and give it back as it now stands.
+
+        The first want of an order inserts it; a later one changes goal, generation and numbers, never client or lines of
+        a reservation that stands. TryLater IN_PROGRESS when a caller with a newer generation was here before.
+        """
+        ...
+
+    async def read(self, order_id: str) -> "OrderDesk | None":
+        """Read what is wanted of an order; None when nothing ever was."""
+        ...
+
+    async def elect(self, order_id: str, round_: int, whmcs_order_id: int) -> int | None:
+        """Register the winner of a round unless it has one (rule 6), and give the round's winner.
+
+        None when the candidate was already judged otherwise: an extra, or an earlier round's.
+        """
+        ...
+
+    async def winner(self, order_id: str, round_: int) -> int | None:
+        """Read the winner of a round; None when there is none yet."""
+        ...
+
+    async def discard(self, order_id: str, round_: int, whmcs_order_id: int) -> bool:
+        """Judge a WHMCS order to be an extra; False when it is a winner. Both verdicts exclude one another."""
+        ...

@@ -1,0 +1,47 @@
+"""A product as WHMCS sells it, and whether an order line fits it. No I/O."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from portal_contracts.billing import BillingProduct, OrderLine
+from portal_contracts.catalog import BillingCycle
+from portal_contracts.problems import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class SoldProduct:
+    """A product of WHMCS's catalogue. Amounts in yen; only cycles on offer are listed."""
+
+    id: int
+    has_marker: bool
+    prices: Mapping[BillingCycle, int]
+    set_up_fees: Mapping[BillingCycle, int]
+
+    def first_payment(self, cycle: BillingCycle) -> int | None:
+        """Give what WHMCS charges at first, or None when the cycle is not on offer."""
+        price = self.prices.get(cycle)
+        return None if price is None else price + self.set_up_fees.get(cycle, 0)
+
+
+def described(product_id: int, product: SoldProduct | None, *, has_marker: bool) -> BillingProduct:
+    """Tell another service about a product; an unknown one does not exist."""
+    prices = dict(product.prices) if product is not None else {}
+    return BillingProduct(
+        whmcs_product_id=product_id, exists=product is not None, marker_mapped=has_marker, prices=prices
+    )
+
+
+def check_line(line: OrderLine, product: SoldProduct | None) -> None:
+    """Refuse a line WHMCS would not bill as the order says, before anything is made (rule 8, I8).
+
+    Refused PRODUCT_UNMAPPED, MARKER_UNMAPPED or PRICE_MISMATCH.
+    """
+    if product is None:
+        raise Refused("PRODUCT_UNMAPPED", facts={"sku": line.sku})
+    if not product.has_marker:
+        raise Refused("MARKER_UNMAPPED", facts={"pid": line.whmcs_product_id})
+    billed = product.first_payment(line.billing_cycle)
+    if billed is None:
+        raise Refused("PRODUCT_UNMAPPED", facts={"sku": line.sku})
+    if billed != line.unit_price:
+        raise Refused("PRICE_MISMATCH", facts={"sku": line.sku, "ordered": line.unit_price, "billed": billed})

@@ -1,0 +1,65 @@
+"""What billing reads from its environment. Seconds are whole numbers unless said otherwise."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import Field, HttpUrl, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class WhmcsSettings(BaseSettings):
+    """The WHMCS installation and the credentials of the portal's API role."""
+
+    model_config = SettingsConfigDict(env_prefix="WHMCS_", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    api_url: HttpUrl = Field(description="https://<host>/<path>/includes/api.php")
+    identifier: SecretStr
+    secret: SecretStr
+    access_key: SecretStr | None = Field(default=None, description="Stands in for the list of allowed addresses")
+    fields_path: Path = Field(description="TOML file with the ids of the custom fields, see whmcs_fields.sandbox.toml")
+    payment_method: str = Field(default="stripe", description="System name of the gateway new orders are billed by")
+    public_host: str = Field(default="", description="Host single sign-on links must have; empty: the host of api_url")
+    read_seconds: float = Field(default=15.0, gt=0, description="Longest read")
+    write_seconds: float = Field(default=30.0, gt=0, description="Longest write of a record")
+    order_seconds: float = Field(default=30.0, gt=0, description="Longest AddOrder, AcceptOrder or CancelOrder")
+    answer_limit: int = Field(default=8_388_608, gt=0, description="Largest answer read, in bytes")
+    interactive_at_once: int = Field(default=6, ge=1, description="Calls in flight for customers who wait")
+    orders_at_once: int = Field(default=4, ge=1, description="Calls in flight for orders and new clients")
+
+    def sign_on_host(self) -> str:
+        """Give the host a single sign-on link must point to."""
+        return self.public_host or self.api_url.host or ""
+
+
+class BillingSettings(BaseSettings):
+    """Billing's own rules."""
+
+    model_config = SettingsConfigDict(env_prefix="PORTAL_WHMCS_", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    quiet_seconds: int = Field(
+        default=125, ge=0, description="Wait after an unclear write: 30 s ours, 90 s WHMCS's ceiling, 5 s to spare"
+    )
+    send_seconds: int = Field(default=10, ge=1, description="A write leaves this soon after its last check or not at all")
+    recheck_seconds: int = Field(default=900, ge=1, description="How often an unclear or stuck order is looked at again")
+    sweep_seconds: int = Field(default=120, ge=1, le=300, description="How often late twins of an order are looked for")
+    sweep_hours: int = Field(default=6, ge=1, description="How long after an unclear write they are looked for")
+
+    @property
+    def quiet(self) -> timedelta:
+        """The quiet period."""
+        return timedelta(seconds=self.quiet_seconds)
+
+    @property
+    def recheck(self) -> timedelta:
+        """The pause between two looks at something stuck."""
+        return timedelta(seconds=self.recheck_seconds)
+
+    @property
+    def sweep(self) -> timedelta:
+        """The pause between two sweeps of one order."""
+        return timedelta(seconds=self.sweep_seconds)
+
+    @property
+    def sweep_for(self) -> timedelta:
+        """How long an order is swept."""
+        return timedelta(hours=self.sweep_hours)

@@ -1,0 +1,198 @@
+"""WHMCS's External API over HTTP: one POST per action, told apart into answered, refused, unreachable and unclear.
+
+Source: reference/whmcs.md section 1. Success stands in the body, not in the status. Reads are repeated, writes never.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+import httpx
+import stamina
+
+from portal_billing.ports import Unclear
+from portal_billing.settings import WhmcsSettings
+from portal_billing.whmcs_answer import Interrupted, WhmcsRefusal, understand
+from portal_billing.whmcs_departure import Departure, TooLate
+from portal_billing.whmcs_parse import BadAnswer, rows, whole
+from portal_billing.whmcs_wire import Value, form_fields
+from portal_chassis.clocks import MachineClock
+from portal_chassis.deadline import current_deadline, within
+from portal_chassis.logs import get_logger
+from portal_chassis.outbound import Outbound
+from portal_contracts.problems import PortalProblem, TryLater
+
+PAGE: Final = 100
+"""Rows asked for at a time (whmcs.md section 8)."""
+MOST_PAGES: Final = 200
+READ_ATTEMPTS: Final = 3
+CONNECT_SECONDS: Final = 5.0
+UNAVAILABLE: Final = "WHMCS_UNAVAILABLE"
+
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class WhmcsConnection:
+    """The installation, its credentials and the sockets to it.
+
+    Writes get a connection of their own: one that was kept open may be closed by WHMCS just as a request leaves, and that
+    would be an unclear outcome for nothing.
+    """
+
+    settings: WhmcsSettings
+    machine: MachineClock
+    reading: httpx.AsyncClient
+    writing: httpx.AsyncClient
+
+    async def close(self) -> None:
+        """Close all sockets."""
+        await self.reading.aclose()
+        await self.writing.aclose()
+
+
+def connect(settings: WhmcsSettings, machine: MachineClock) -> WhmcsConnection:
+    """Build the clients. Redirects are never followed: they would carry the credentials elsewhere."""
+    kept = httpx.Limits(max_connections=32, max_keepalive_connections=8, keepalive_expiry=15)
+    fresh = httpx.Limits(max_connections=16, max_keepalive_connections=0)
+    return WhmcsConnection(settings, machine, _client(kept), _client(fresh))
+
+
+def _client(limits: httpx.Limits) -> httpx.AsyncClient:
+    return httpx.AsyncClient(follow_redirects=False, trust_env=False, limits=limits)
+
+
+class WhmcsApi:
+    """Calls of one purpose, behind that purpose's bulkhead: customers who wait never queue behind orders."""
+
+    def __init__(self, connection: WhmcsConnection, outbound: Outbound) -> None:
+        self._connection = connection
+        self._settings = connection.settings
+        self._outbound = outbound
+
+    async def read(self, action: str, parameters: Mapping[str, Value]) -> dict[str, Any]:
+        """Read something, trying up to three times. Raises TryLater, Misconfigured and WhmcsRefusal."""
+        try:
+            async for attempt in stamina.retry_context(
+                on=Interrupted, attempts=READ_ATTEMPTS, timeout=self._settings.read_seconds, wait_initial=0.1, wait_max=1.0
+            ):
+                with attempt:
+                    return await self._read_once(action, parameters)
+        except Interrupted as error:
+            _log.warning("WHMCS does not answer", action=action, seen=error.seen)
+            raise TryLater(UNAVAILABLE, retry_after=error.retry_after) from error
+        except BadAnswer as error:
+            _give_up(action, error)
+        raise AssertionError("a retry context ends by returning or raising")
+
+    async def _read_once(self, action: str, parameters: Mapping[str, Value]) -> dict[str, Any]:
+        seconds = self._settings.read_seconds
+        async with self._outbound.call(action, timeout=seconds):
+            try:
+                response = await self._post(self._connection.reading, action, parameters, seconds, {})
+            except (httpx.TransportError, TimeoutError) as error:
+                raise Interrupted(type(error).__name__) from error
+            return understand(action, *response)
+
+    async def pages(
+        self, action: str, parameters: Mapping[str, Value], plural: str, singular: str, key: str = "id"
+    ) -> list[Mapping[str, Any]]:
+        """Read all pages of a list (D06). TryLater when what came does not add up: that is never an empty list."""
+        found: dict[int, Mapping[str, Any]] = {}
+        start = 0
+        try:
+            for _ in range(MOST_PAGES):
+                body = await self.read(action, {**parameters, "limitstart": start, "limitnum": PAGE})
+                total, page = whole(body, "totalresults"), rows(body, plural, singular)
+                found.update({whole(row, key): row for row in page})
+                start += len(page)
+                if start >= total:
+                    return list(found.values())
+                if not page:
+                    break
+        except BadAnswer as error:
+            _give_up(action, error)
+        _log.error("WHMCS's list does not add up", action=action, read=start)
+        raise TryLater(UNAVAILABLE)
+
+    async def write(
+        self, action: str, parameters: Mapping[str, Value], *, seconds: float, send_by: float | None = None
+    ) -> dict[str, Any]:
+        """Change something, once. Raises WhmcsRefusal, and Unclear when nobody can know what became of it.
+
+        TryLater and Misconfigured mean that nothing was done. `send_by` is looked at on the line before the socket write
+        (rule 4). The caller's deadline decides whether the write leaves, not how long its answer is waited for: giving up
+        early would only make it unclear.
+        """
+        departure = Departure(self._connection.machine, send_by, current_deadline())
+        try:
+            with within(None):
+                async with self._outbound.call(action, timeout=seconds):
+                    response = await self._post(
+                        self._connection.writing, action, parameters, seconds, {"trace": departure}
+                    )
+                    return understand(action, *response)
+        except TooLate as error:
+            raise TryLater(UNAVAILABLE, retry_after=1) from error
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            if departure.left:
+                raise Unclear(action, type(error).__name__) from error
+            raise TryLater(UNAVAILABLE) from error
+        except (httpx.TransportError, TimeoutError, BadAnswer) as error:
+            raise Unclear(action, str(error) or type(error).__name__) from error
+        except Interrupted as error:
+            if error.nothing_done:
+                raise TryLater(UNAVAILABLE, retry_after=error.retry_after) from error
+            raise Unclear(action, error.seen) from error
+        except PortalProblem as problem:
+            if departure.left and isinstance(problem, TryLater):
+                raise Unclear(action, problem.code) from problem
+            raise
+
+    async def _post(
+        self,
+        client: httpx.AsyncClient,
+        action: str,
+        parameters: Mapping[str, Value],
+        seconds: float,
+        extensions: dict[str, Any],
+    ) -> tuple[int, str, bytes]:
+        """Give status, Retry-After and body; raises httpx.TransportError and BadAnswer for an endless body."""
+        request = client.build_request(
+            "POST",
+            str(self._settings.api_url),
+            data={**form_fields(parameters), **self._credentials(), "action": action, "responsetype": "json"},
+            headers={"Accept": "application/json", "User-Agent": "customer-portal"},
+            timeout=httpx.Timeout(seconds, connect=CONNECT_SECONDS),
+            extensions=extensions,
+        )
+        response = await client.send(request, stream=True)
+        try:
+            body = bytearray()
+            async for part in response.aiter_bytes():
+                body += part
+                if len(body) > self._settings.answer_limit:
+                    raise BadAnswer("the answer is too large")
+        finally:
+            await response.aclose()
+        return response.status_code, response.headers.get("Retry-After", ""), bytes(body)
+
+    def _credentials(self) -> dict[str, str]:
+        settings = self._settings
+        sent = {"identifier": settings.identifier.get_secret_value(), "secret": settings.secret.get_secret_value()}
+        if settings.access_key is not None:
+            sent["accesskey"] = settings.access_key.get_secret_value()
+        return sent
+
+
+def _give_up(action: str, error: BadAnswer) -> NoReturn:
+    _log.error("WHMCS answered nonsense", action=action, seen=str(error))
+    raise TryLater(UNAVAILABLE) from error
+
+
+def refused_with(refusal: WhmcsRefusal, *texts: str) -> bool:
+    """Whether WHMCS's refusal says one of these texts, whatever its spacing and case."""
+    return any(text.casefold() in refusal.message.casefold() for text in texts)
+
+
+__all__: Sequence[str] = ("PAGE", "UNAVAILABLE", "WhmcsApi", "WhmcsConnection", "connect", "refused_with")

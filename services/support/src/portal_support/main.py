@@ -1,0 +1,12 @@
+from portal_chassis.service import Service
+from portal_salesforce.client import Salesforce
+from portal_salesforce.settings import SalesforceSettings
+from portal_support.consumers import register
+from portal_support.salesforce import SalesforceCases
+
+
+async def wire(service: Service) -> None:
+    """Join support's parts."""
+    salesforce = Salesforce(SalesforceSettings())
+    service.on_stop(salesforce.close)
+    register(service.bus, SalesforceCases(salesforce))

@@ -1,0 +1,21 @@
+"""pytest's way in: fixtures for everybody who installs this package. Nothing starts before a test asks for it."""
+
+from portal_testing.server_fixtures import (
+    database_url,
+    nats_server,
+    nats_url,
+    postgres_server,
+    redis_server,
+    redis_url,
+    servers_folder,
+)
+
+__all__ = [
+    "database_url",
+    "nats_server",
+    "nats_url",
+    "postgres_server",
+    "redis_server",
+    "redis_url",
+    "servers_folder",
+]
