@@ -266,7 +266,7 @@ class ProcessEngine:
             committed = await self._store.commit(claim, change)
         except (StaleLease, StoreUnavailable):
             raise
-        except Exception as error:
+        except Exception as error:  # whatever an effect raises
             if not change.effects:
                 raise
             change = self._after(claim, error)  # an effect raised: the step has failed, and nothing of it is kept

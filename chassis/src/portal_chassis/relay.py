@@ -102,6 +102,10 @@ class Relay:
             task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
+    async def prune(self) -> None:
+        """Forget what was published more than seven days ago."""
+        await self._database.execute(_PRUNE, KEPT)
+
     async def _run(self) -> None:
         clock = asyncio.get_running_loop().time
         while True:
@@ -124,7 +128,7 @@ class Relay:
                 self._stream_due, self._last_look = False, now
             published = await self._publish_batch()
             if now - self._last_prune > self._pace.prune_every:
-                await self._database.execute(_PRUNE, KEPT)
+                await self.prune()
                 self._last_prune = now
         except (StoreUnavailable, NatsError, TimeoutError) as error:
             self._report(error)

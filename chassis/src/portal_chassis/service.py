@@ -5,8 +5,8 @@
 
     run("billing", wire, migrations="portal_billing")
 
-Start: settings, logs and traces, then database, bus and clock side by side, then `wire`, then serving and consuming, then
-the outbox relay and the processes, and only then readiness. On SIGTERM or SIGINT nothing more is accepted, what runs is
+Start: settings, logs and traces, then database, bus and clock side by side, then `wire`, then serving and consuming,
+then the outbox relay and the processes, and only then readiness. On SIGTERM or SIGINT nothing more is accepted, what runs is
 finished, everything is flushed, and the exit code is 0 within eight seconds.
 """
 
@@ -104,7 +104,7 @@ class Service:
         for close in reversed(self._closers):
             try:
                 await close()
-            except Exception:
+            except Exception:  # noqa: BLE001 - the reason stands above
                 _log.exception("something could not be closed")
 
 

@@ -7,6 +7,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -57,6 +58,7 @@ class Calls:
         self._pause = pause
         self._threads: anyio.CapacityLimiter | None = None
         self._wire: Wire | None = None
+        self._building = Lock()
         self._silent_until = 0.0
         self.usage = ApiUsageMeter()
         self.tokens = AccessTokens(self._log_in)
@@ -106,7 +108,7 @@ class Calls:
                 verdict, content = await self._judged(token, request, accept)
                 if verdict is None:
                     return None, content
-                raise verdict.problem
+                raise verdict.problem  # noqa: TRY301 - the bulkhead must see how it ended
         except Exception as problem:
             if verdict is None or problem is not verdict.problem:
                 raise
@@ -142,11 +144,12 @@ class Calls:
         return self._wired().log_in()
 
     def _wired(self) -> "Wire":
-        if self._wire is None:
-            from portal_salesforce.wire import Wire  # noqa: PLC0415 - half a second, so only in the first thread
+        with self._building:
+            if self._wire is None:
+                from portal_salesforce.wire import Wire  # noqa: PLC0415 - half a second, so only in the first thread
 
-            self._wire = Wire(self._settings, self._read_headers)
-        return self._wire
+                self._wire = Wire(self._settings, self._read_headers)
+            return self._wire
 
     def _read_headers(self, headers: Mapping[str, str]) -> None:
         self.usage.read(headers.get("Sforce-Limit-Info"))

@@ -9,7 +9,6 @@ from portal_chassis.outbound import Outbound
 from portal_salesforce import soql
 from portal_salesforce.api_usage import ApiUsage
 from portal_salesforce.calls import Calls
-from portal_salesforce.record_rows import RowReply, batches, rejection, row_replies, row_with_id, row_with_type
 from portal_salesforce.composite import (
     MOST_SUB_REQUESTS,
     SubReply,
@@ -23,6 +22,7 @@ from portal_salesforce.composite import (
 from portal_salesforce.errors import SalesforceRefusal, Verdict, unavailable
 from portal_salesforce.field_values import Fields, Record, incoming, outgoing
 from portal_salesforce.ids import long_id
+from portal_salesforce.record_rows import RowReply, batches, rejection, row_replies, row_with_id, row_with_type
 from portal_salesforce.settings import SalesforceSettings
 from portal_salesforce.token import AccessTokens
 from portal_salesforce.wire_request import Method, WireRequest

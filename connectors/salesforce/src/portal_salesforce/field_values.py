@@ -37,7 +37,7 @@ def outgoing(fields: Fields) -> Record:
     return {soql.name(field): _outgoing(value) for field, value in fields.items()}
 
 
-def _outgoing(value: Any) -> Any:
+def _outgoing(value: Any) -> Any:  # noqa: PLR0911 - one line per type
     if isinstance(value, Mapping):
         return outgoing(value)
     if isinstance(value, Reference):
@@ -78,10 +78,8 @@ def whole_number(value: Any) -> int | None:
     """Read a number without a fraction (yen, counts), given as number or text; None stays None, else ValueError."""
     if value is None or value == "":
         return None
-    if isinstance(value, bool):
-        raise ValueError("a checkbox is no number")
     try:
-        number = Decimal(value if isinstance(value, int | Decimal) else str(value).strip())
+        number = value if isinstance(value, Decimal) else Decimal(str(value).strip())
     except ArithmeticError as error:
         raise ValueError("not a number") from error
     if not number.is_finite() or number != number.to_integral_value():

@@ -37,7 +37,7 @@ class SalesforceSettings(BaseSettings):
     ca_bundle: Path | None = Field(
         default=None,
         validation_alias="SF_CA_BUNDLE",
-        description="PEM of the authorities to trust instead of the usual ones",
+        description="PEM: authorities to trust, no others",
     )
     pubsub_endpoint: str = Field(
         default="api.pubsub.salesforce.com:7443", validation_alias="SF_PUBSUB_ENDPOINT", pattern=r"^\S+:\d+$"

@@ -51,7 +51,7 @@ def path(text: str) -> str:
     return text
 
 
-def literal(value: Value) -> str:
+def literal(value: Value) -> str:  # noqa: PLR0911 - one line per type
     """Write a value as a SOQL literal. Moments must know their zone and are written in UTC, to the second."""
     if value is None:
         return "null"
@@ -224,7 +224,7 @@ class Select:
 
     def __str__(self) -> str:
         """Give the statement; raises ValueError when it is longer than Salesforce reads."""
-        text = f"SELECT {', '.join(self.fields)} FROM {self.source}"
+        text = f"SELECT {', '.join(self.fields)} FROM {self.source}"  # noqa: S608 - this is the builder
         if self.condition is not None:
             text += f" WHERE {self.condition}"
         if self.ordering:

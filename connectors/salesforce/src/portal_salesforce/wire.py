@@ -16,9 +16,9 @@ from typing import Any, Final
 
 import jwt
 import requests
-import simple_salesforce
 import urllib3
 from requests.adapters import HTTPAdapter
+from simple_salesforce.api import Salesforce as DirectClient
 from simple_salesforce.exceptions import SalesforceError
 
 from portal_salesforce.errors import misconfigured
@@ -50,7 +50,7 @@ class BoundedAdapter(HTTPAdapter):
                 pieces.append(piece)
                 size += len(piece)
                 if monotonic() > give_up or size > LARGEST_ANSWER:
-                    raise requests.ReadTimeout("the answer is too slow or too large")
+                    raise requests.ReadTimeout("the answer is too slow or too large")  # noqa: TRY301 - closes it, too
         except BaseException:
             response.raw.close()
             raise
@@ -125,7 +125,7 @@ class Wire:
     def _client(self, token: str, instance_url: str) -> Any:
         login = self._login
         if login is None or login.token != token:
-            client = simple_salesforce.Salesforce(
+            client = DirectClient(
                 session_id=token,
                 instance_url=instance_url,
                 session=self._session,

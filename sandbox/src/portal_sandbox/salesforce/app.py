@@ -20,6 +20,7 @@ from portal_sandbox.salesforce.tokens import Tokens
 METHODS = ["DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"]
 STAFF = "/staff"
 
+
 def build(core: Core) -> ASGIApp:
     """The application of both ports. Faults apply to the API, never to the pages of staff."""
     org = org_of(core)
@@ -43,7 +44,7 @@ def build(core: Core) -> ASGIApp:
 
 
 def name_call(scope: Scope, _: bytes) -> str:
-    """The call's name in fault rules: `token`, `query`, `composite`, `describe`, `POST Order`, `GET Account`, …"""
+    """The call's name in fault rules: `token`, `query`, `composite`, `describe`, `POST Order`, `GET Account`."""
     path = str(scope["path"])
     if path.startswith("/services/oauth2/"):
         return path.rsplit("/", 1)[1]

@@ -116,8 +116,10 @@ def _header_schema() -> dict[str, Any]:
 def _address_schema() -> dict[str, Any]:
     texts = (*ADDRESS_PARTS, "StateCode", "CountryCode")
     fields = [{"name": name, "type": ["null", "string"], "doc": "Data:Text", "default": None} for name in texts]
-    for name in ("Latitude", "Longitude"):
-        fields.append({"name": name, "type": ["null", "double"], "doc": "Data:Double", "default": None})
+    fields += [
+        {"name": name, "type": ["null", "double"], "doc": "Data:Double", "default": None}
+        for name in ("Latitude", "Longitude")
+    ]
     fields.append({"name": "GeocodeAccuracy", "type": ["null", "string"], "doc": "Data:StaticEnum", "default": None})
     return {"type": "record", "name": "Address", "fields": fields}
 

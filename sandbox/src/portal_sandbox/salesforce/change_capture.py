@@ -63,7 +63,9 @@ def capture(changes: Sequence[Change], schema: Schema, selected: Sequence[str], 
         item = schema.objects[change.entity]
         kind = change.kind if commit.gap == "off" else commit.gap
         body = _body(item, change) if commit.gap == "off" else _empty_body(item)
-        twin = next((group for group in groups if commit.merge and group[0] is item and group[2:] == (kind, body)), None)
+        twin = next(
+            (group for group in groups if commit.merge and group[0] is item and group[2:] == (kind, body)), None
+        )
         if twin is not None:
             twin[1].append(change.record_id)
         else:
@@ -88,7 +90,7 @@ def capture(changes: Sequence[Change], schema: Schema, selected: Sequence[str], 
 
 @lru_cache(maxsize=64)
 def parsed(schema_json: str) -> Any:
-    """fastavro's parsed form, once per schema."""
+    """The parsed form, once per schema."""
     return fastavro.parse_schema(json.loads(schema_json))
 
 
@@ -120,7 +122,7 @@ def _worth_an_event(change: Change) -> bool:
 
 def _empty_body(item: ObjectType) -> dict[str, Any]:
     bitmaps: dict[str, list[str]] = {"nulledFields": [], "diffFields": [], "changedFields": []}
-    return {"bitmaps": bitmaps, **dict.fromkeys((field.name for field in change_fields(item)))}
+    return {"bitmaps": bitmaps, **dict.fromkeys(field.name for field in change_fields(item))}
 
 
 def _body(item: ObjectType, change: Change) -> dict[str, Any]:

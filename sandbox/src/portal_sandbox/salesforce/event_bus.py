@@ -59,8 +59,8 @@ class EventBus:
 
     def append(
         self, db: sqlite3.Connection, *, kind: str, entity: str, event_id: str, schema: tuple[str, str], payload: bytes
-    ) -> None:
-        """Publishes an event when the transaction commits."""
+    ) -> int:
+        """Publishes an event when the transaction commits; answers its position."""
         position = self._last_position(db) + 1 + secrets.randbelow(LARGEST_GAP)
         noise = self._switches.is_on("undecodableEvents")
         db.execute("INSERT OR IGNORE INTO salesforce_avro VALUES (?, ?)", schema)
@@ -69,6 +69,12 @@ class EventBus:
             (position, kind, entity, event_id, schema[0], b"\xff" + os.urandom(12) if noise else payload, self._now()),
         )
         self._store.after_commit(self.wake)
+        return position
+
+    def latest_position(self) -> int:
+        """The newest position: where a subscription from now on starts."""
+        with self._store.transaction() as db:
+            return self._last_position(db)
 
     def find_schema(self, schema_id: str) -> str | None:
         """The schema JSON of an id that was ever announced."""
@@ -76,10 +82,11 @@ class EventBus:
             row = db.execute("SELECT body FROM salesforce_avro WHERE schema_id = ?", (schema_id,)).fetchone()
         return None if row is None else str(row["body"])
 
-    def remember_schema(self, schema: tuple[str, str]) -> None:
-        """Makes a schema fetchable before its first event."""
+    def announce_schema(self, schema: tuple[str, str]) -> str:
+        """Makes a schema fetchable before its first event; answers its id."""
         with self._store.transaction() as db:
             db.execute("INSERT OR IGNORE INTO salesforce_avro VALUES (?, ?)", schema)
+        return schema[0]
 
     def after(self, topic: Topic, position: int, limit: int) -> list[BusEvent]:
         """Retained events of a topic strictly after a position, in bus order."""

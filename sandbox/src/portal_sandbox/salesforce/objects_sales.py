@@ -145,7 +145,9 @@ def case() -> ObjectType:
         Field("ContactEmail", "email", length=80, createable=False, updateable=False, calculated=True),
         Field("Comments", "textarea", length=4000, write_only=True, in_change_events=False),
         lookup("OwnerId", "User"),
-        replace(lookup("OpportunityId__c", "Opportunity"), relationship="Opportunity__r", child_relationship="Cases__r"),
+        replace(
+            lookup("OpportunityId__c", "Opportunity"), relationship="Opportunity__r", child_relationship="Cases__r"
+        ),
         key("Portal_Case_Key__c"),
     )
 

@@ -104,7 +104,7 @@ class Org:
             with self.core.store.transaction() as db:
                 transaction = self._transaction(db, caller, self._automation)
                 work(transaction)
-                raise _RehearsalError
+                raise _RehearsalError  # noqa: TRY301 - leaving the transaction by an exception is the point
         except Exception:  # noqa: BLE001 - the real run that follows reports whatever went wrong
             return list(transaction.escaped_events) if transaction is not None else []
 

@@ -4,8 +4,7 @@ from portal_sandbox.salesforce import record_store
 from portal_sandbox.salesforce.dialect import ACTIVATED_STATUSES
 from portal_sandbox.salesforce.errors import bad_request
 from portal_sandbox.salesforce.ids import STANDARD_PRICEBOOK_ID
-from portal_sandbox.salesforce.record_store import Record
-from portal_sandbox.salesforce.transaction import Rules, Transaction
+from portal_sandbox.salesforce.transaction import Rules, Save, Transaction
 from portal_sandbox.salesforce.wire_times import to_wire
 
 FIXED_AFTER_ACTIVATION = frozenset({"AccountId", "EffectiveDate", "Pricebook2Id"})
@@ -14,8 +13,9 @@ FIXED_AFTER_ACTIVATION = frozenset({"AccountId", "EffectiveDate", "Pricebook2Id"
 class OrderRules(Rules):
     """Draft first, a price book before items, activation by Status alone."""
 
-    def before_insert(self, transaction: Transaction, record: Record) -> None:
+    def before_insert(self, save: Save) -> None:
         """Numbers the order; refuses one that starts out activated."""
+        transaction, record = save.transaction, save.record
         if record["Status"] in ACTIVATED_STATUSES:
             raise bad_request(
                 "FAILED_ACTIVATION",
@@ -27,8 +27,9 @@ class OrderRules(Rules):
         record["IsReductionOrder"] = False
         record["OrderNumber"] = f"{record_store.next_number(transaction.db, 'order number'):08d}"
 
-    def before_update(self, transaction: Transaction, before: Record, record: Record, given: frozenset[str]) -> None:
+    def before_update(self, save: Save) -> None:
         """Guards the life cycle."""
+        transaction, before, record, given = save.transaction, save.before or {}, save.record, save.given
         changed = {name for name in given if before.get(name) != record.get(name)}
         items = transaction.children("OrderItem", "OrderId", record["Id"])
         if "Pricebook2Id" in changed and items:
@@ -58,8 +59,9 @@ class OrderRules(Rules):
             record["ActivatedById"] = transaction.caller.user_id
         record["StatusCode"] = "Activated" if activated else "Draft"
 
-    def before_delete(self, transaction: Transaction, record: Record) -> None:
+    def before_delete(self, save: Save) -> None:
         """An activated order stays; a draft takes its items along."""
+        transaction, record = save.transaction, save.record
         if record["StatusCode"] == "Activated":
             raise bad_request("DELETE_FAILED", "An activated order cannot be deleted.")
         for item in transaction.children("OrderItem", "OrderId", record["Id"]):
@@ -69,8 +71,9 @@ class OrderRules(Rules):
 class OrderItemRules(Rules):
     """Product and list price come from the price book entry, which must belong to the order's price book."""
 
-    def before_insert(self, transaction: Transaction, record: Record) -> None:
+    def before_insert(self, save: Save) -> None:
         """Derives and checks a new item."""
+        transaction, record = save.transaction, save.record
         order = transaction.find("Order", record["OrderId"])
         entry = transaction.find("PricebookEntry", record["PricebookEntryId"])
         if order is None or entry is None:
@@ -95,8 +98,9 @@ class OrderItemRules(Rules):
         record["TotalPrice"] = record["UnitPrice"] * record["Quantity"]
         record["OrderItemNumber"] = f"{record_store.next_number(transaction.db, 'order item number'):010d}"
 
-    def before_update(self, transaction: Transaction, before: Record, record: Record, given: frozenset[str]) -> None:
+    def before_update(self, save: Save) -> None:
         """Prices and quantities are fixed once the order is activated."""
+        transaction, before, record, given = save.transaction, save.before or {}, save.record, save.given
         order = transaction.find("Order", record["OrderId"])
         if order is not None and order["StatusCode"] == "Activated" and given & {"Quantity", "UnitPrice"}:
             raise _integrity("OrderId", "order products of an activated order cannot be edited")
@@ -104,20 +108,23 @@ class OrderItemRules(Rules):
             record["UnitPrice"] = before["UnitPrice"]
         record["TotalPrice"] = record["UnitPrice"] * record["Quantity"]
 
-    def after_save(self, transaction: Transaction, before: Record | None, record: Record) -> None:
+    def after_save(self, save: Save) -> None:
         """Rolls the total up."""
+        transaction, record = save.transaction, save.record
         _total(transaction, record["OrderId"])
 
-    def after_delete(self, transaction: Transaction, record: Record) -> None:
+    def after_delete(self, save: Save) -> None:
         """Rolls the total up."""
+        transaction, record = save.transaction, save.record
         _total(transaction, record["OrderId"])
 
 
 class PricebookEntryRules(Rules):
     """The standard price first; one entry per product and book."""
 
-    def before_insert(self, transaction: Transaction, record: Record) -> None:
+    def before_insert(self, save: Save) -> None:
         """Checks a new entry and copies the product's names."""
+        transaction, record = save.transaction, save.record
         siblings = transaction.children("PricebookEntry", "Product2Id", record["Product2Id"])
         standard = [entry for entry in siblings if entry["Pricebook2Id"] == STANDARD_PRICEBOOK_ID]
         if any(entry["Pricebook2Id"] == record["Pricebook2Id"] for entry in siblings):
@@ -134,16 +141,18 @@ class PricebookEntryRules(Rules):
 class ProductRules(Rules):
     """A renamed product renames its price book entries."""
 
-    def after_save(self, transaction: Transaction, before: Record | None, record: Record) -> None:
+    def after_save(self, save: Save) -> None:
         """Copies the names."""
+        transaction, before, record = save.transaction, save.before, save.record
         if before is None:
             return
         names = {"Name": record["Name"], "ProductCode": record["ProductCode"]}
         for entry in transaction.children("PricebookEntry", "Product2Id", record["Id"]):
             transaction.write_silently(entry, names)
 
-    def before_delete(self, transaction: Transaction, record: Record) -> None:
+    def before_delete(self, save: Save) -> None:
         """A product that was ever ordered stays."""
+        transaction, record = save.transaction, save.record
         if transaction.children("OrderItem", "Product2Id", record["Id"]):
             raise bad_request(
                 "DELETE_FAILED",

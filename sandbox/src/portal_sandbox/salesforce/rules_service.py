@@ -9,7 +9,7 @@ from portal_sandbox.salesforce.dialect import OPPORTUNITY_STAGES
 from portal_sandbox.salesforce.errors import bad_request
 from portal_sandbox.salesforce.objects_sales import CLOSED_OPPORTUNITY_STAGES
 from portal_sandbox.salesforce.record_store import Record
-from portal_sandbox.salesforce.transaction import Rules, Transaction
+from portal_sandbox.salesforce.transaction import Rules, Save, Transaction
 from portal_sandbox.salesforce.wire_times import to_wire
 
 WON_STAGE = OPPORTUNITY_STAGES[3]
@@ -18,23 +18,24 @@ WON_STAGE = OPPORTUNITY_STAGES[3]
 class DerivedRules(Rules):
     """An object whose derived fields are the same function on insert and update."""
 
-    def derive(self, transaction: Transaction, before: Record | None, record: Record) -> None:
+    def derive(self, save: Save) -> None:
         """Fills the derived fields."""
 
-    def before_insert(self, transaction: Transaction, record: Record) -> None:
+    def before_insert(self, save: Save) -> None:
         """Derives on insert."""
-        self.derive(transaction, None, record)
+        self.derive(save)
 
-    def before_update(self, transaction: Transaction, before: Record, record: Record, given: frozenset[str]) -> None:
+    def before_update(self, save: Save) -> None:
         """Derives on update."""
-        self.derive(transaction, before, record)
+        self.derive(save)
 
 
 class AccountRules(Rules):
     """An account with orders, opportunities or cases cannot be deleted."""
 
-    def before_delete(self, transaction: Transaction, record: Record) -> None:
+    def before_delete(self, save: Save) -> None:
         """Names what still hangs on it."""
+        transaction, record = save.transaction, save.record
         for entity in ("Order", "Opportunity", "Case"):
             if transaction.children(entity, "AccountId", record["Id"]):
                 raise bad_request(
@@ -47,16 +48,18 @@ class AccountRules(Rules):
 class ContactRules(DerivedRules):
     """Name from first and last name."""
 
-    def derive(self, transaction: Transaction, before: Record | None, record: Record) -> None:
+    def derive(self, save: Save) -> None:
         """Joins the names."""
+        record = save.record
         record["Name"] = " ".join(part for part in (record["FirstName"], record["LastName"]) if part)
 
 
 class OpportunityRules(DerivedRules):
     """Closed and won follow the stage."""
 
-    def derive(self, transaction: Transaction, before: Record | None, record: Record) -> None:
+    def derive(self, save: Save) -> None:
         """Reads the stage."""
+        record = save.record
         record["IsClosed"] = record["StageName"] in CLOSED_OPPORTUNITY_STAGES
         record["IsWon"] = record["StageName"] == WON_STAGE
 
@@ -64,8 +67,9 @@ class OpportunityRules(DerivedRules):
 class CaseRules(DerivedRules):
     """Number, closing date, the contact's account and e-mail, and the write-only comment."""
 
-    def derive(self, transaction: Transaction, before: Record | None, record: Record) -> None:
+    def derive(self, save: Save) -> None:
         """Fills what follows from status and contact."""
+        transaction, before, record = save.transaction, save.before, save.record
         if before is None:
             record["CaseNumber"] = f"{record_store.next_number(transaction.db, 'case number'):08d}"
         record["IsClosed"] = record["Status"] == "Closed"
@@ -78,8 +82,9 @@ class CaseRules(DerivedRules):
         if contact and record["AccountId"] is None:
             record["AccountId"] = contact["AccountId"]
 
-    def after_save(self, transaction: Transaction, before: Record | None, record: Record) -> None:
+    def after_save(self, save: Save) -> None:
         """Turns `Comments` into a CaseComment."""
+        transaction, record = save.transaction, save.record
         text = record.pop("Comments", None)
         if text is not None:
             record_store.replace(transaction.db, {**record, "Comments": None})
@@ -92,8 +97,9 @@ class CaseRules(DerivedRules):
 class ContentVersionRules(Rules):
     """A first version makes its document; FirstPublishLocationId also makes the link."""
 
-    def before_insert(self, transaction: Transaction, record: Record) -> None:
+    def before_insert(self, save: Save) -> None:
         """Moves the bytes aside and describes them."""
+        transaction, record = save.transaction, save.record
         content = base64.b64decode(record["VersionData"])
         record_store.store_blob(transaction.db, record["Id"], content)
         path = PurePosixPath(record["PathOnClient"])
@@ -114,8 +120,9 @@ class ContentVersionRules(Rules):
         for version in earlier:
             transaction.write_silently(version, {"IsLatest": False})
 
-    def after_save(self, transaction: Transaction, before: Record | None, record: Record) -> None:
+    def after_save(self, save: Save) -> None:
         """Points the document at its newest version and links it."""
+        transaction, before, record = save.transaction, save.before, save.record
         if before is not None:
             return
         document = transaction.find("ContentDocument", record["ContentDocumentId"])
@@ -146,13 +153,15 @@ class ContentVersionRules(Rules):
 class ContentDocumentRules(Rules):
     """Documents come from versions and take them along."""
 
-    def before_insert(self, transaction: Transaction, record: Record) -> None:
+    def before_insert(self, save: Save) -> None:
         """Only the system makes a document: it has a type then."""
+        record = save.record
         if record["FileType"] is None:
             raise bad_request("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "entity type cannot be inserted: ContentDocument")
 
-    def after_delete(self, transaction: Transaction, record: Record) -> None:
+    def after_delete(self, save: Save) -> None:
         """Removes versions and links."""
+        transaction, record = save.transaction, save.record
         for version in transaction.children("ContentVersion", "ContentDocumentId", record["Id"]):
             record_store.remove(transaction.db, {**version, "IsDeleted": True}, recycled=True)
         for link in transaction.children("ContentDocumentLink", "ContentDocumentId", record["Id"]):

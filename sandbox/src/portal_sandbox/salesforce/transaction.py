@@ -52,22 +52,32 @@ class PlatformEvent:
     fields: Record
 
 
+@dataclass(frozen=True, slots=True)
+class Save:
+    """One save or delete in progress: the record (to be changed in place) and the names the caller set."""
+
+    transaction: "Transaction"
+    record: Record
+    before: Record | None = None
+    given: frozenset[str] = frozenset()
+
+
 class Rules:
     """What one object does around a save. Every hook may raise SalesforceError, which undoes the save."""
 
-    def before_insert(self, transaction: "Transaction", record: Record) -> None:
+    def before_insert(self, save: Save) -> None:
         """Fills derived fields of a new record and refuses what may not be created."""
 
-    def before_update(self, transaction: "Transaction", before: Record, record: Record, given: frozenset[str]) -> None:
-        """The same for an update; `given` are the names the caller set."""
+    def before_update(self, save: Save) -> None:
+        """The same for an update."""
 
-    def after_save(self, transaction: "Transaction", before: Record | None, record: Record) -> None:
+    def after_save(self, save: Save) -> None:
         """Effects on other records."""
 
-    def before_delete(self, transaction: "Transaction", record: Record) -> None:
+    def before_delete(self, save: Save) -> None:
         """Refuses or prepares a delete."""
 
-    def after_delete(self, transaction: "Transaction", record: Record) -> None:
+    def after_delete(self, save: Save) -> None:
         """Effects on other records after a delete."""
 
 
@@ -159,7 +169,7 @@ class Transaction:
             record["OwnerId"] = self.caller.user_id
         rules = self._automation.rules.get(item.name)
         if rules is not None:
-            rules.before_insert(self, record)
+            rules.before_insert(Save(self, record))
         self._claim(item, record)
         record_store.insert(self.db, item.name, record)
         self._log(item, "CREATE", None, record)
@@ -173,12 +183,10 @@ class Transaction:
         record = {**before, **given}
         emptied = [field.name for field in item.fields if field.required and given.get(field.name, "") is None]
         if emptied:
-            raise bad_request(
-                "REQUIRED_FIELD_MISSING", f"Required fields are missing: [{', '.join(emptied)}]", emptied
-            )
+            raise bad_request("REQUIRED_FIELD_MISSING", f"Required fields are missing: [{', '.join(emptied)}]", emptied)
         rules = self._automation.rules.get(item.name)
         if rules is not None:
-            rules.before_update(self, before, record, frozenset(given))
+            rules.before_update(Save(self, record, before, frozenset(given)))
         record["LastModifiedDate"] = record["SystemModstamp"] = to_wire(self.now)
         record["LastModifiedById"] = self.caller.user_id
         self._claim(item, record)
@@ -194,12 +202,12 @@ class Transaction:
         record = self.require(item, record_id)
         rules = self._automation.rules.get(item.name)
         if rules is not None:
-            rules.before_delete(self, record)
+            rules.before_delete(Save(self, record))
         gone = {**record, "IsDeleted": True, "SystemModstamp": to_wire(self.now)}
         record_store.remove(self.db, gone, recycled=item.recycled)
         self._log(item, "DELETE", record, None)
         if rules is not None:
-            rules.after_delete(self, record)
+            rules.after_delete(Save(self, record))
 
     def upsert(self, item: ObjectType, field_name: str, value: str, values: Mapping[str, Any]) -> tuple[Record, bool]:
         """Creates or changes the record whose external id has this value; answers it and whether it was created."""
@@ -314,6 +322,6 @@ class Transaction:
 
     def _after_save(self, item: ObjectType, rules: Rules | None, before: Record | None, record: Record) -> None:
         if rules is not None:
-            rules.after_save(self, before, record)
+            rules.after_save(Save(self, record, before))
         for automation in self._automation.after_save:
             automation(self, item.name, before, record)

@@ -5,12 +5,13 @@ import binascii
 import json
 import math
 import re
+from collections.abc import Callable, Mapping
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
 from portal_sandbox.salesforce import ids
 from portal_sandbox.salesforce.errors import SalesforceError, bad_request
-from portal_sandbox.salesforce.fields import NUMBER_TYPES, TEXT_TYPES, Field
+from portal_sandbox.salesforce.fields import NUMBER_TYPES, TEXT_TYPES, Field, FieldType
 from portal_sandbox.salesforce.wire_times import parse_day, parse_moment, to_wire
 
 Stored = str | float | bool | None
@@ -32,19 +33,7 @@ def coerce(field: Field, value: Any) -> Stored:
         raise _cannot_deserialize(field, value)
     if field.type in TEXT_TYPES:
         return _text(field, value)
-    if field.type == "date":
-        day = parse_day(value)
-        if day is None:
-            raise _cannot_deserialize(field, value)
-        return day.isoformat()
-    if field.type == "datetime":
-        moment = parse_moment(value)
-        if moment is None:
-            raise _cannot_deserialize(field, value)
-        return to_wire(moment)
-    if field.type == "base64":
-        return _blob(field, value)
-    return _reference(field, value)
+    return _FROM_TEXT[field.type](field, value)
 
 
 def too_long(field: Field, value: str) -> SalesforceError:
@@ -95,6 +84,20 @@ def _text(field: Field, value: str) -> str | None:
     return kept
 
 
+def _day(field: Field, value: str) -> str:
+    day = parse_day(value)
+    if day is None:
+        raise _cannot_deserialize(field, value)
+    return day.isoformat()
+
+
+def _moment(field: Field, value: str) -> str:
+    moment = parse_moment(value)
+    if moment is None:
+        raise _cannot_deserialize(field, value)
+    return to_wire(moment)
+
+
 def _blob(field: Field, value: str) -> str:
     try:
         base64.b64decode(value, validate=True)
@@ -108,6 +111,16 @@ def _reference(field: Field, value: str) -> str:
     if known is None:
         raise bad_request("MALFORMED_ID", f"{field.label}: id value of incorrect type: {value}", [field.name])
     return known
+
+
+_FROM_TEXT: Mapping[FieldType, Callable[[Field, str], str]] = {
+    "date": _day,
+    "datetime": _moment,
+    "base64": _blob,
+    "reference": _reference,
+    "id": _reference,
+    "address": _reference,
+}
 
 
 def _cannot_deserialize(field: Field, value: Any) -> SalesforceError:

@@ -1,5 +1,7 @@
 """Joins the WHMCS stand-in: tables, switches, seed, daily job, API, client area."""
 
+from datetime import date
+
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
@@ -27,9 +29,14 @@ def build(core: Core) -> ASGIApp:
     whmcs = Whmcs(core, hooks.fire)
     core.store.on_reset(lambda: seed(whmcs))
 
+    ran_on: list[date] = []
+
     def daily_job() -> None:
+        if ran_on == [whmcs.today()]:
+            return
         with core.store.transaction() as db:
             run_missed_days(Call(whmcs, db, Params({}), "cron", ""))
+        ran_on[:] = [whmcs.today()]
 
     def after_move() -> None:
         daily_job()

@@ -93,7 +93,8 @@ class ClientArea:
                 if session is None:
                     here = request.url.path.lstrip("/") + (f"?{request.url.query}" if request.url.query else "")
                     return RedirectResponse(f"/login?goto={quote(here)}", status_code=302)
-                fields: dict[PhpKey, PhpValue] = {**request.query_params, **form}
+                fields: dict[PhpKey, PhpValue] = dict(request.query_params.items())
+                fields.update(form)
                 call = Call(self._whmcs, db, Params(fields), "client", _address(request))
                 return page(request, call, call.client(session["client_id"]))
 
@@ -151,9 +152,14 @@ class ClientArea:
         if request.method == "GET":
             return render("whmcs/add_card.html", client=client, message="")
         try:
-            if not params.text("cvv").isdigit():
-                raise CardRefusedError("Enter the security code. セキュリティコードを入力してください。")
-            store_card(call, client["id"], params.text("cardnumber"), params.text("expiry"), params.text("description"))
+            store_card(
+                call,
+                client["id"],
+                number=params.text("cardnumber"),
+                expiry=params.text("expiry"),
+                security_code=params.text("cvv"),
+                description=params.text("description"),
+            )
         except CardRefusedError as error:
             return render("whmcs/add_card.html", status=422, client=client, message=str(error))
         return RedirectResponse("/index.php?rp=/account/paymentmethods", status_code=303)

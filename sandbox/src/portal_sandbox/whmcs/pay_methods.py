@@ -42,11 +42,13 @@ def get_payment_methods(call: Call) -> Answer:
     return {"totalresults": len(rows), "paymentmethods": {"paymentmethod": rows}}
 
 
-def store_card(call: Call, client_id: int, number: str, expiry: str, description: str) -> int:
+def store_card(call: Call, client_id: int, *, number: str, expiry: str, security_code: str, description: str) -> int:
     """Keeps a card typed into the client area; its id. CardRefusedError with a text for the person."""
     digits = re.sub(r"[ -]", "", number)
     if not re.fullmatch(r"\d{13,19}", digits) or not _luhn(digits):
         raise CardRefusedError("The card number is not valid. カード番号が正しくありません。")
+    if not re.fullmatch(r"\d{3,4}", security_code):
+        raise CardRefusedError("Enter the security code. セキュリティコードを入力してください。")
     found = re.fullmatch(r"(0[1-9]|1[0-2])\s*/\s*(\d{2})", expiry.strip())
     if not found:
         raise CardRefusedError("Enter the expiry date as MM/YY. 有効期限を月/年で入力してください。")

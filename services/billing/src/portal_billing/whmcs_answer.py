@@ -42,8 +42,8 @@ class Interrupted(Exception):  # noqa: N818 - it says what happened
         self.nothing_done = nothing_done
 
 
-def understand(action: str, status: int, retry_after: str, content: bytes) -> dict[str, Any]:
-    """Give the body of a success. Raises WhmcsRefusal, Misconfigured, Interrupted or BadAnswer."""
+def understand(action: str, status: int, retry_after: str, content: bytes) -> dict[str, Any] | WhmcsRefusal:
+    """Give the body of a success, or what WHMCS refused. Raises Misconfigured, Interrupted or BadAnswer."""
     if status == _TOO_MANY:
         seconds = int(retry_after) if retry_after.isascii() and retry_after.isdigit() else None
         raise Interrupted("HTTP 429", retry_after=min(seconds or 0, _LONGEST_PAUSE) or None, nothing_done=True)
@@ -55,7 +55,7 @@ def understand(action: str, status: int, retry_after: str, content: bytes) -> di
         message = str(body.get("message") or "")
         if status in (_UNAUTHORIZED, _FORBIDDEN) or message.casefold().startswith(_OUR_SET_UP):
             raise Misconfigured("WHMCS_MISCONFIGURED", facts={"message": f"{action}: {message}"[:_LONGEST_TEXT]})
-        raise WhmcsRefusal(action, message)
+        return WhmcsRefusal(action, message)
     if status in (_UNAUTHORIZED, _MISSING, _WRONG_METHOD):
         raise Misconfigured("WHMCS_MISCONFIGURED", facts={"message": f"{action}: HTTP {status}"})
     if status != _OK:

@@ -3,7 +3,8 @@
 Source: reference/whmcs.md section 1. Success stands in the body, not in the status. Reads are repeated, writes never.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
@@ -19,8 +20,8 @@ from portal_billing.whmcs_wire import Value, form_fields
 from portal_chassis.clocks import MachineClock
 from portal_chassis.deadline import current_deadline, within
 from portal_chassis.logs import get_logger
-from portal_chassis.outbound import Outbound
-from portal_contracts.problems import PortalProblem, TryLater
+from portal_chassis.outbound import Outbound, OutboundCall
+from portal_contracts.problems import TryLater
 
 PAGE: Final = 100
 """Rows asked for at a time (whmcs.md section 8)."""
@@ -87,12 +88,14 @@ class WhmcsApi:
 
     async def _read_once(self, action: str, parameters: Mapping[str, Value]) -> dict[str, Any]:
         seconds = self._settings.read_seconds
-        async with self._outbound.call(action, timeout=seconds):
-            try:
+        try:
+            async with self._outbound.call(action, timeout=seconds) as call:
                 response = await self._post(self._connection.reading, action, parameters, seconds, {})
-            except (httpx.TransportError, TimeoutError) as error:
-                raise Interrupted(type(error).__name__) from error
-            return understand(action, *response)
+                answer = understand(action, *response)
+                _tell(call, answer)
+        except (httpx.TransportError, TimeoutError) as error:
+            raise Interrupted(type(error).__name__) from error
+        return _success(answer)
 
     async def pages(
         self, action: str, parameters: Mapping[str, Value], plural: str, singular: str, key: str = "id"
@@ -125,15 +128,16 @@ class WhmcsApi:
         early would only make it unclear.
         """
         departure = Departure(self._connection.machine, send_by, current_deadline())
+        answer: dict[str, Any] | WhmcsRefusal | None = None
         try:
             with within(None):
-                async with self._outbound.call(action, timeout=seconds):
-                    response = await self._post(
-                        self._connection.writing, action, parameters, seconds, {"trace": departure}
-                    )
-                    return understand(action, *response)
-        except TooLate as error:
-            raise TryLater(UNAVAILABLE, retry_after=1) from error
+                async with self._outbound.call(action, timeout=seconds) as call:
+                    with suppress(TooLate):
+                        response = await self._post(
+                            self._connection.writing, action, parameters, seconds, {"trace": departure}
+                        )
+                        answer = understand(action, *response)
+                    _tell(call, answer)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             if departure.left:
                 raise Unclear(action, type(error).__name__) from error
@@ -144,10 +148,10 @@ class WhmcsApi:
             if error.nothing_done:
                 raise TryLater(UNAVAILABLE, retry_after=error.retry_after) from error
             raise Unclear(action, error.seen) from error
-        except PortalProblem as problem:
-            if departure.left and isinstance(problem, TryLater):
-                raise Unclear(action, problem.code) from problem
-            raise
+        if answer is None:
+            _log.warning("a write was abandoned: too late to send it", action=action)
+            raise TryLater(UNAVAILABLE, retry_after=1)
+        return _success(answer)
 
     async def _post(
         self,
@@ -185,6 +189,18 @@ class WhmcsApi:
         return sent
 
 
+def _tell(call: OutboundCall, answer: dict[str, Any] | WhmcsRefusal | None) -> None:
+    """Say in metrics how it went: a refusal is an answer, so the breaker must not count it as a failure."""
+    if not isinstance(answer, dict):
+        call.outcome("too_late" if answer is None else "refused")
+
+
+def _success(answer: dict[str, Any] | WhmcsRefusal) -> dict[str, Any]:
+    if isinstance(answer, WhmcsRefusal):
+        raise answer
+    return answer
+
+
 def _give_up(action: str, error: BadAnswer) -> NoReturn:
     _log.error("WHMCS answered nonsense", action=action, seen=str(error))
     raise TryLater(UNAVAILABLE) from error
@@ -194,5 +210,3 @@ def refused_with(refusal: WhmcsRefusal, *texts: str) -> bool:
     """Whether WHMCS's refusal says one of these texts, whatever its spacing and case."""
     return any(text.casefold() in refusal.message.casefold() for text in texts)
 
-
-__all__: Sequence[str] = ("PAGE", "UNAVAILABLE", "WhmcsApi", "WhmcsConnection", "connect", "refused_with")

@@ -110,6 +110,10 @@ class Server(abc.ABC):
                 )
             time.sleep(_POLL_SECONDS)
 
+    def why_it_ended(self) -> str:
+        """Its ending in words."""
+        return self._child.why_it_ended() if self._child is not None else "never ran"
+
     def stop(self) -> None:
         """End it in order (by force if it does not listen) and reap it."""
         if self._child is not None:

@@ -24,7 +24,9 @@ def collections(transaction: Transaction, call: Call) -> Reply:
     """POST, PATCH, DELETE /composite/sobjects and PATCH /composite/sobjects/{T}/{field}."""
     if call.method == "DELETE":
         chosen = [value for value in call.params.get("ids", "").split(",") if value]
-        return _run([_deletion(transaction, value) for value in chosen], transaction, _flag(call.params.get("allOrNone")))
+        return _run(
+            [_deletion(transaction, value) for value in chosen], transaction, _flag(call.params.get("allOrNone"))
+        )
     if call.method not in {"POST", "PATCH"}:
         raise call.not_allowed("DELETE", "PATCH", "POST")
     values = call.values()
@@ -91,7 +93,7 @@ def _run(steps: list[Step], transaction: Transaction, all_or_none: bool) -> Repl
                 except SalesforceError as error:
                     results.append(error.save_result())
             if all_or_none and not all(result["success"] for result in results):
-                raise _AllOrNoneError(400, "ALL_OR_NONE_OPERATION_ROLLED_BACK", "")
+                raise _AllOrNoneError(400, "ALL_OR_NONE_OPERATION_ROLLED_BACK", "")  # noqa: TRY301 - undoes the attempt
     except _AllOrNoneError as error:
         rolled_back = SalesforceError(
             400,

@@ -74,7 +74,9 @@ class RestResources:
         if not raw_path.removeprefix(ROOT).strip("/"):
             return self._response(Reply(200, versions()))
         call = parse_call(
-            request.method, f"{raw_path}?{request.url.query}", headers={k.lower(): v for k, v in request.headers.items()}
+            request.method,
+            f"{raw_path}?{request.url.query}",
+            headers={k.lower(): v for k, v in request.headers.items()},
         )
         session = self._session(request)
         self._quota.count()

@@ -13,7 +13,6 @@ from portal_sandbox.salesforce.record_store import Record
 from portal_sandbox.salesforce.soql.filters import ID_TYPES, Test, operand_ids, value_test
 from portal_sandbox.salesforce.soql.syntax import (
     AllOf,
-    AnyOf,
     Comparison,
     Condition,
     Negation,
@@ -210,7 +209,9 @@ class Engine:
                 return record_store.scan_by(db, item.name, field.name, operand_ids(term.values), deleted=deleted)
             if field.unique and not deleted:
                 holders = [
-                    record_store.find_unique(db, item.name, field.name, value.text) for value in term.values if value.text
+                    record_store.find_unique(db, item.name, field.name, value.text)
+                    for value in term.values
+                    if value.text
                 ]
                 found = [holder for holder in holders if holder is not None]
                 return record_store.scan_by(db, item.name, "Id", found)
@@ -233,7 +234,7 @@ class Engine:
                 return null_place * ((left is None) - (right is None))
             if isinstance(left, str) and path.field.type not in ID_TYPES:
                 left, right = left.casefold(), right.casefold()
-            return sign * ((left > right) - (left < right))
+            return sign * (int(left > right) - int(left < right))
 
         return compare
 

@@ -38,8 +38,10 @@ def value_test(field: Field, comparison: Comparison, now: datetime) -> Test:
         if any(isinstance(operand, Span) for operand in wanted):
             raise bad_request("MALFORMED_QUERY", "date literals are not supported in a list")
         chosen = frozenset(wanted)
-        return (lambda value: _comparable(field, value) in chosen) if operator == "IN" else (
-            lambda value: _comparable(field, value) not in chosen
+        return (
+            (lambda value: _comparable(field, value) in chosen)
+            if operator == "IN"
+            else (lambda value: _comparable(field, value) not in chosen)
         )
     return _single(field, operator, wanted[0])
 

@@ -103,14 +103,15 @@ def parse(text: str) -> Query:
     try:
         query = _Builder().transform(_parser().parse(text))
     except UnexpectedInput as error:
-        found = text[error.pos_in_stream or 0 :][:20].split() if error.pos_in_stream is not None else []
+        rest = text[error.pos_in_stream :] if error.pos_in_stream is not None else ""
+        found = rest[:20].split()
         token = found[0] if found else "<EOF>"
         raise located("MALFORMED_QUERY", f"unexpected token: '{token}'", text, error.column) from error
     except VisitError as error:
         if isinstance(error.orig_exc, SalesforceError):
             raise error.orig_exc from error
         raise
-    return query  # type: ignore[no-any-return]  # lark's transformer is untyped
+    return query
 
 
 def located(code: str, message: str, text: str, column: int) -> SalesforceError:

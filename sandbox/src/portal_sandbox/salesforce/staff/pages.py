@@ -143,9 +143,7 @@ class StaffPages:
                 for entry in record_store.scan(transaction.db, "PricebookEntry")
                 if entry["Pricebook2Id"] == PORTAL_PRICEBOOK_ID
             }
-            rows = [
-                {**row, "entry": prices.get(row["Id"])} for row in record_store.scan(transaction.db, "Product2")
-            ]
+            rows = [{**row, "entry": prices.get(row["Id"])} for row in record_store.scan(transaction.db, "Product2")]
         return self._page("products.html", request, products=rows)
 
     async def act(self, request: Request) -> Response:
@@ -161,7 +159,9 @@ class StaffPages:
         try:
             await action(record_id, form)
         except SalesforceError as error:
-            return self._page("refused.html", request, status=error.status, code=error.code, text=error.message, back=back)
+            return self._page(
+                "refused.html", request, status=error.status, code=error.code, text=error.message, back=back
+            )
         return RedirectResponse(back, 303)
 
     def _page(self, template: str, request: Request, *, status: int = 200, **context: object) -> Response:

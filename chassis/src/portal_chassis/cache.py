@@ -1,0 +1,193 @@
+"""A read-through cache in Redis in front of slow vendors. Nothing in it is needed for correctness (architecture §5).
+
+Every value carries the generation tokens under which its load began: one of its owner (a customer, say), one of its
+own name. Invalidating replaces a token, so a load that was under way meanwhile stores a value that is never served
+(reference/libraries.md §5). Tokens are random: a counter could come back after an eviction. Redis down: live reads.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, cast
+
+from pydantic import SecretStr
+
+from portal_chassis import metrics
+from portal_chassis.logs import get_logger
+from portal_contracts.problems import TryLater
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+REDIS_SECONDS: Final = 0.25
+"""Longest wait for Redis; its own defaults would be several seconds."""
+AWAY_SECONDS: Final = 1.0
+"""How long Redis is left alone after it did not answer."""
+TOKEN_LIFE: Final = timedelta(days=2)
+_HEAD: Final = 8
+
+_log = get_logger(__name__)
+
+Load = Callable[[], Awaitable[bytes]]
+
+
+class CacheUnavailable(TryLater):
+    """Redis did not answer, so an invalidation did not happen. A consumer lets its event be delivered again."""
+
+    def __init__(self) -> None:
+        super().__init__("SERVICE_UNAVAILABLE")
+
+
+@dataclass(frozen=True, slots=True)
+class CacheResult:
+    """A value and its age; not fresh means that it is beyond its time to live and the vendor could not be asked."""
+
+    body: bytes
+    age: timedelta
+    fresh: bool
+
+
+class Cache:
+    """One per process. `owner` groups what is invalidated together; `name` is one value of that owner."""
+
+    def __init__(self, url: str | SecretStr | None, *, prefix: str) -> None:
+        """Take a Redis URL, or None for live reads only; `prefix` is the service's name."""
+        self._prefix = f"portal:{prefix}"
+        self._redis: Redis | None = None
+        self._away_until = 0.0
+        self._flights: dict[tuple[str, str, bytes], asyncio.Task[bytes]] = {}
+        if url is not None:
+            self._redis = _connect(url.get_secret_value() if isinstance(url, SecretStr) else url)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._redis is not None:
+            await self._redis.aclose()
+
+    async def read_through(
+        self, owner: str, name: str, ttl: timedelta, load: Load, *, stale_for: timedelta = timedelta()
+    ) -> CacheResult:
+        """Give the value of `name`, loading it at most once at a time in this process.
+
+        When loading raises TryLater, a value not older than `ttl + stale_for` is given instead, marked as not fresh.
+        """
+        token, found = await self._look(owner, name)
+        age = timedelta(seconds=time.time() - found[0]) if found is not None else None
+        if found is not None and age is not None and age <= ttl:
+            metrics.CACHE_READS.labels(self._prefix, "hit").inc()
+            return CacheResult(found[1], max(age, timedelta()), fresh=True)
+        try:
+            body = await self._load_once(owner, name, token, ttl + stale_for, load)
+        except TryLater:
+            if found is None or age is None or age > ttl + stale_for:
+                raise
+            metrics.CACHE_READS.labels(self._prefix, "stale").inc()
+            return CacheResult(found[1], age, fresh=False)
+        metrics.CACHE_READS.labels(self._prefix, "miss" if token else "live").inc()
+        return CacheResult(body, timedelta(), fresh=True)
+
+    async def invalidate(self, owner: str, *names: str) -> None:
+        """Make values of an owner unfit, all of them or the named ones, loads under way included.
+
+        Raises CacheUnavailable when Redis does not answer, even during the pause in which reads leave it alone.
+        """
+        if self._redis is None:
+            return
+        keys = [self._token_key(owner, name) for name in names] or [self._token_key(owner)]
+        try:
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for key in keys:
+                    pipeline.set(key, secrets.token_bytes(_HEAD), ex=TOKEN_LIFE)
+                await pipeline.execute()
+        except _failures() as error:
+            raise CacheUnavailable from error
+
+    async def _look(self, owner: str, name: str) -> tuple[bytes, tuple[float, bytes] | None]:
+        """Give the current token and the value stored under it with its time; an empty token means no Redis."""
+        if self._redis is None or time.monotonic() < self._away_until:
+            return b"", None
+        keys = (self._token_key(owner), self._token_key(owner, name), self._value_key(owner, name))
+        try:
+            answer = cast("list[bytes | None]", await self._redis.mget(keys))
+            owner_token, name_token, stored = answer
+            if owner_token is None or name_token is None:
+                owner_token, name_token = await self._new_tokens(owner, name)
+        except _failures() as error:
+            self._leave_alone(error)
+            return b"", None
+        token = owner_token + name_token
+        if stored is None or not stored.startswith(token):
+            return token, None
+        end = len(token) + _HEAD
+        return token, (int.from_bytes(stored[len(token) : end], "big") / 1000, stored[end:])
+
+    async def _new_tokens(self, owner: str, name: str) -> tuple[bytes, bytes]:
+        """Create the tokens that are missing; whoever was first wins."""
+        assert self._redis is not None  # noqa: S101 - only called with one
+        keys = (self._token_key(owner), self._token_key(owner, name))
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            for key in keys:
+                pipeline.set(key, secrets.token_bytes(_HEAD), ex=TOKEN_LIFE, nx=True)
+            pipeline.mget(keys)
+            tokens = (await pipeline.execute())[-1]
+        return tokens[0] or b"", tokens[1] or b""
+
+    async def _load_once(self, owner: str, name: str, token: bytes, keep: timedelta, load: Load) -> bytes:
+        """Load, or wait for the same load of somebody else in this process; a caller that goes away does not end it."""
+        place = (owner, name, token)
+        flight = self._flights.get(place)
+        if flight is None:
+            flight = asyncio.create_task(self._load(owner, name, token, keep, load), name=f"cache {owner} {name}")
+            self._flights[place] = flight
+            flight.add_done_callback(lambda done: self._landed(place, done))
+        return await asyncio.shield(flight)
+
+    def _landed(self, place: tuple[str, str, bytes], flight: "asyncio.Task[bytes]") -> None:
+        self._flights.pop(place, None)
+        if not flight.cancelled():
+            flight.exception()  # seen, also when every caller has gone away
+
+    async def _load(self, owner: str, name: str, token: bytes, keep: timedelta, load: Load) -> bytes:
+        now = time.time()
+        body = await load()
+        if token and self._redis is not None:
+            value = token + int(now * 1000).to_bytes(_HEAD, "big") + body
+            try:
+                await self._redis.set(self._value_key(owner, name), value, px=max(keep, timedelta(milliseconds=1)))
+            except _failures() as error:
+                self._leave_alone(error)
+        return body
+
+    def _leave_alone(self, error: Exception) -> None:
+        if time.monotonic() >= self._away_until:
+            _log.warning("the cache is away; reading live", error=type(error).__name__)
+        self._away_until = time.monotonic() + AWAY_SECONDS
+
+    def _token_key(self, owner: str, name: str = "") -> str:
+        return f"{self._prefix}:token:{owner}:{name}"
+
+    def _value_key(self, owner: str, name: str) -> str:
+        return f"{self._prefix}:value:{owner}:{name}"
+
+
+def _connect(url: str) -> "Redis":
+    from redis.asyncio import Redis  # noqa: PLC0415 - 240 ms that only a process with a cache pays
+    from redis.asyncio.retry import Retry  # noqa: PLC0415 - the same
+    from redis.backoff import NoBackoff  # noqa: PLC0415 - the same
+
+    return Redis.from_url(
+        url,
+        socket_timeout=REDIS_SECONDS,
+        socket_connect_timeout=REDIS_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+        max_connections=64,
+    )
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    from redis.exceptions import RedisError  # noqa: PLC0415 - loaded by then
+
+    return (RedisError, OSError)

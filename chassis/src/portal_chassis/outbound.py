@@ -1,0 +1,145 @@
+"""Every call to a foreign system goes through here: bounded, timed, refused while hopeless, seen.
+
+Order: limiter, deadline, circuit breaker, then span and metric around the call itself. Retries are not made here: reads
+may be repeated by the adapter, writes only by a process step through its journal.
+"""
+
+import asyncio
+import math
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from portal_chassis import metrics
+from portal_chassis.circuit_breaker import CircuitBreaker
+from portal_chassis.clocks import MachineClock, SystemMachineClock
+from portal_chassis.deadline import current_deadline
+from portal_chassis.telemetry import CLIENT, Span, Value, span
+from portal_contracts.problems import Misconfigured, PortalProblem, Refused, TryLater
+
+LEAST_RETRY_SECONDS: Final = 2
+MOST_RETRY_SECONDS: Final = 30
+
+
+class OutboundCall:
+    """One call under way."""
+
+    def __init__(self, opened: Span) -> None:
+        self._span = opened
+        self.word: str | None = None
+
+    def outcome(self, word: str) -> None:
+        """Say in a short word from a closed list how it went, for metric and span, such as `not_found`."""
+        self.word = word
+        self._span.set("portal.outcome", word)
+
+    def set(self, name: str, value: Value) -> None:
+        """Add a fact to the span; never a secret, never personal data."""
+        self._span.set(name, value)
+
+
+class Outbound:
+    """The way out to one foreign system, shared by everything in the process that talks to it for the same purpose."""
+
+    def __init__(
+        self,
+        vendor: str,
+        *,
+        at_once: int,
+        waiting: int = 64,
+        longest_wait: float = 0.5,
+        code: str | None = None,
+        clock: MachineClock | None = None,
+        breaker: CircuitBreaker | None = None,
+    ) -> None:
+        """At most `at_once` calls run; `waiting` more wait up to `longest_wait` seconds for their turn.
+
+        `code` is the TryLater to raise otherwise; by default `<VENDOR>_UNAVAILABLE`.
+        """
+        self.vendor = vendor
+        self._code = code or f"{vendor.upper()}_UNAVAILABLE"
+        self._slots = asyncio.Semaphore(at_once)
+        self._waiting = 0
+        self._most_waiting = waiting
+        self._longest_wait = longest_wait
+        self._clock = clock or SystemMachineClock()
+        self.breaker = breaker or CircuitBreaker(self._clock)
+        self._unavailable(1)  # fails here, at start, when the catalogue does not know the code
+
+    @asynccontextmanager
+    async def call(self, name: str, *, timeout: float) -> AsyncIterator[OutboundCall]:  # noqa: ASYNC109 - it is cut by the deadline
+        """Make one call in the block. `timeout` is seconds for the block, less when the current deadline is nearer.
+
+        Raises TryLater without entering when there is no room, the breaker is open or the deadline has passed, and
+        TimeoutError when the block took too long: whether the other side did something is then unknown.
+        """
+        await self._take_slot()
+        try:
+            seconds = self._seconds(timeout)
+            pause = self.breaker.allow()
+            if pause:
+                raise self._unavailable(pause)
+            async with self._observed(name) as call, asyncio.timeout(seconds):
+                yield call
+        finally:
+            self._slots.release()
+
+    async def _take_slot(self) -> None:
+        if self._slots.locked():
+            if self._waiting >= self._most_waiting:
+                raise self._unavailable(self._longest_wait)
+            deadline = current_deadline()
+            longest = self._longest_wait if deadline is None else deadline.capped(self._longest_wait)
+            self._waiting += 1
+            metrics.VENDOR_WAITING.labels(self.vendor).set(self._waiting)
+            try:
+                async with asyncio.timeout(longest):
+                    await self._slots.acquire()
+            except TimeoutError:
+                raise self._unavailable(self._longest_wait) from None
+            finally:
+                self._waiting -= 1
+                metrics.VENDOR_WAITING.labels(self.vendor).set(self._waiting)
+        else:
+            await self._slots.acquire()
+
+    @staticmethod
+    def _seconds(timeout: float) -> float:
+        deadline = current_deadline()
+        if deadline is None:
+            return timeout
+        deadline.check()
+        return deadline.capped(timeout)
+
+    @asynccontextmanager
+    async def _observed(self, name: str) -> AsyncIterator[OutboundCall]:
+        """Tell breaker, span and metric how the call ended."""
+        started = self._clock.monotonic()
+        word = "ok"
+        with span(f"{self.vendor} {name}", CLIENT, {"peer.service": self.vendor, "rpc.method": name}) as opened:
+            call = OutboundCall(opened)
+            try:
+                yield call
+                self.breaker.succeeded()
+            except (Refused, Misconfigured) as problem:
+                self.breaker.succeeded()  # they are up: they answered
+                word = problem.code
+                raise
+            except (asyncio.CancelledError, GeneratorExit):
+                self.breaker.abandoned()
+                word = "abandoned"
+                raise
+            except BaseException as error:
+                self.breaker.failed()
+                word = error.code if isinstance(error, PortalProblem) else type(error).__name__
+                raise
+            finally:
+                metrics.VENDOR_CIRCUIT.labels(self.vendor).set(self.breaker.is_open)
+                metrics.VENDOR_CALLS.labels(self.vendor, name, call.word or word).inc()
+                metrics.VENDOR_SECONDS.labels(self.vendor, name).observe(self._clock.monotonic() - started)
+
+    def _unavailable(self, seconds: float) -> TryLater:
+        """Ask to come back a little later, not everybody at the same moment."""
+        after = max(LEAST_RETRY_SECONDS, math.ceil(seconds * random.uniform(1.0, 2.0)))  # noqa: S311 - spreads load only
+        return TryLater(self._code, retry_after=min(after, MOST_RETRY_SECONDS))

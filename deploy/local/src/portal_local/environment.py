@@ -1,0 +1,195 @@
+"""What every process of a local portal finds in its environment: one table. Vendors are the sandbox.
+
+A value of the file named by PORTAL_OVERRIDES_PATH (lines `NAME=value`) wins for every process: so a real Salesforce,
+WHMCS, Freebit or SendGrid takes the sandbox's place, never because a variable happened to be exported in the shell.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from portal_local.errors import LocalError
+from portal_local.keys import Keys
+from portal_local.ports import Ports
+from portal_local.servers.ports import LOOPBACK
+from portal_local.services import LocalService
+
+OVERRIDES_VARIABLE: Final = "PORTAL_OVERRIDES_PATH"
+_INHERITED: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "VIRTUAL_ENV", "SSL_CERT_FILE")
+
+# The sandbox's documented, obviously fake credentials.
+_SALESFORCE_CLIENT_ID: Final = "sandbox-client-id"
+_SALESFORCE_USERNAME: Final = "portal@sandbox.invalid"
+_WHMCS_IDENTIFIER: Final = "sandbox-identifier"
+_WHMCS_SECRET: Final = "sandbox-secret"  # noqa: S105 - obviously fake
+_FREEBIT_OEM_ID: Final = "SANDBOX"
+_FREEBIT_OEM_KEY: Final = "sandbox-oem-key"
+_SENDGRID_API_KEY: Final = "SG.sandbox-key"
+_PORTAL_PRICEBOOK_ID: Final = "01sSd0000000001AAA"
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What the table is filled from."""
+
+    state: Path
+    keys: Keys
+    ports: Ports
+    nats_url: str
+    redis_url: str
+    database_urls: Mapping[str, str]
+    whmcs_fields: Path
+    overrides: Mapping[str, str]
+
+    @property
+    def sandbox_data(self) -> Path:
+        """Where the sandbox keeps its file and its certificate authority."""
+        return self.state / "sandbox"
+
+    @property
+    def authority(self) -> Path:
+        """The certificate authority of the sandbox's TLS ports."""
+        return self.sandbox_data / "tls" / "ca.pem"
+
+    def url(self, name: str) -> str:
+        """The base URL of the gateway or of one of the sandbox's ports."""
+        scheme = "https" if name == "salesforce_tls" else "http"
+        return f"{scheme}://{LOOPBACK}:{getattr(self.ports, name)}"
+
+
+def inherited() -> dict[str, str]:
+    """The part of our own environment every process gets: never a vendor's credentials from somebody's shell."""
+    return {name: os.environ[name] for name in _INHERITED if name in os.environ} | {"PYTHONUNBUFFERED": "1"}
+
+
+def read_overrides() -> dict[str, str]:
+    """The file named by PORTAL_OVERRIDES_PATH; nothing without one."""
+    path = os.environ.get(OVERRIDES_VARIABLE)
+    if not path:
+        return {}
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise LocalError(f"{OVERRIDES_VARIABLE}: {path} cannot be read") from error
+    found: dict[str, str] = {}
+    for number, line in enumerate(lines, 1):
+        name, equals, value = line.strip().partition("=")
+        if not name or name.startswith("#"):
+            continue
+        if not equals or not name.replace("_", "").isalnum():
+            raise LocalError(f"{path}, line {number}: expected NAME=value")
+        found[name] = value.strip().strip('"')
+    return found
+
+
+def of_sandbox(ground: Ground) -> dict[str, str]:
+    """The sandbox's environment."""
+    ports = {f"SANDBOX_{name.upper()}_PORT": str(port) for name, port in ground.ports.of_sandbox().items()}
+    return inherited() | ports | {
+        "SANDBOX_DATA_DIR": str(ground.sandbox_data),
+        "SANDBOX_HOST": LOOPBACK,
+        "SANDBOX_SALESFORCE_CLIENT_ID": _SALESFORCE_CLIENT_ID,
+        "SANDBOX_SALESFORCE_USERNAME": _SALESFORCE_USERNAME,
+        "SANDBOX_SALESFORCE_PUBLIC_KEY_PATH": str(ground.keys.salesforce_public),
+        "SANDBOX_WHMCS_IDENTIFIER": _WHMCS_IDENTIFIER,
+        "SANDBOX_WHMCS_SECRET": _WHMCS_SECRET,
+        "SANDBOX_FREEBIT_OEM_ID": _FREEBIT_OEM_ID,
+        "SANDBOX_FREEBIT_OEM_KEY": _FREEBIT_OEM_KEY,
+        "SANDBOX_SENDGRID_API_KEY": _SENDGRID_API_KEY,
+    }
+
+
+def of_bus_admin(ground: Ground, name: str, health_port: int) -> dict[str, str]:
+    """The bus admin's environment."""
+    return _of_every_process(ground, name, health_port) | ground.overrides
+
+
+def of_service(ground: Ground, service: LocalService, health_port: int) -> dict[str, str]:
+    """A service's environment: what all have, what its kind needs, then the overrides."""
+    table = _of_every_process(ground, service.name, health_port)
+    if service.database:
+        table["PORTAL_DATABASE_URL"] = ground.database_urls[service.name]
+    if service.salesforce:
+        table |= _salesforce(ground)
+    if service.whmcs:
+        table |= _whmcs(ground)
+    if service.freebit:
+        table |= {
+            "FREEBIT_BASE_URL": f"{ground.url('freebit')}/emptool/api",
+            "FREEBIT_OEM_ID": _FREEBIT_OEM_ID,
+            "FREEBIT_OEM_KEY": _FREEBIT_OEM_KEY,
+        }
+    if service.sendgrid:
+        table |= {
+            "SENDGRID_BASE_URL": ground.url("sendgrid"),
+            "SENDGRID_API_KEY": _SENDGRID_API_KEY,
+            "MAIL_FROM": "portal@example.jp",
+            "MAIL_SUPPORT_CC": "support@example.jp",
+        }
+    return table | _OWN.get(service.name, {}) | _own_paths(ground, service.name) | ground.overrides
+
+
+_OWN: Final[Mapping[str, Mapping[str, str]]] = {
+    "identity": {"PORTAL_SIGNUP_MODE": "customer_number_required"},
+    # A developer waits seconds where the real vendors' ceilings ask for minutes.
+    "billing": {"PORTAL_WHMCS_QUIET_SECONDS": "3"},
+    "orders": {"PORTAL_SWEEP_SECONDS": "5"},
+    "fulfillment": {"PORTAL_RECHECK_SECONDS": "30"},
+    "gateway": {"PORTAL_COOKIE_SECURE": "false"},
+}
+
+
+def _own_paths(ground: Ground, name: str) -> dict[str, str]:
+    match name:
+        case "identity":
+            return {
+                "PORTAL_ACTOR_PRIVATE_KEY_PATH": str(ground.keys.actor_private),
+                "PORTAL_ACTOR_KEY_ID": ground.keys.actor_key_id,
+                "PORTAL_IDENTITY_KEY_PATH": str(ground.keys.identity),
+            }
+        case "fulfillment":
+            return {"PORTAL_FULFILLMENT_KEY_PATH": str(ground.keys.fulfillment)}
+        case "gateway":
+            return {"PORTAL_GATEWAY_HOST": LOOPBACK, "PORTAL_GATEWAY_PORT": str(ground.ports.gateway)}
+        case _:
+            return {}
+
+
+def _of_every_process(ground: Ground, name: str, health_port: int) -> dict[str, str]:
+    return inherited() | {
+        "PORTAL_ENVIRONMENT": "development",
+        "PORTAL_NATS_URL": ground.nats_url,
+        "PORTAL_NATS_SEED_PATH": str(ground.keys.actor_private.parent / "bus" / f"{name}.seed"),
+        "PORTAL_REDIS_URL": ground.redis_url,
+        "PORTAL_ACTOR_PUBLIC_KEYS_PATH": str(ground.keys.actor_public),
+        "PORTAL_CLOCK": "sandbox",
+        "PORTAL_SANDBOX_CONTROL_URL": ground.url("control"),
+        "PORTAL_HEALTH_PORT": str(health_port),
+        "PORTAL_LOG_LEVEL": "INFO",
+        "PORTAL_PUBLIC_URL": ground.url("gateway"),
+    }
+
+
+def _salesforce(ground: Ground) -> dict[str, str]:
+    return {
+        "SF_LOGIN_URL": ground.url("salesforce_tls"),
+        "SF_CLIENT_ID": _SALESFORCE_CLIENT_ID,
+        "SF_USERNAME": _SALESFORCE_USERNAME,
+        "SF_PRIVATE_KEY_PATH": str(ground.keys.salesforce_private),
+        "SF_CA_BUNDLE": str(ground.authority),
+        "SF_PUBSUB_ENDPOINT": f"{LOOPBACK}:{ground.ports.pubsub}",
+        "PORTAL_PRICEBOOK_ID": _PORTAL_PRICEBOOK_ID,
+    }
+
+
+def _whmcs(ground: Ground) -> dict[str, str]:
+    return {
+        "WHMCS_API_URL": f"{ground.url('whmcs')}/includes/api.php",
+        "WHMCS_IDENTIFIER": _WHMCS_IDENTIFIER,
+        "WHMCS_SECRET": _WHMCS_SECRET,
+        "WHMCS_FIELDS_PATH": str(ground.whmcs_fields),
+        "WHMCS_PAYMENT_METHOD": "stripe",
+        "WHMCS_PUBLIC_HOST": LOOPBACK,
+    }

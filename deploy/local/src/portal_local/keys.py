@@ -1,0 +1,87 @@
+"""Keys of a local portal: made up once, kept in the state folder, never anybody else's."""
+
+import base64
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_RSA_BITS: Final = 2048
+_ACTOR_KEY_ID: Final = "local-1"
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Paths of the key files."""
+
+    salesforce_private: Path
+    """RSA, PEM: what the portal proves itself to Salesforce with."""
+    salesforce_public: Path
+    """PEM: what the sandbox checks it with."""
+    actor_private: Path
+    """Ed25519, PEM: what identity signs Portal-Actor with."""
+    actor_public: Path
+    """JSON object, key id to base64 of the raw public key: what every service checks it with."""
+    actor_key_id: str
+    identity: Path
+    """32 random bytes, base64: identity's encryption at rest."""
+    fulfillment: Path
+    """32 random bytes, base64: fulfillment's encryption at rest."""
+
+
+def ensure_keys(folder: Path) -> Keys:
+    """Give the keys, making those that are missing."""
+    keys = Keys(
+        salesforce_private=folder / "salesforce.pem",
+        salesforce_public=folder / "salesforce.pub.pem",
+        actor_private=folder / "actor.pem",
+        actor_public=folder / "actor-public-keys.json",
+        actor_key_id=_ACTOR_KEY_ID,
+        identity=folder / "identity.key",
+        fulfillment=folder / "fulfillment.key",
+    )
+    if not (keys.salesforce_private.exists() and keys.salesforce_public.exists()):
+        _make_salesforce_pair(keys)
+    if not (keys.actor_private.exists() and keys.actor_public.exists()):
+        _make_actor_pair(keys)
+    for path in (keys.identity, keys.fulfillment):
+        _keep(path, lambda: base64.b64encode(os.urandom(32)))
+    return keys
+
+
+def _make_salesforce_pair(keys: Keys) -> None:
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - a warm start makes no keys
+    from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415 - the same
+
+    private = rsa.generate_private_key(public_exponent=65537, key_size=_RSA_BITS)
+    _replace(keys.salesforce_public, private.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo))
+    _replace(keys.salesforce_private, private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+
+
+def _make_actor_pair(keys: Keys) -> None:
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - a warm start makes no keys
+    from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: PLC0415 - the same
+
+    private = ed25519.Ed25519PrivateKey.generate()
+    raw = private.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    _replace(keys.actor_public, json.dumps({keys.actor_key_id: base64.b64encode(raw).decode()}).encode())
+    _replace(keys.actor_private, private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+
+
+def _keep(path: Path, make: Callable[[], bytes]) -> None:
+    if not path.exists():
+        _replace(path, make())
+
+
+def _replace(path: Path, content: bytes) -> None:
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    fresh.rename(path)

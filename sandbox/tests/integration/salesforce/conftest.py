@@ -1,0 +1,138 @@
+"""A running Salesforce stand-in, and the clients that real adapters use."""
+
+import time
+
+import httpx
+import jwt
+import pytest
+import requests
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from portal_sandbox.server import build_sandbox
+from portal_sandbox.settings import Settings
+from simple_salesforce import Salesforce
+
+GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+PORTAL = "portal@sandbox.invalid"
+STAFF = "staff@sandbox.invalid"
+
+
+@pytest.fixture(scope="session")
+def private_key():
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+@pytest.fixture
+async def sandbox(tmp_path, private_key):
+    public_key = tmp_path / "public.pem"
+    public_key.write_bytes(
+        private_key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    )
+    ports = dict.fromkeys(("control_port", "salesforce_port", "salesforce_tls_port", "pubsub_port"), 0)
+    built = build_sandbox(
+        Settings(data_dir=tmp_path / "data", salesforce_public_key_path=public_key, **ports), vendors=["salesforce"]
+    )
+    async with built.running():
+        yield built
+
+
+@pytest.fixture
+def addresses(sandbox):
+    return sandbox.core.addresses
+
+
+@pytest.fixture
+def switch(sandbox):
+    def move(**values):
+        sandbox.core.switches.update({"salesforce": values})
+
+    return move
+
+
+@pytest.fixture
+def assertion(private_key):
+    def make(key=None, **changes):
+        claims = {
+            "iss": "sandbox-client-id",
+            "sub": PORTAL,
+            "aud": "https://login.salesforce.com",
+            "exp": int(time.time()) + 180,
+            **changes,
+        }
+        return jwt.encode(claims, key or private_key, "RS256")
+
+    return make
+
+
+@pytest.fixture
+async def http(addresses):
+    async with httpx.AsyncClient(base_url=addresses["salesforce"], timeout=20) as client:
+        yield client
+
+
+@pytest.fixture
+def log_in(http, assertion):
+    async def log_in(username=PORTAL):
+        form = {"grant_type": GRANT, "assertion": assertion(sub=username)}
+        reply = await http.post("/services/oauth2/token", data=form)
+        assert reply.status_code == 200, reply.text
+        return reply.json()["access_token"]
+
+    return log_in
+
+
+@pytest.fixture
+async def token(log_in):
+    return await log_in()
+
+
+class Rest:
+    """REST calls as one user, below /services/data/v62.0."""
+
+    def __init__(self, client, token):
+        self.client = client
+        self.headers = {"Authorization": f"Bearer {token}", "Sforce-Call-Options": "client=PortalTest"}
+
+    async def call(self, method, path, body=None, **params):
+        return await self.client.request(
+            method, f"/services/data/v62.0/{path}", json=body, params=params or None, headers=self.headers
+        )
+
+    async def create(self, entity, **fields):
+        reply = await self.call("POST", f"sobjects/{entity}/", fields)
+        assert reply.status_code == 201, reply.text
+        return reply.json()["id"]
+
+    async def read(self, entity, record_id):
+        reply = await self.call("GET", f"sobjects/{entity}/{record_id}")
+        assert reply.status_code == 200, reply.text
+        return reply.json()
+
+    async def change(self, entity, record_id, **fields):
+        reply = await self.call("PATCH", f"sobjects/{entity}/{record_id}", fields)
+        assert reply.status_code == 204, reply.text
+
+    async def query(self, text):
+        reply = await self.call("GET", "query", q=text)
+        assert reply.status_code == 200, reply.text
+        return reply.json()
+
+
+@pytest.fixture
+def rest(http, token):
+    return Rest(http, token)
+
+
+@pytest.fixture
+async def staff(http, log_in):
+    return Rest(http, await log_in(STAFF))
+
+
+@pytest.fixture
+def salesforce(sandbox, addresses, token):
+    """simple-salesforce in direct mode, verifying the sandbox's certificate."""
+    with requests.Session() as session:
+        session.verify = str(sandbox.core.tls.authority)
+        yield Salesforce(session_id=token, instance_url=addresses["salesforce_tls"], session=session, version="62.0")
