@@ -6,7 +6,7 @@ export UV_PYTHON_DOWNLOADS := never
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest
 T ?=
-PACKAGES := chassis connectors contracts deploy sandbox services testing
+SOURCES := $(wildcard */src */*/src)
 UNIT := $(wildcard */tests/unit connectors/*/tests/unit services/*/tests/unit deploy/*/tests/unit)
 INTEGRATION := $(wildcard */tests/integration connectors/*/tests/integration services/*/tests/integration deploy/*/tests/integration) tests/integration
 
@@ -35,7 +35,7 @@ test-faults: setup ## kill -9 and injected faults, judged by the sandbox's ledge
 lint: setup ## formatting, ruff, mypy strict, import rules, generated documents, lock file
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy $(PACKAGES) tests bench
+	@$(BIN)/mypy $(SOURCES)
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m portal_contracts check .
 	@! grep -hoE '"?https?://[A-Za-z0-9.-]+' uv.lock | grep -vE '//(pypi\.org|files\.pythonhosted\.org)$$' || (echo "uv.lock names another host than PyPI" && false)

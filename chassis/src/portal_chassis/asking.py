@@ -28,12 +28,23 @@ DEFAULT_TIMEOUT: Final = 5.0
 """Seconds an ask waits when nobody says otherwise."""
 
 
+class _Route:
+    """What is known of a message before it is asked for the first time."""
+
+    __slots__ = ("read_reply", "seconds", "subject")
+
+    def __init__(self, message: type[Request[Any]]) -> None:
+        self.subject = message.subject
+        self.read_reply = reply_type(message).__pydantic_validator__.validate_json
+        self.seconds = bus_metrics.ASK_SECONDS.labels(message.subject)
+
+
 class Asking:
     """The caller's side of one service."""
 
     def __init__(self, service: str, asks: Iterable[type[Request[Any]]]) -> None:
         self._service = service
-        self._reply_types: dict[type[Request[Any]], type[Message]] = {message: reply_type(message) for message in asks}
+        self._routes: dict[type[Request[Any]], _Route] = {message: _Route(message) for message in asks}
         self._connection: Client | None = None
 
     def open(self, connection: Client) -> None:
@@ -46,13 +57,11 @@ class Asking:
         Raises TryLater, Refused or Misconfigured as the other side did, and TryLater `SERVICE_UNAVAILABLE` when it did not
         answer at all: nobody there, too slow, no connection, or denied (which only the bus's error callback can tell).
         """
-        message_class = type(message)
-        expected = self._listed(message_class)
-        body = message.__pydantic_serializer__.to_json(message)
-        raw = await self.ask_bytes(message_class, body, timeout=timeout, actor=actor)
+        route = self._route(type(message))
+        raw = await self._ask(route, message.__pydantic_serializer__.to_json(message), timeout, actor)
         if raw.problem is not None:
             raise _problem_of(raw.body)
-        return cast("R", expected.__pydantic_validator__.validate_json(raw.body))
+        return cast("R", route.read_reply(raw.body))
 
     async def ask_bytes(
         self,
@@ -63,19 +72,23 @@ class Asking:
         actor: str | None = None,
     ) -> RawReply:
         """Ask with ready JSON and give the answer unparsed; raises only the TryLater of not being answered."""
-        self._listed(message_class)
-        subject = message_class.subject
+        return await self._ask(self._route(message_class), body, timeout, actor)
+
+    async def _ask(self, route: _Route, body: bytes, timeout: float | None, actor: str | None) -> RawReply:  # noqa: ASYNC109 - it travels as a deadline
         started = perf_counter()
         try:
             if current_traceparent() is None:
-                return await self._send(subject, body, timeout, actor)
-            with span(subject, CLIENT):
-                return await self._send(subject, body, timeout, actor)
+                return await self._send(route.subject, body, timeout, actor)
+            with span(route.subject, CLIENT) as opened:
+                raw = await self._send(route.subject, body, timeout, actor)
+                if raw.problem is not None:
+                    opened.set("portal.problem", raw.problem)
+                return raw
         except PortalProblem as problem:
-            bus_metrics.ASK_PROBLEMS.labels(subject, problem.code).inc()
+            bus_metrics.ASK_PROBLEMS.labels(route.subject, problem.code).inc()
             raise
         finally:
-            bus_metrics.ASK_SECONDS.labels(subject).observe(perf_counter() - started)
+            route.seconds.observe(perf_counter() - started)
 
     async def _send(
         self,
@@ -107,11 +120,11 @@ class Asking:
             bus_metrics.ASK_PROBLEMS.labels(subject, problem).inc()
         return RawReply(reply.data, problem)
 
-    def _listed(self, message_class: type[Request[Any]]) -> type[Message]:
-        expected = self._reply_types.get(message_class)
-        if expected is None:
+    def _route(self, message_class: type[Request[Any]]) -> _Route:
+        route = self._routes.get(message_class)
+        if route is None:
             raise TypeError(f"{self._service} does not ask {message_class.__name__}; see topology.py")
-        return expected
+        return route
 
 
 def _deadline(timeout: float) -> Deadline:

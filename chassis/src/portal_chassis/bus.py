@@ -228,8 +228,6 @@ class Bus:
         subscriber(consumer.take)
 
     async def _renew(self) -> None:
-        for pull in self._connection.pulling.pulls.values():
-            pull.renew()
         if self._relay is not None:
             self._relay.reconnected()
 

@@ -22,6 +22,8 @@ _VIOLATION: Final = "permissions violation"
 _RECONNECT_PAUSE: Final = 0.25
 """Seconds between two tries; nats-py's own two seconds are felt by every customer."""
 _PING_EVERY: Final = 10
+_FINISH_WITHIN: Final = 3
+"""Seconds a running batch of events may still take at the end."""
 _PENDING_BYTES: Final = 8 * 1024 * 1024
 
 log = get_logger(__name__)
@@ -43,6 +45,7 @@ class Connection:
         self._pace = pace
         self._reconnected: list[Callable[[], Awaitable[None]]] = []
         self._said_away = False
+        self._leaving = False
         self._client: Client | None = None
         self._pulling: PullingContext | None = None
         self.violations = 0
@@ -60,6 +63,8 @@ class Connection:
             max_reconnect_attempts=-1,
             ping_interval=_PING_EVERY,
             pending_size=_PENDING_BYTES,
+            drain_timeout=_FINISH_WITHIN,
+            graceful_timeout=float(_FINISH_WITHIN),
             ack_policy=AckPolicy.MANUAL,
             apply_types=False,
             logger=None,
@@ -102,6 +107,7 @@ class Connection:
 
     async def close(self) -> None:
         """Flush what was written and leave."""
+        self._leaving = True
         await self.broker.stop()
         bus_metrics.CONNECTED.set(0)
 
@@ -118,12 +124,20 @@ class Connection:
 
     async def _disconnected(self) -> None:
         bus_metrics.CONNECTED.set(0)
+        if self._leaving:
+            return
         log.warning("the bus is away")
+        if self._pulling is not None:
+            for pull in self._pulling.pulls.values():
+                pull.lose()
 
     async def _back(self) -> None:
         self._said_away = False
         bus_metrics.CONNECTED.set(1)
         log.info("the bus is back")
+        if self._pulling is not None:
+            for pull in self._pulling.pulls.values():
+                pull.renew()
         for callback in self._reconnected:
             try:
                 await callback()

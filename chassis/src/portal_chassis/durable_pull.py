@@ -3,8 +3,8 @@
 FastStream's subscribers call `pull_subscribe` and `fetch` on the JetStream context. nats-py's own versions create missing
 consumers (services may not), poll, stall for the rest of their timeout after a partial batch, and spin at 70-80 % of a core
 when the durable is gone (reference/libraries.md §1.5, §1.9). Here one pull request lingers at the server with an idle
-heartbeat: messages come when they come, silence means that the durable or the server is gone, and then only a question a
-second is asked until it is back.
+heartbeat: messages come when they come, silence means that the durable or the server is gone, and then it is
+only looked for twice a second until it is back.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from nats.errors import TimeoutError as NatsTimeout
 from nats.js import JetStreamContext
 
 from portal_chassis import bus_metrics
+from portal_chassis.draining import drain
 from portal_chassis.logs import get_logger
 
 _NANOSECONDS: Final = 1_000_000_000
@@ -38,7 +39,7 @@ class PullPace:
     batch: int = 64
     expires: float = 60.0
     heartbeat: float = 5.0
-    look_again: float = 1.0
+    look_again: float = 0.5
     look_at_pending: float = 15.0
 
     @property
@@ -65,6 +66,7 @@ class DurablePull:
         self._given: list[Msg] = []
         self._arrived = asyncio.Event()
         self._changed = asyncio.Event()
+        self._renewed = asyncio.Event()
         self._requested = 0
         self._heard_at = 0.0
         self._closed = False
@@ -98,11 +100,16 @@ class DurablePull:
         for message in messages:
             await _return(message, delay)
 
-    def renew(self) -> None:
-        """Ask again at once: the connection is new and the old question is lost."""
+    def lose(self) -> None:
+        """Know that the connection is gone, and with it the question at the server."""
         self._requested = 0
-        self.present = False
+        self._be_present(present=False)
         self._changed.set()
+
+    def renew(self) -> None:
+        """Ask again at once: there is a new connection."""
+        self.lose()
+        self._renewed.set()
 
     async def stop_accepting(self) -> None:
         """Take nothing more and return what was not handed out."""
@@ -112,10 +119,7 @@ class DurablePull:
         if self._tending is not None:
             self._tending.cancel()
         if self._subscription is not None:
-            try:
-                await self._subscription.drain()
-            except NatsError:
-                log.warning("a subscription could not be drained", durable=self.durable)
+            await drain(self._connection, self._subscription)
         await self.give_back()
 
     async def unsubscribe(self) -> None:
@@ -158,32 +162,24 @@ class DurablePull:
         looked_at = 0.0
         while not self._closed:
             self._changed.clear()
+            self._renewed.clear()
             now = loop.time()
             try:
-                if not self.present or now - looked_at > self._pace.look_at_pending:
+                if self._connection.is_connected and (not self.present or now - looked_at > self._pace.look_at_pending):
                     await self._look()
                     looked_at = now
                 if self.present and self._requested and loop.time() - self._heard_at > self._pace.silence:
                     self._requested = 0
                     self._be_present(present=False)
-                    continue
-                if self.present and not self._requested and not self._buffer:
+                elif self.present and not self._requested and not self._buffer:
                     await self._ask()
             except NatsError as error:
                 self._be_present(present=False)
                 log.debug("a durable consumer does not answer", durable=self.durable, error=type(error).__name__)
-            await self._pause()
-
-    async def _pause(self) -> None:
-        """Wait for a change, or a moment; without the durable at least a whole second, whatever happens."""
-        if not self.present:
-            await asyncio.sleep(self._pace.look_again)
-            return
-        try:
-            async with asyncio.timeout(self._pace.heartbeat):
-                await self._changed.wait()
-        except TimeoutError:
-            return
+            if self.present:
+                await _wait(self._changed, self._pace.heartbeat)
+            else:  # a change that keeps coming, such as a refusal of each question, must not make this loop spin
+                await _wait(self._renewed, self._pace.look_again)
 
     async def _look(self) -> None:
         """Ask whether the durable is there; raises nats.errors.Error when it is not."""
@@ -235,3 +231,12 @@ async def _return(message: Msg, delay: float | None) -> None:
         await message.nak(delay=delay)
     except NatsError:
         log.debug("a message could not be given back", subject=message.subject)
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    """Wait for an event, at most that many seconds."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return

@@ -30,11 +30,11 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8) ON CONFLICT (kind, key) DO NOTHING R
 """
 _WAKE: Final = """
 UPDATE portal_process SET
-    due_at = CASE WHEN lease IS NULL THEN $3 ELSE due_at END,
-    step = CASE WHEN lease IS NULL THEN coalesce($4, step) ELSE step END,
+    due_at = CASE WHEN lease IS NULL THEN $3::timestamptz ELSE due_at END,
+    step = CASE WHEN lease IS NULL THEN coalesce($4::text, step) ELSE step END,
     wake_at = CASE WHEN lease IS NULL THEN NULL ELSE $3 END,
     wake_step = CASE WHEN lease IS NULL THEN NULL ELSE coalesce($4, wake_step) END,
-    attempts = CASE WHEN $5 THEN 0 ELSE attempts END,
+    attempts = CASE WHEN $5::boolean THEN 0 ELSE attempts END,
     failures = CASE WHEN $5 THEN 0 ELSE failures END,
     failing_since = CASE WHEN $5 THEN NULL ELSE failing_since END
 WHERE kind = $1 AND key = $2 AND status NOT IN ('done', 'failed', 'cancelled') RETURNING id
@@ -55,35 +55,35 @@ WHERE kind = $1 AND key = $2 AND status NOT IN ('done', 'failed', 'cancelled') R
 _CLAIM: Final = """
 WITH due AS (
     SELECT id, lease IS NOT NULL AS crashed FROM portal_process
-    WHERE due_at <= $1 AND kind = ANY ($2::text[]) AND (lease_until IS NULL OR lease_until < clock_timestamp())
+    WHERE due_at <= $1::timestamptz AND kind = ANY ($2::text[]) AND (lease_until IS NULL OR lease_until < clock_timestamp())
         AND ($5::text IS NULL OR key = $5)
     ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED
 )
 UPDATE portal_process p SET
-    generation = p.generation + 1, lease = p.generation + 1, lease_until = clock_timestamp() + $4,
+    generation = p.generation + 1, lease = p.generation + 1, lease_until = clock_timestamp() + $4::interval,
     step = coalesce(p.wake_step, p.step), wake_at = NULL, wake_step = NULL,
     attempts = p.attempts + due.crashed::integer, failures = p.failures + due.crashed::integer,
-    failing_since = CASE WHEN due.crashed THEN coalesce(p.failing_since, $1) ELSE p.failing_since END
+    failing_since = CASE WHEN due.crashed THEN coalesce(p.failing_since, $1::timestamptz) ELSE p.failing_since END
 FROM due WHERE p.id = due.id
 RETURNING p.id, p.kind, p.key, p.step, p.state, p.lease, p.generation, p.attempts, p.failures, p.failing_since,
     due.crashed, p.failure_code, p.failure_facts, p.started_at, p.traceparent
 """
 _RENEW: Final = """
-UPDATE portal_process p SET lease_until = clock_timestamp() + $3
+UPDATE portal_process p SET lease_until = clock_timestamp() + $3::interval
 FROM unnest($1::bigint[], $2::bigint[]) AS held (id, lease) WHERE p.id = held.id AND p.lease = held.lease RETURNING p.id
 """
 _COMMIT: Final = """
 UPDATE portal_process SET
     generation = generation + 1, status = $3,
-    step = CASE WHEN $4 THEN $5 ELSE coalesce(wake_step, $5) END,
-    due_at = CASE WHEN $4 OR $17 THEN $6 ELSE coalesce(wake_at, $6) END,
-    updated_at = $7, state = coalesce($8, state),
-    attempts = CASE WHEN wake_at IS NULL THEN $9 ELSE 0 END,
-    failures = CASE WHEN wake_at IS NULL THEN $10 ELSE 0 END,
-    failing_since = CASE WHEN wake_at IS NULL THEN $11 END,
+    step = CASE WHEN $4::boolean THEN $5::text ELSE coalesce(wake_step, $5) END,
+    due_at = CASE WHEN $4 OR $17::boolean THEN $6::timestamptz ELSE coalesce(wake_at, $6) END,
+    updated_at = $7, state = coalesce($8::jsonb, state),
+    attempts = CASE WHEN wake_at IS NULL THEN $9::integer ELSE 0 END,
+    failures = CASE WHEN wake_at IS NULL THEN $10::integer ELSE 0 END,
+    failing_since = CASE WHEN wake_at IS NULL THEN $11::timestamptz END,
     code = $12, facts = $13, because = $14, failure_code = $15, failure_facts = $16,
     lease = CASE WHEN $17 THEN lease END,
-    lease_until = CASE WHEN $17 THEN clock_timestamp() + $18 END,
+    lease_until = CASE WHEN $17 THEN clock_timestamp() + $18::interval END,
     wake_at = NULL, wake_step = NULL
 WHERE id = $1 AND generation = $2 RETURNING generation, step, due_at
 """

@@ -23,6 +23,7 @@ from portal_chassis.actor import Actor, ActorVerifier
 from portal_chassis.call import Call, Encoded
 from portal_chassis.deadline import HEADER as DEADLINE_HEADER
 from portal_chassis.deadline import Deadline, set_current_deadline
+from portal_chassis.draining import drain
 from portal_chassis.logs import get_logger
 from portal_chassis.telemetry import HEADER as TRACE_HEADER
 from portal_chassis.telemetry import SERVER, adopt, span
@@ -75,12 +76,8 @@ class Desk:
     async def stop_accepting(self) -> None:
         """Leave the queue group without losing what has been sent to us (libraries.md §1.4)."""
         subscription, self._subscription = self._subscription, None
-        if subscription is None:
-            return
-        try:
-            await subscription.drain()
-        except NatsError:
-            log.warning("a subscription could not be drained", subject=self.subject)
+        if subscription is not None and self._connection is not None:
+            await drain(self._connection, subscription)
 
     async def finish(self) -> None:
         """Wait until everything taken has been answered."""

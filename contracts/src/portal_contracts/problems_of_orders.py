@@ -193,6 +193,14 @@ PROBLEMS_OF_ORDERS: Final[tuple[ProblemEntry, ...]] = (
         owner="us",
     ),
     refused(
+        "MAIL_UNCLEAR",
+        409,
+        "We do not know whether a mail reached you. Ask us to send it again.",
+        "メールの送信結果を確認できません。再送をご希望の場合はお知らせください。",
+        "The mail provider's answer was lost: the mail {mail} may or may not have been sent. It is not sent twice.",
+        owner="us",
+    ),
+    refused(
         "MAIL_REFUSED",
         409,
         "Your mail could not be sent.",

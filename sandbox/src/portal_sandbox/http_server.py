@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Generator
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -13,6 +14,7 @@ from portal_sandbox.core.fault_middleware import ABORT_EXTENSION
 from portal_sandbox.core.tls import TlsPaths
 
 _GRACE_SECONDS = 0.3
+_TICK_SECONDS = 0.1
 
 
 class _CuttableProtocol(HttpToolsProtocol):
@@ -20,15 +22,17 @@ class _CuttableProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope["extensions"] = {ABORT_EXTENSION: self.transport.abort}  # type: ignore[typeddict-unknown-key]
+        extensions: dict[str, Any] = {ABORT_EXTENSION: self.transport.abort}
+        self.scope["extensions"] = extensions
 
 
 class _Server(uvicorn.Server):
-    """A server that leaves signals to the process and says when it is listening."""
+    """A server that leaves signals to the process, says when it is listening, and stops without a fixed delay."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.listening = asyncio.Event()
+        self.stopping = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -38,11 +42,39 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         self.listening.set()
 
+    async def main_loop(self) -> None:
+        counter = 0
+        while not self.stopping.is_set():
+            await self.on_tick(counter)
+            counter += 1
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.stopping.wait(), _TICK_SECONDS)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        state = self.server_state
+        for connection in list(state.connections):
+            connection.shutdown()
+        if state.tasks:
+            await asyncio.wait(set(state.tasks), timeout=_GRACE_SECONDS)
+        for connection in list(state.connections):
+            connection.transport.abort()
+        if state.tasks:
+            _, running = await asyncio.wait(set(state.tasks), timeout=_GRACE_SECONDS)
+            for task in running:
+                task.cancel()
+        for server in self.servers:
+            await server.wait_closed()
+        for bound in sockets or []:
+            bound.close()
+
 
 def bind(host: str, port: int) -> socket.socket:
     """A bound socket; port 0 lets the kernel pick. OSError when the port is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
+    # Named outright: asyncio switches Nagle's delay off only for sockets that say they are TCP.
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host, port))
@@ -64,7 +96,6 @@ class HttpServer:
             log_config=None,
             access_log=False,
             server_header=False,
-            timeout_graceful_shutdown=1,
             ssl_certfile=tls.certificate if tls else None,
             ssl_keyfile=tls.key if tls else None,
         )
@@ -85,10 +116,6 @@ class HttpServer:
         """Lets running calls finish for a moment, then cuts them."""
         if self._running is None:
             return
-        self._server.should_exit = True
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(self._running), _GRACE_SECONDS)
-        for connection in list(self._server.server_state.connections):
-            connection.transport.abort()
+        self._server.stopping.set()
         await self._running
         self._bound.close()

@@ -4,17 +4,19 @@ import asyncio
 import json
 import os
 import signal
+import ssl
 import sys
 
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
 from portal_sandbox.core.tls import ensure_certificates
 from portal_sandbox.http_server import HttpServer, bind
 from portal_sandbox.server import build_sandbox
 from portal_sandbox.settings import Settings
-from starlette.applications import Starlette
-from starlette.responses import PlainTextResponse
-from starlette.routing import Route
 
 PAGE = {"accept": "text/html"}
 
@@ -69,29 +71,37 @@ async def test_faults_are_armed_listed_and_cleared(control):
 async def test_a_reset_takes_everything_back(control, sandbox):
     await control.post("/clock", json={"advanceSeconds": 90})
     await control.post("/faults", json={"vendor": "whmcs", "call": "*", "kind": "html", "times": None})
-    await control.post("/settings", json={"whmcs": {"emptyLists": "string"}})
+    await control.post("/settings", json={"whmcs": {"emptyLists": "object"}})
     await control.post("/reset")
     assert (await control.get("/clock")).json()["offsetSeconds"] == 0
     assert (await control.get("/faults")).json() == {"faults": []}
-    assert (await control.get("/settings")).json()["whmcs"]["emptyLists"] == "list"
+    assert (await control.get("/settings")).json()["whmcs"]["emptyLists"] == "string"
     assert (await control.get("/ledger")).json() == {"entries": []}
 
 
 async def test_every_page_can_be_read_by_a_person(control):
-    for path in ("/", "/faults", "/ledger", "/clock", "/settings"):
+    for path in ("/", "/dataset", "/faults", "/ledger", "/clock", "/settings"):
         page = await control.get(path, headers=PAGE)
         assert page.status_code == 200
         assert page.headers["content-type"].startswith("text/html")
     forms = (
         ("/faults", {"vendor": "whmcs", "call": "*", "kind": "html", "times": "", "params": "{}"}),
         ("/clock", {"advanceSeconds": "60"}),
-        ("/settings", {"vendor": "whmcs", "name": "emptyLists", "value": '"string"'}),
+        ("/settings", {"vendor": "whmcs", "name": "emptyLists", "value": '"object"'}),
         ("/faults", {"clear": "1"}),
     )
     for path, form in forms:
         assert (await control.post(path, data=form, headers=PAGE)).status_code == 303
-    assert (await control.get("/settings")).json()["whmcs"]["emptyLists"] == "string"
+    assert (await control.get("/settings")).json()["whmcs"]["emptyLists"] == "object"
     assert (await control.get("/faults")).json() == {"faults": []}
+
+
+async def test_the_customers_to_try_are_listed(control):
+    accounts = (await control.get("/dataset")).json()["accounts"]
+    ready = [account for account in accounts if account["group"] == "ready"]
+    assert len(accounts) == 30
+    assert len(ready) == 10
+    assert all(account["whmcsClientId"] is None for account in ready)
 
 
 async def test_a_cut_connection_carries_no_answer(sandbox):
@@ -107,8 +117,9 @@ async def test_a_hanging_call_does_not_hold_up_the_stop(tmp_path):
     async with built.running():
         built.core.faults.arm({"vendor": "whmcs", "call": "*", "kind": "before_effect", "params": {"seconds": 60}})
         hanging = asyncio.create_task(call_whmcs(built, action="WhmcsDetails"))
-        while not built.core.faults.calls:
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(10):
+            while not built.core.faults.calls:  # noqa: ASYNC110 - the middleware offers no event to wait for
+                await asyncio.sleep(0)
     with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
         await hanging
 
@@ -121,8 +132,6 @@ async def test_the_own_authority_is_trusted_by_name_and_address(tmp_path):
     server = HttpServer(Starlette(routes=[Route("/", lambda _: PlainTextResponse("hello"))]), bound, tls)
     await server.start()
     try:
-        import ssl  # noqa: PLC0415 - only this test speaks TLS
-
         async with httpx.AsyncClient(verify=ssl.create_default_context(cafile=str(tls.authority))) as client:
             for name in ("localhost", "127.0.0.1"):
                 assert (await client.get(f"https://{name}:{port}/")).text == "hello"

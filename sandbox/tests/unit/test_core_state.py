@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime
 
 import pytest
+
 from portal_sandbox.core import Clock, Ledger, Store, Switches, load_dataset
 
 
@@ -152,7 +153,7 @@ def test_switches_are_checked_all_or_none_and_reset_to_their_start_values(store)
     switches.declare("whmcs", "emptyLists", "list", "how empty lists look", ("list", "string"))
     switches.declare("whmcs", "keepNotes", False, "keep AddOrder notes")
     assert switches.get("whmcs", "emptyLists") == "string"
-    with pytest.raises(ValueError, match="no switch whmcs.other"):
+    with pytest.raises(ValueError, match=r"no switch whmcs\.other"):
         switches.update({"whmcs": {"emptyLists": "list", "other": 1}})
     with pytest.raises(ValueError, match="takes one of"):
         switches.update({"whmcs": {"emptyLists": "xml"}})

@@ -3,11 +3,12 @@ import json
 
 import httpx
 import pytest
-from portal_sandbox.core import Clock, Faults, Store
-from portal_sandbox.core.fault_middleware import ConnectionDroppedError
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+
+from portal_sandbox.core import Clock, Faults, Store
+from portal_sandbox.core.fault_middleware import ConnectionDroppedError
 
 
 @pytest.fixture
@@ -150,5 +151,5 @@ async def test_a_rate_breaks_the_same_calls_for_the_same_seed(faults):
     [{"kind": "explode"}, {"kind": "html", "rate": 2}, {"kind": "html", "tmies": 1}, {"kind": "html", "times": "1"}],
 )
 def test_a_wrong_rule_is_refused(wrong, faults):
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"kind|rate|unknown|times"):
         faults.arm(wrong)

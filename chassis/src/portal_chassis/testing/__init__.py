@@ -3,6 +3,18 @@
 from portal_chassis.memory import InMemoryDatabase, InMemoryTransaction
 from portal_chassis.process_memory import InMemoryProcessStore
 from portal_chassis.testing.clock import ManualClock
+from portal_chassis.testing.fake_bus import Asked, FakeBus
 from portal_chassis.testing.processes import engine
+from portal_chassis.testing.spans import CollectedSpan, SpanCollector
 
-__all__ = ["InMemoryDatabase", "InMemoryProcessStore", "InMemoryTransaction", "ManualClock", "engine"]
+__all__ = [
+    "Asked",
+    "CollectedSpan",
+    "FakeBus",
+    "InMemoryDatabase",
+    "InMemoryProcessStore",
+    "InMemoryTransaction",
+    "ManualClock",
+    "SpanCollector",
+    "engine",
+]

@@ -19,7 +19,7 @@ from portal_chassis.logs import get_logger
 from portal_chassis.outbound import Outbound
 from portal_contracts.problems import TryLater
 from portal_salesforce.api_usage import ApiUsageMeter
-from portal_salesforce.errors import QUOTA_SECONDS, Again, Verdict, judge, unavailable
+from portal_salesforce.errors import QUOTA_SECONDS, Again, SalesforceRefusal, Verdict, judge, unavailable
 from portal_salesforce.settings import SalesforceSettings
 from portal_salesforce.token import AccessToken, AccessTokens
 from portal_salesforce.wire_request import Answered, NoAnswer, WireRequest
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from portal_salesforce.wire import Wire
 
 T = TypeVar("T")
+Accept = Callable[[Any], Verdict | None]
+"""Looks for failures inside a successful answer."""
 
 TRIES: Final = 3
 FIRST_PAUSE_SECONDS: Final = 0.4
@@ -37,10 +39,8 @@ QUOTA_SILENCE_SECONDS: Final = 120.0
 _log = get_logger(__name__)
 
 
-class _SessionRefused(Exception):  # noqa: N818 - internal signal to log in again
-    def __init__(self, problem: Exception) -> None:
-        super().__init__()
-        self.problem = problem
+class _NotWell(Exception):  # noqa: N818 - it says what happened
+    pass
 
 
 class Calls:
@@ -68,7 +68,7 @@ class Calls:
         if self._wire is not None:
             self._wire.close()
 
-    async def make(self, request: WireRequest, accept: Callable[[Any], Verdict | None] | None = None) -> Any:
+    async def make(self, request: WireRequest, accept: Accept | None = None) -> Any:
         """Make a call and give the parsed body, or None when there is none.
 
         `accept` looks for failures inside a successful answer. Raises TryLater SALESFORCE_UNAVAILABLE, Misconfigured
@@ -79,66 +79,64 @@ class Calls:
         renewed = False
         while True:
             token = await self.tokens.current()
-            try:
-                verdict, content = await self._once(token, request, accept)
-            except _SessionRefused as refused:
-                if renewed:
-                    _log.error("salesforce refuses the session right after a login", call=request.name)
-                    raise refused.problem from None
+            verdict, content = await self._once(token, request, accept)
+            if verdict is None:
+                return content
+            if verdict.again is Again.LOGGED_IN and not renewed:
                 renewed = True
                 await self.tokens.renew(token)
                 continue
-            if verdict is None:
-                return content
             tries += 1
             pause = random.uniform(0, FIRST_PAUSE_SECONDS * 2**tries)  # noqa: S311 - jitter, not a secret
             if tries >= TRIES or not _may_repeat(verdict, request) or not _time_left(pause):
+                self._note(verdict, request)
                 raise verdict.problem
             await self._pause(pause)
 
     async def _once(
-        self, token: AccessToken, request: WireRequest, accept: Callable[[Any], Verdict | None] | None
+        self, token: AccessToken, request: WireRequest, accept: Accept | None
     ) -> tuple[Verdict | None, Any]:
-        """Make the call once. A verdict that a repeat may cure is returned; the breaker sees it as a failure."""
         if monotonic() < self._silent_until:
             raise unavailable(QUOTA_SECONDS)
-        verdict: Verdict | None = None
         try:
-            async with self._outbound.call(request.name, timeout=self._settings.call_seconds):
+            async with self._outbound.call(request.name, timeout=self._settings.call_seconds) as call:
                 verdict, content = await self._judged(token, request, accept)
-                if verdict is None:
-                    return None, content
-                raise verdict.problem  # noqa: TRY301 - the bulkhead must see how it ended
-        except Exception as problem:
-            if verdict is None or problem is not verdict.problem:
-                raise
-        if verdict.again is Again.LOGGED_IN:
-            raise _SessionRefused(verdict.problem)
-        if isinstance(verdict.problem, TryLater) and verdict.problem.retry_after == QUOTA_SECONDS:
-            self._silent_until = monotonic() + QUOTA_SILENCE_SECONDS
-            _log.error("salesforce says that the daily request quota is used up", call=request.name)
-        return verdict, None
+                if verdict is not None:
+                    call.outcome(_word(verdict))
+        except (TimeoutError, _NotWell):
+            return Verdict(unavailable(), Again.IF_HARMLESS), None
+        return verdict, content
 
     async def _judged(
-        self, token: AccessToken, request: WireRequest, accept: Callable[[Any], Verdict | None] | None
+        self, token: AccessToken, request: WireRequest, accept: Accept | None
     ) -> tuple[Verdict | None, Any]:
         try:
             content = await self._in_thread(self._blocking_call, token, request, _seconds(self._settings.call_seconds))
         except Answered as answer:
-            return judge(answer.status, answer.content), None
-        except NoAnswer:
-            return Verdict(unavailable(), Again.IF_HARMLESS), None
+            verdict = judge(answer.status, answer.content)
+            if verdict.again is Again.IF_HARMLESS:
+                raise _NotWell from None
+            return verdict, None
+        except NoAnswer as failure:
+            raise _NotWell from failure
         return (accept(content) if accept else None), content
+
+    def _note(self, verdict: Verdict, request: WireRequest) -> None:
+        if verdict.again is Again.LOGGED_IN:
+            _log.error("salesforce refuses the session right after a login", call=request.name)
+        elif isinstance(verdict.problem, TryLater) and verdict.problem.retry_after == QUOTA_SECONDS:
+            self._silent_until = monotonic() + QUOTA_SILENCE_SECONDS
+            _log.error("salesforce says that the daily request quota is used up", call=request.name)
 
     def _blocking_call(self, token: AccessToken, request: WireRequest, seconds: float) -> Any:
         return self._wired().call(token.value, token.instance_url, request, seconds)
 
     async def _log_in(self) -> tuple[int, Any]:
-        async with self._outbound.call("token", timeout=self._settings.call_seconds):
-            try:
+        try:
+            async with self._outbound.call("token", timeout=self._settings.call_seconds):
                 return await self._in_thread(self._blocking_login)
-            except NoAnswer:
-                raise unavailable() from None
+        except (TimeoutError, NoAnswer):
+            raise unavailable() from None
 
     def _blocking_login(self) -> tuple[int, Any]:
         return self._wired().log_in()
@@ -160,6 +158,11 @@ class Calls:
         # The wire ends every call in time by itself, so waiting for the thread is bounded; a caller that is gone is
         # not waited for.
         return await anyio.to_thread.run_sync(partial(work, *arguments), abandon_on_cancel=True, limiter=self._threads)
+
+
+def _word(verdict: Verdict) -> str:
+    problem = verdict.problem
+    return problem.error_code.lower() if isinstance(problem, SalesforceRefusal) else str(problem).partition("(")[0]
 
 
 def _may_repeat(verdict: Verdict, request: WireRequest) -> bool:

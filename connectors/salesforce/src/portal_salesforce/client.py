@@ -90,9 +90,9 @@ class Salesforce:
         return int((await self._first_page(query))["totalSize"])
 
     async def read(self, object_name: str, record_id: str, fields: Iterable[str]) -> Record | None:
-        """Give some fields of a record by its id; None when it does not exist, was deleted or is not visible."""
+        """Give Id and some fields of a record; None when it does not exist, was deleted or is not visible."""
         path = record_path(object_name, record_id)
-        names = ",".join(dict.fromkeys(soql.path(field) for field in fields))
+        names = ",".join(dict.fromkeys(("Id", *(soql.path(field) for field in fields))))
         try:
             found = await self._ask("GET", path, f"GET {object_name}", parameters={"fields": names})
         except SalesforceRefusal as refusal:

@@ -51,7 +51,7 @@ class SubReply:
     @property
     def created(self) -> bool:
         """Whether an upsert made the record."""
-        return self.status == 201  # noqa: PLR2004 - HTTP's number
+        return self.status == 201  # noqa: PLR2004 - a number of HTTP or ASCII
 
     @property
     def records(self) -> list[Record]:
@@ -61,7 +61,7 @@ class SubReply:
 
 def external_path(object_name: str, external_field: str, value: str) -> str:
     """Give the path of a record by its external id; ValueError for a value no path can carry."""
-    if not value or value in (".", "..") or any(ord(letter) < 32 or ord(letter) == 127 for letter in value):  # noqa: PLR2004 - ASCII
+    if not value or value in (".", "..") or any(ord(letter) < 32 or ord(letter) == 127 for letter in value):  # noqa: PLR2004 - a number of HTTP or ASCII
         raise ValueError("an external id must be a text that can stand in a path")
     return f"sobjects/{soql.name(object_name)}/{soql.name(external_field)}/{quote(value, safe='')}"
 
@@ -116,7 +116,7 @@ def read_replies(content: Any, references: Sequence[str]) -> dict[str, SubReply]
 
 def _reply(entry: Mapping[str, Any]) -> SubReply:
     status, body = entry["httpStatusCode"], entry.get("body")
-    return SubReply(status, body) if status < 300 else SubReply(status, body, judge(status, body))  # noqa: PLR2004 - HTTP
+    return SubReply(status, body) if status < 300 else SubReply(status, body, judge(status, body))  # noqa: PLR2004 - a number of HTTP or ASCII
 
 
 def culprit(replies: Mapping[str, SubReply]) -> Verdict | None:

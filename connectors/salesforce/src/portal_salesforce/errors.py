@@ -48,7 +48,7 @@ _SESSION_BEYOND_REPAIR: Final = ("not valid for use with the REST API", "not att
 _UNKNOWN_RESOURCES: Final = ("external ID field does not exist",)
 
 
-class SalesforceRefusal(Exception):  # noqa: N818 - it says what happened; callers translate it into their own words
+class SalesforceRefusal(Exception):  # noqa: N818 - it says what happened
     """Salesforce understood and said no: a validation rule, a duplicate, a missing record.
 
     `error_code` is Salesforce's, `message` the admin's or Salesforce's text (it may quote data: not for events or
@@ -149,15 +149,15 @@ def _mentions(content: Any, word: str) -> bool:
 
 
 def _without_a_code(status: int) -> Verdict:
-    if status == 401:  # noqa: PLR2004 - HTTP's number
+    if status == 401:  # noqa: PLR2004 - a number of HTTP or ASCII
         return Verdict(misconfigured("401 right after logging in"), Again.LOGGED_IN)
-    if status == 300:  # noqa: PLR2004 - HTTP's number
+    if status == 300:  # noqa: PLR2004 - a number of HTTP or ASCII
         return Verdict(SalesforceRefusal("MULTIPLE_RECORDS", "several records have this external id"))
     return Verdict(unavailable(), Again.IF_HARMLESS)  # HTML, empty or cut off: an edge, a proxy, a maintenance page
 
 
 def _with_a_code(status: int, detail: Detail) -> Verdict:
-    if status == 401:  # noqa: PLR2004 - HTTP's number
+    if status == 401:  # noqa: PLR2004 - a number of HTTP or ASCII
         return _session(detail)
     if detail.code == "REQUEST_LIMIT_EXCEEDED":
         crowd = detail.message.startswith("Concurrent")

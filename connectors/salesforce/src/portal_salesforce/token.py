@@ -92,11 +92,7 @@ class AccessTokens:
 
 
 def _expired_on_the_way(status: int, content: Any) -> bool:
-    return (
-        status == 400  # noqa: PLR2004 - HTTP's number
-        and isinstance(content, Mapping)
-        and "expired" in str(content.get("error_description", ""))
-    )
+    return status == 400 and isinstance(content, Mapping) and "expired" in str(content.get("error_description", ""))  # noqa: PLR2004 - a number of HTTP or ASCII
 
 
 def read_token(status: int, content: Any) -> AccessToken:
@@ -108,7 +104,7 @@ def read_token(status: int, content: Any) -> AccessToken:
         raise unavailable()
     if status in (400, 401, 403) and isinstance(content.get("error"), str):
         raise misconfigured(f"{content['error']}: {content.get('error_description') or 'no description'}")
-    if status != 200:  # noqa: PLR2004 - HTTP's number
+    if status != 200:  # noqa: PLR2004 - a number of HTTP or ASCII
         raise unavailable()
     value, instance_url = content.get("access_token"), content.get("instance_url")
     if not isinstance(value, str) or not isinstance(instance_url, str) or not value or not _is_https(instance_url):
@@ -133,6 +129,6 @@ def _is_https(url: str) -> bool:
 
 def _identity(url: Any) -> tuple[str | None, str | None]:
     parts = url.rstrip("/").split("/") if isinstance(url, str) else []
-    if len(parts) < 2:  # noqa: PLR2004 - organization and user
+    if len(parts) < 2:  # noqa: PLR2004 - a number of HTTP or ASCII
         return None, None
     return long_id_or_none(parts[-2]), long_id_or_none(parts[-1])

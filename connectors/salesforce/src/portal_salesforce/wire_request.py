@@ -20,7 +20,7 @@ class WireRequest:
     harmless: bool = True
 
 
-class Answered(Exception):  # noqa: N818 - it carries an answer
+class Answered(Exception):  # noqa: N818 - it says what happened
     """Salesforce answered with an error status; `content` is the parsed body or its text."""
 
     def __init__(self, status: int, content: Any) -> None:
@@ -29,5 +29,5 @@ class Answered(Exception):  # noqa: N818 - it carries an answer
         self.content = content
 
 
-class NoAnswer(Exception):  # noqa: N818 - that is what happened
+class NoAnswer(Exception):  # noqa: N818 - it says what happened
     """No answer, or one that cannot be read. Whether the call had an effect is unknown."""

@@ -34,13 +34,15 @@ def test_the_external_id_is_not_in_the_body_as_well():
     assert upsertion("o", "Order", "Key__c", "k", {"key__C": "k", "Status": "Draft"}).body == {"Status": "Draft"}
 
 
-@pytest.mark.parametrize("value", ("", ".", "..", "a\nb", "\x00", "\x7f"))
+@pytest.mark.parametrize("value", ["", ".", "..", "a\nb", "\x00", "\x7f"])
 def test_an_external_id_cannot_leave_its_place_in_the_path(value):
     with pytest.raises(ValueError, match="external id"):
         upsertion("o", "Order", "Key__c", value, {})
 
 
-@pytest.mark.parametrize("record_id", ("", "../Contact/003Sd0000000001", "//evil.example/x", "801", "801Sd0000000001AAB", ORDER + "/x"))  # fmt: skip
+@pytest.mark.parametrize(
+    "record_id", ["", "../Contact/003Sd0000000001", "//evil.example/x", "801", "801Sd0000000001AAB", ORDER + "/x"]
+)
 def test_what_is_no_id_never_reaches_a_path(record_id):
     """Reference salesforce.md 2.11: a path could leave the object or even the host."""
     with pytest.raises(ValueError, match="id"):
@@ -77,7 +79,7 @@ def test_replies_are_read_by_reference():
 
 
 @pytest.mark.parametrize(
-    "content", (None, {}, [], {"compositeResponse": []}, {"compositeResponse": [{"referenceId": "a"}]})
+    "content", [None, {}, [], {"compositeResponse": []}, {"compositeResponse": [{"referenceId": "a"}]}]
 )
 def test_an_incomplete_answer_is_no_answer(content):
     with pytest.raises(TryLater):

@@ -12,9 +12,9 @@ def one(code, message="", fields=()):
 
 @pytest.mark.parametrize(
     ("status", "content", "kind", "again"),
-    (
+    [
         (401, one("INVALID_SESSION_ID", "Session expired or invalid"), Misconfigured, Again.LOGGED_IN),
-        (401, one("INVALID_SESSION_ID", "This session is not valid for use with the REST API"), Misconfigured, Again.NEVER),
+        (401, one("INVALID_SESSION_ID", "… not valid for use with the REST API"), Misconfigured, Again.NEVER),
         (401, "", Misconfigured, Again.LOGGED_IN),
         (403, one("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."), TryLater, Again.NEVER),
         (403, one("REQUEST_LIMIT_EXCEEDED", "ConcurrentPerOrgLongTxn Limit exceeded."), TryLater, Again.SOON),
@@ -32,7 +32,7 @@ def one(code, message="", fields=()):
         (400, one("INVALID_FIELD", "No such column 'Foo' on sobject of type Account"), Misconfigured, Again.NEVER),
         (400, one("INVALID_FIELD_FOR_INSERT_UPDATE", "…", ["Name"]), Misconfigured, Again.NEVER),
         (400, one("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", "bad value"), Misconfigured, Again.NEVER),
-        (404, one("NOT_FOUND", "Provided external ID field does not exist or is not accessible: F"), Misconfigured, Again.NEVER),
+        (404, one("NOT_FOUND", "Provided external ID field does not exist or …"), Misconfigured, Again.NEVER),
         (403, one("API_DISABLED_FOR_ORG"), Misconfigured, Again.NEVER),
         (403, one("STORAGE_LIMIT_EXCEEDED"), Misconfigured, Again.NEVER),
         (404, one("NOT_FOUND", "The requested resource does not exist"), SalesforceRefusal, Again.NEVER),
@@ -41,7 +41,7 @@ def one(code, message="", fields=()):
         (400, one("DUPLICATE_VALUE", "duplicate value found: …"), SalesforceRefusal, Again.NEVER),
         (400, one("SOMETHING_NEW"), SalesforceRefusal, Again.NEVER),
         (300, ["/services/data/v66.0/sobjects/Account/001"], SalesforceRefusal, Again.NEVER),
-    ),
+    ],
 )  # fmt: skip
 def test_a_refusal_leads_to_one_reaction(status, content, kind, again):
     verdict = judge(status, content)
@@ -52,7 +52,8 @@ def test_a_refusal_leads_to_one_reaction(status, content, kind, again):
 def test_a_used_up_quota_asks_for_a_long_pause_and_a_crowd_for_a_short_one():
     used_up = judge(403, one("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")).problem
     crowd = judge(403, one("REQUEST_LIMIT_EXCEEDED", "ConcurrentPerOrgLongTxn Limit exceeded.")).problem
-    assert used_up.retry_after >= 600 > 60 > crowd.retry_after
+    assert used_up.retry_after >= 600
+    assert crowd.retry_after <= 60
 
 
 def test_a_refusal_names_code_fields_and_text():
@@ -78,7 +79,7 @@ def test_a_query_quoted_in_an_error_stays_out_of_our_message():
 
 
 @pytest.mark.parametrize(
-    "content", (None, "", "text", b"bytes", 5, [], [1, 2], [{}], {"error": "x"}, [{"errorCode": 5}])
+    "content", [None, "", "text", b"bytes", 5, [], [1, 2], [{}], {"error": "x"}, [{"errorCode": 5}]]
 )
 def test_a_body_of_any_shape_is_survived(content):
     assert details(content) == []

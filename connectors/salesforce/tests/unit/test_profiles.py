@@ -11,7 +11,7 @@ ONLY_OURS = {"scheduled": "not_started", "awaiting_payment_method": "failed", "n
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_reading_what_was_written_gives_the_same_value(name):
-    """C03: map(read(write(x))) = x for every value of both profiles; values only the portal knows read as their base."""
+    """C03: map(read(write(x))) = x for every value of both profiles; what only the portal knows reads as its base."""
     for picklist in load_profile(name).picklists.values():
         for canonical, text in picklist.writes.items():
             assert picklist.read(text) == ONLY_OURS.get(canonical, canonical)
@@ -40,7 +40,7 @@ def test_the_two_profiles_write_their_own_wording():
 @pytest.mark.parametrize("name", SHIPPED)
 @pytest.mark.parametrize(
     ("picklist", "text", "canonical"),
-    (
+    [
         ("order.status", "Activated", "completed"),
         ("order.status", "Completed", "completed"),
         ("order.status", " pending review ", "pending_review"),
@@ -53,7 +53,7 @@ def test_the_two_profiles_write_their_own_wording():
         ("order.activation", "Provisioned", "activated"),
         ("order.activation", "Activated", "activated"),
         ("opportunity.stage", "\u25b3Cancelling", "cancelling"),
-    ),
+    ],
 )
 def test_every_known_wording_is_read_and_a_new_one_is_unknown(name, picklist, text, canonical):
     assert Dialect.assumed(load_profile(name)).read(picklist, text) == canonical
@@ -92,7 +92,7 @@ def described(*names, **picklists):
 PRODUCT = ("Billing_Cycle__c", "Item_Class__c", "Portal_Visible__c", "Portal_Category__c")
 
 
-@pytest.mark.parametrize("alias", ("WH_Product_ID__c", "WHMCS_Product_Id__c"))
+@pytest.mark.parametrize("alias", ["WH_Product_ID__c", "WHMCS_Product_Id__c"])
 def test_the_first_alias_that_exists_is_used(alias):
     """C05."""
     dialect = resolve(load_profile("2025-12"), {"Product2": described(*PRODUCT, alias)})
@@ -135,14 +135,14 @@ def test_a_profile_of_ones_own_is_laid_over_a_shipped_one(tmp_path):
 
 @pytest.mark.parametrize(
     "text",
-    (
+    [
         "name = ",
         'name = "x"\nextends = "2030-01"',
         'name = "x"\n[fields]\n"planet.x" = ["A"]',
         'name = "x"\n[fields]\n"order.x" = []',
         'name = "x"\n[picklists."order.status"]\napproved = ["Draft"]',
         'name = "x"\n[picklists."order.status"]\nwrite = { completed = "Finished" }',
-    ),
+    ],
 )
 def test_a_profile_that_contradicts_itself_is_refused(tmp_path, text):
     path = tmp_path / "broken.toml"

@@ -131,7 +131,7 @@ def test_what_is_no_field_name_is_refused_everywhere(name):
             attempt()
 
 
-@pytest.mark.parametrize("name", (*HOSTILE_NAMES, "Account.Name"))
+@pytest.mark.parametrize("name", [*HOSTILE_NAMES, "Account.Name"])
 def test_what_is_no_object_name_is_refused(name):
     with pytest.raises(ValueError, match="is not an API name"):
         soql.select(name, "Id")
@@ -144,7 +144,7 @@ def test_any_text_comes_back_as_it_was(text):
 
 @pytest.mark.parametrize(
     ("value", "written"),
-    (
+    [
         (None, "null"),
         (True, "true"),
         (False, "false"),
@@ -155,13 +155,13 @@ def test_any_text_comes_back_as_it_was(text):
         (date(2026, 11, 20), "2026-11-20"),
         (datetime(2026, 11, 20, 10, 0, 0, 999, tzinfo=UTC), "2026-11-20T10:00:00Z"),
         (datetime(2026, 11, 20, 10, tzinfo=timezone(timedelta(hours=9))), "2026-11-20T01:00:00Z"),
-    ),
+    ],
 )
 def test_values_are_written_by_their_type(value, written):
     assert soql.literal(value) == written
 
 
-@pytest.mark.parametrize("value", (datetime(2026, 11, 20, 10), Decimal("NaN"), Decimal("Infinity"), 1.5, b"x", [1]))  # noqa: DTZ001 - that is the point
+@pytest.mark.parametrize("value", [datetime(2026, 11, 20, 10), Decimal("NaN"), Decimal("Infinity"), 1.5, b"x", [1]])  # noqa: DTZ001 - that is the point
 def test_values_without_one_meaning_are_refused(value):
     with pytest.raises(ValueError, match=r"zone|finite|literal"):
         soql.literal(value)
@@ -207,13 +207,13 @@ def test_a_query_refuses_what_salesforce_would_refuse():
 
 @pytest.mark.parametrize(
     "address",
-    (
+    [
         "https://evil.example/services/data/v66.0/query/0r8000000000000001-2000",
         "//evil.example/services/data/v66.0/query/0r8000000000000001-2000",
         "/services/data/v66.0/query/../sobjects/Account",
         "/services/data/v66.0/sobjects/Account",
         "0r8000000000000001-2000?x=1",
-    ),
+    ],
 )
 def test_only_the_address_of_a_further_page_is_followed(address):
     with pytest.raises(ValueError, match="further page"):

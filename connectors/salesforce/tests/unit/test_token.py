@@ -11,7 +11,7 @@ ORGANIZATION = "00DSd0000000001MAA"
 REPLY = {
     "access_token": "00DSd0000000001!AQ.example",
     "instance_url": "https://example.my.salesforce.com",
-    "id": "https://login.salesforce.com/id/00DSd0000000001MAA/005Sd0000000001MAA",
+    "id": "https://login.salesforce.com/id/00DSd0000000001MAA/005Sd0000000001IAA",
     "token_type": "Bearer",
 }
 
@@ -104,7 +104,7 @@ async def test_a_login_nobody_answers_is_tried_again_by_the_next_caller():
 
 def test_a_good_answer_names_organization_and_user():
     token = read_token(200, REPLY)
-    assert (token.organization_id, token.user_id, token.opaque) == (ORGANIZATION, "005Sd0000000001MAA", True)
+    assert (token.organization_id, token.user_id, token.opaque) == (ORGANIZATION, "005Sd0000000001IAA", True)
     assert "AQ.example" not in repr(token)
 
 
@@ -115,7 +115,7 @@ def test_the_organization_is_read_from_the_token_when_the_identity_is_missing():
 
 @pytest.mark.parametrize(
     ("status", "content", "kind"),
-    (
+    [
         (400, {"error": "invalid_grant"}, Misconfigured),
         (400, {"error": "invalid_client_id", "error_description": "client identifier invalid"}, Misconfigured),
         (200, {"error": "invalid_grant"}, Misconfigured),
@@ -134,7 +134,7 @@ def test_the_organization_is_read_from_the_token_when_the_identity_is_missing():
         (500, {"message": "x"}, TryLater),
         (400, "<html/>", TryLater),
         (400, [{"message": "x"}], TryLater),
-    ),
+    ],
 )
 def test_what_is_no_token_is_never_kept(status, content, kind):
     """Reference 1.3: a refusal read as a token would break everything later in ways nobody can explain."""

@@ -20,14 +20,15 @@ OVERRIDES_VARIABLE: Final = "PORTAL_OVERRIDES_PATH"
 _INHERITED: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "VIRTUAL_ENV", "SSL_CERT_FILE")
 
 # The sandbox's documented, obviously fake credentials.
-_SALESFORCE_CLIENT_ID: Final = "sandbox-client-id"
-_SALESFORCE_USERNAME: Final = "portal@sandbox.invalid"
-_WHMCS_IDENTIFIER: Final = "sandbox-identifier"
-_WHMCS_SECRET: Final = "sandbox-secret"  # noqa: S105 - obviously fake
-_FREEBIT_OEM_ID: Final = "SANDBOX"
-_FREEBIT_OEM_KEY: Final = "sandbox-oem-key"
+SALESFORCE_CLIENT_ID: Final = "sandbox-client-id"
+SALESFORCE_USERNAME: Final = "portal@sandbox.invalid"
+SALESFORCE_STAFF_USERNAME: Final = "staff@sandbox.invalid"
+WHMCS_IDENTIFIER: Final = "sandbox-identifier"
+WHMCS_SECRET: Final = "sandbox-secret"  # noqa: S105 - obviously fake
+FREEBIT_OEM_ID: Final = "SANDBOX"
+FREEBIT_OEM_KEY: Final = "sandbox-oem-key"
 _SENDGRID_API_KEY: Final = "SG.sandbox-key"
-_PORTAL_PRICEBOOK_ID: Final = "01sSd0000000001AAA"
+_PORTAL_PRICEBOOK_ID: Final = "01sSd0000000001IAA"
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Ground:
     redis_url: str
     database_urls: Mapping[str, str]
     whmcs_fields: Path
-    overrides: Mapping[str, str]
+    overrides: dict[str, str]
 
     @property
     def sandbox_data(self) -> Path:
@@ -87,18 +88,22 @@ def read_overrides() -> dict[str, str]:
 def of_sandbox(ground: Ground) -> dict[str, str]:
     """The sandbox's environment."""
     ports = {f"SANDBOX_{name.upper()}_PORT": str(port) for name, port in ground.ports.of_sandbox().items()}
-    return inherited() | ports | {
-        "SANDBOX_DATA_DIR": str(ground.sandbox_data),
-        "SANDBOX_HOST": LOOPBACK,
-        "SANDBOX_SALESFORCE_CLIENT_ID": _SALESFORCE_CLIENT_ID,
-        "SANDBOX_SALESFORCE_USERNAME": _SALESFORCE_USERNAME,
-        "SANDBOX_SALESFORCE_PUBLIC_KEY_PATH": str(ground.keys.salesforce_public),
-        "SANDBOX_WHMCS_IDENTIFIER": _WHMCS_IDENTIFIER,
-        "SANDBOX_WHMCS_SECRET": _WHMCS_SECRET,
-        "SANDBOX_FREEBIT_OEM_ID": _FREEBIT_OEM_ID,
-        "SANDBOX_FREEBIT_OEM_KEY": _FREEBIT_OEM_KEY,
-        "SANDBOX_SENDGRID_API_KEY": _SENDGRID_API_KEY,
-    }
+    return (
+        inherited()
+        | ports
+        | {
+            "SANDBOX_DATA_DIR": str(ground.sandbox_data),
+            "SANDBOX_HOST": LOOPBACK,
+            "SANDBOX_SALESFORCE_CLIENT_ID": SALESFORCE_CLIENT_ID,
+            "SANDBOX_SALESFORCE_USERNAME": SALESFORCE_USERNAME,
+            "SANDBOX_SALESFORCE_PUBLIC_KEY_PATH": str(ground.keys.salesforce_public),
+            "SANDBOX_WHMCS_IDENTIFIER": WHMCS_IDENTIFIER,
+            "SANDBOX_WHMCS_SECRET": WHMCS_SECRET,
+            "SANDBOX_FREEBIT_OEM_ID": FREEBIT_OEM_ID,
+            "SANDBOX_FREEBIT_OEM_KEY": FREEBIT_OEM_KEY,
+            "SANDBOX_SENDGRID_API_KEY": _SENDGRID_API_KEY,
+        }
+    )
 
 
 def of_bus_admin(ground: Ground, name: str, health_port: int) -> dict[str, str]:
@@ -118,8 +123,8 @@ def of_service(ground: Ground, service: LocalService, health_port: int) -> dict[
     if service.freebit:
         table |= {
             "FREEBIT_BASE_URL": f"{ground.url('freebit')}/emptool/api",
-            "FREEBIT_OEM_ID": _FREEBIT_OEM_ID,
-            "FREEBIT_OEM_KEY": _FREEBIT_OEM_KEY,
+            "FREEBIT_OEM_ID": FREEBIT_OEM_ID,
+            "FREEBIT_OEM_KEY": FREEBIT_OEM_KEY,
         }
     if service.sendgrid:
         table |= {
@@ -131,7 +136,7 @@ def of_service(ground: Ground, service: LocalService, health_port: int) -> dict[
     return table | _OWN.get(service.name, {}) | _own_paths(ground, service.name) | ground.overrides
 
 
-_OWN: Final[Mapping[str, Mapping[str, str]]] = {
+_OWN: Final[Mapping[str, dict[str, str]]] = {
     "identity": {"PORTAL_SIGNUP_MODE": "customer_number_required"},
     # A developer waits seconds where the real vendors' ceilings ask for minutes.
     "billing": {"PORTAL_WHMCS_QUIET_SECONDS": "3"},
@@ -175,8 +180,8 @@ def _of_every_process(ground: Ground, name: str, health_port: int) -> dict[str, 
 def _salesforce(ground: Ground) -> dict[str, str]:
     return {
         "SF_LOGIN_URL": ground.url("salesforce_tls"),
-        "SF_CLIENT_ID": _SALESFORCE_CLIENT_ID,
-        "SF_USERNAME": _SALESFORCE_USERNAME,
+        "SF_CLIENT_ID": SALESFORCE_CLIENT_ID,
+        "SF_USERNAME": SALESFORCE_USERNAME,
         "SF_PRIVATE_KEY_PATH": str(ground.keys.salesforce_private),
         "SF_CA_BUNDLE": str(ground.authority),
         "SF_PUBSUB_ENDPOINT": f"{LOOPBACK}:{ground.ports.pubsub}",
@@ -187,8 +192,8 @@ def _salesforce(ground: Ground) -> dict[str, str]:
 def _whmcs(ground: Ground) -> dict[str, str]:
     return {
         "WHMCS_API_URL": f"{ground.url('whmcs')}/includes/api.php",
-        "WHMCS_IDENTIFIER": _WHMCS_IDENTIFIER,
-        "WHMCS_SECRET": _WHMCS_SECRET,
+        "WHMCS_IDENTIFIER": WHMCS_IDENTIFIER,
+        "WHMCS_SECRET": WHMCS_SECRET,
         "WHMCS_FIELDS_PATH": str(ground.whmcs_fields),
         "WHMCS_PAYMENT_METHOD": "stripe",
         "WHMCS_PUBLIC_HOST": LOOPBACK,

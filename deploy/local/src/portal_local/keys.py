@@ -56,10 +56,16 @@ def _make_salesforce_pair(keys: Keys) -> None:
     from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415 - the same
 
     private = rsa.generate_private_key(public_exponent=65537, key_size=_RSA_BITS)
-    _replace(keys.salesforce_public, private.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo))
-    _replace(keys.salesforce_private, private.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    _replace(
+        keys.salesforce_public,
+        private.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo),
+    )
+    _replace(
+        keys.salesforce_private,
+        private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ),
+    )
 
 
 def _make_actor_pair(keys: Keys) -> None:
@@ -69,8 +75,12 @@ def _make_actor_pair(keys: Keys) -> None:
     private = ed25519.Ed25519PrivateKey.generate()
     raw = private.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
     _replace(keys.actor_public, json.dumps({keys.actor_key_id: base64.b64encode(raw).decode()}).encode())
-    _replace(keys.actor_private, private.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    _replace(
+        keys.actor_private,
+        private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ),
+    )
 
 
 def _keep(path: Path, make: Callable[[], bytes]) -> None:

@@ -17,6 +17,7 @@ from portal_local.servers.server import Server
 
 _ANSWER_SECONDS: Final = 2.5
 _GOOD: Final = b"200"
+_HEADERS: Final = ("Accept: application/json", "Connection: close")
 
 
 class Managed(Protocol):
@@ -37,6 +38,9 @@ class Managed(Protocol):
     @property
     def running(self) -> bool:
         """Whether its process runs."""
+
+    def prepare(self) -> None:
+        """Make what must be there before it starts."""
 
     def launch(self) -> None:
         """Start it (again) without waiting. From the thread that owns it."""
@@ -80,9 +84,13 @@ class ManagedServer:
         """Whether its process runs."""
         return self.server.running
 
+    def prepare(self) -> None:
+        """Make what must be there before it starts."""
+        self.server.prepare()
+
     def launch(self) -> None:
         """Start it (again) without waiting."""
-        self.server.prepare()
+        self.server.prepare()  # also after a crash: it clears what that left behind
         self.server.launch()
 
     async def answers(self) -> bool:
@@ -125,6 +133,9 @@ class PythonProcess:
         """Whether its process runs."""
         return self._child is not None and self._child.running
 
+    def prepare(self) -> None:
+        """Nothing has to be there."""
+
     def launch(self) -> None:
         """Start it (again) without waiting."""
         for port in self.ports:
@@ -166,7 +177,8 @@ async def answers_ok(url: str) -> bool:
         async with asyncio.timeout(_ANSWER_SECONDS):
             reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
             try:
-                writer.write(f"GET {parts.path or '/'} HTTP/1.1\r\nHost: {parts.netloc}\r\nAccept: application/json\r\nConnection: close\r\n\r\n".encode())
+                request = (f"GET {parts.path or '/'} HTTP/1.1", f"Host: {parts.netloc}", *_HEADERS, "", "")
+                writer.write("\r\n".join(request).encode())
                 await writer.drain()
                 status = await reader.readline()
                 await reader.read()

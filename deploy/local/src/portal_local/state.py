@@ -67,7 +67,9 @@ class StateFolder:
             for folder in (self.keys, self.logs):
                 folder.mkdir(exist_ok=True, mode=0o700)
         except PermissionError as refused:
-            raise LocalError(f"{refused.filename or self.path}: belongs to another user; remove it or set {FOLDER_VARIABLE}") from refused
+            raise LocalError(
+                f"{refused.filename or self.path}: belongs to another user; remove it or set {FOLDER_VARIABLE}"
+            ) from refused
         except NotADirectoryError as wrong:
             raise LocalError(f"{self.path} is not a folder") from wrong
 

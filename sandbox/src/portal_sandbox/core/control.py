@@ -30,8 +30,8 @@ _PLACES = (
     ("salesforce", "Salesforce", (("Staff view 社員画面", "/staff"),)),
     ("salesforce_tls", "Salesforce (TLS)", ()),
     ("pubsub", "Salesforce Pub/Sub (gRPC)", ()),
-    ("whmcs", "WHMCS", (("Client area 会員画面", "/clientarea.php"),)),
-    ("freebit", "Freebit", ()),
+    ("whmcs", "WHMCS", (("Client area 会員画面", "/clientarea.php"), ("Orders 注文", "/admin/orders.php"))),
+    ("freebit", "Freebit", (("Lines 回線", "/"),)),
     ("sendgrid", "SendGrid", (("Mailbox 受信箱", "/mailbox"),)),
 )
 
@@ -56,6 +56,7 @@ class Control:
                 Route("/clock", self.read_clock, methods=["GET"]),
                 Route("/clock", self.move_clock, methods=["POST"]),
                 Route("/reset", self.reset, methods=["POST"]),
+                Route("/dataset", self.dataset),
                 Route("/settings", self.list_switches, methods=["GET"]),
                 Route("/settings", self.move_switches, methods=["POST"]),
             ],
@@ -163,6 +164,26 @@ class Control:
         """Everything as on the first day."""
         await self._core.reset()
         return RedirectResponse("/", status_code=303) if _wants_page(request) else JSONResponse(self._clock())
+
+    async def dataset(self, request: Request) -> Response:
+        """The invented customers with their states, and the passwords of their WHMCS logins."""
+        accounts = self._core.dataset.accounts
+        if _wants_page(request):
+            return render("control/dataset.html", accounts=accounts)
+        rows = [
+            {
+                "number": account.number,
+                "name": account.name,
+                "email": account.email,
+                "group": account.group,
+                "note": account.note,
+                "whmcsClientId": account.whmcs.id if account.whmcs else None,
+                "whmcsEmail": account.whmcs.email if account.whmcs else None,
+                "whmcsPassword": account.whmcs.password if account.whmcs else None,
+            }
+            for account in accounts
+        ]
+        return JSONResponse({"accounts": rows})
 
     async def list_switches(self, request: Request) -> Response:
         """Present values by vendor."""

@@ -1,6 +1,13 @@
 """The Freebit stand-in: `POST /emptool/api/<path>/`, and under `/_sim/` what only a tester sees.
 
-Everything in reference/freebit.md sections 2 and 3; what is assumed there is assumed here in the same words.
+Everything in reference/freebit.md sections 2 and 3; what is assumed there is assumed here in the same words. The JSON
+travels urlencoded, multipart (field `json`) or raw. Asynchronous requests end after the switch `completionSeconds` on
+the sandbox clock; the switches `completion`, `neverFor` and `failFor` make them fail or never end.
+
+`GET /` page with lines, requests, numbers to port in and blank cards · `GET /_sim/lines?account=&eid=` JSON ·
+`GET /_sim/notifications` the completion file (CSV) · `POST /_sim/keys/revoke` ends every authKey.
+Ledger: `freebit.esim.requested|activated|reissued|failed` (key: EID), `freebit.line.*` and `freebit.quota.added`
+(key: account). Fault calls are named by the path without slashes at the ends, `mvno/esim/addAcnt`.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,10 @@
-"""The SendGrid stand-in: `POST /v3/mail/send`, `GET /v3/scopes`, the mailbox and what a tester asks under `/_sim/`."""
+"""The SendGrid stand-in: `POST /v3/mail/send`, `GET /v3/scopes`, the mailbox and what a tester asks under `/_sim/`.
+
+`GET /mailbox` and `/mailbox/{id}` pages · `GET /_sim/messages?to=&subject=&after=` JSON, oldest first ·
+`GET /_sim/event-public-key` verification key of the event webhook, which posts to SANDBOX_SENDGRID_EVENT_URL.
+Ledger: `sendgrid.mail.accepted`, key: the custom argument `portal_message_id`, else the first recipient's address.
+The fault call is named `mail/send`.
+"""
 
 import json
 import time

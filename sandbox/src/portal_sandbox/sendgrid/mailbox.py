@@ -2,7 +2,6 @@
 
 import re
 
-from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -74,13 +73,13 @@ class _Mailbox:
         return self._core.addresses.get("control", "")
 
 
-def with_links(text: str) -> Markup:
-    """Plain text as HTML in which addresses of pages can be clicked."""
+def with_links(text: str) -> list[tuple[str, bool]]:
+    """Plain text in pieces; True marks the address of a page, which can be clicked."""
     pieces, position = [], 0
     for match in _LINK.finditer(text):
         address = match.group().rstrip(".,;:!?)。、")
-        pieces.append(escape(text[position : match.start()]))
-        pieces.append(Markup('<a href="{0}" target="_blank" rel="noreferrer">{0}</a>').format(address))
+        pieces.append((text[position : match.start()], False))
+        pieces.append((address, True))
         position = match.start() + len(address)
-    pieces.append(escape(text[position:]))
-    return Markup("").join(pieces)
+    pieces.append((text[position:], False))
+    return [piece for piece in pieces if piece[0]]

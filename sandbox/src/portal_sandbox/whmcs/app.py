@@ -9,6 +9,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from portal_sandbox.core.core import Core
+from portal_sandbox.whmcs.admin_pages import AdminPages
 from portal_sandbox.whmcs.api import Api, action_name
 from portal_sandbox.whmcs.calls import VENDOR, Call, Whmcs
 from portal_sandbox.whmcs.client_area import ClientArea
@@ -49,6 +50,7 @@ def build(core: Core) -> ASGIApp:
             Route(_API_PATH, Api(whmcs).endpoint, methods=["GET", "POST"]),
             Route("/", _home),
             Route("/robots.txt", _robots),
+            Route("/admin/orders.php", AdminPages(whmcs).orders),
             *area.routes(),
         ]
     )
@@ -102,8 +104,16 @@ def _declare_switches(core: Core) -> None:
     )
     declare("oneTimeStatus", "Active", "status of accepted one-time products", "Active", "Completed")
     declare("immutableInvoices", False, "published invoices keep their lines, as in WHMCS 9", True, False)
-    declare("nightlyCapture", True, "the daily job charges cards for invoices due that day", True, False)
+    declare("nightlyCapture", True, "the daily job charges cards once for invoices that are due", True, False)
     declare("moduleError", "", "text every module call fails with (empty: modules work)")
+    declare(
+        "onModuleError",
+        "refuse",
+        "a failing module makes AcceptOrder fail, or only enters the module queue",
+        "refuse",
+        "queue",
+    )
+    declare("acceptActivates", True, "AcceptOrder makes the services Active; off: they stay Pending", True, False)
     declare("deniedActions", "", "comma list of actions the API role lacks")
     declare("allowedIps", "", "comma list of addresses that may call (empty: all)")
     declare("accessKey", "", "a key that replaces the address check")

@@ -182,9 +182,9 @@ class ClientArea:
             "whmcs/invoice.html",
             client=client,
             invoice=invoice,
-            lines=[{"description": line["description"], "amount": _yen(line["amount"])} for line in lines],
-            total=_yen(sums.total),
-            balance=_yen(sums.balance),
+            lines=[{"description": line["description"], "amount": yen(line["amount"])} for line in lines],
+            total=yen(sums.total),
+            balance=yen(sums.balance),
             card=usable_card(call, client["id"]),
             outcome=call.params.text("payment"),
         )
@@ -195,20 +195,21 @@ class ClientArea:
             " ORDER BY s.id",
             client["id"],
         )
-        return [{**dict(row), "price": _yen(row["recurring"] or row["firstpayment"])} for row in rows]
+        return [{**dict(row), "price": yen(row["recurring"] or row["firstpayment"])} for row in rows]
 
     def _invoice_rows(self, call: Call, client: Row) -> list[dict[str, Any]]:
         rows = call.all(
             "SELECT * FROM whmcs_invoice WHERE client_id = ? AND status <> 'Draft' ORDER BY id DESC", client["id"]
         )
-        return [{**dict(row), "total": _yen(totals(call, row).total)} for row in rows]
+        return [{**dict(row), "total": yen(totals(call, row).total)} for row in rows]
 
 
 def _unknown(client: Row) -> Response:
     return render("whmcs/not_here.html", status=404, client=client)
 
 
-def _yen(hundredths: int) -> str:
+def yen(hundredths: int) -> str:
+    """An amount as a person reads it."""
     text = money(hundredths)
     return f"¥{int(text[:-3]):,}" if text.endswith(".00") else f"¥{text}"
 

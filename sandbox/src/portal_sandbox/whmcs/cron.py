@@ -29,7 +29,8 @@ def _run(call: Call, day: date) -> None:
     _invoice_renewals(call, day)
     if call.whmcs.switch("nightlyCapture"):
         due = call.all(
-            "SELECT * FROM whmcs_invoice WHERE status = 'Unpaid' AND paymentmethod = 'stripe' AND duedate = ?"
+            "SELECT * FROM whmcs_invoice WHERE status = 'Unpaid' AND paymentmethod = 'stripe' AND duedate <= ?"
+            " AND lastcapture = ''"
             " AND client_id IN (SELECT client_id FROM whmcs_pay_method) ORDER BY id",
             day.isoformat(),
         )

@@ -13,14 +13,15 @@ def accept_order(call: Call) -> Answer:
     order = _pending(call)
     services = call.all("SELECT * FROM whmcs_service WHERE order_id = ? AND status = 'Pending'", order["id"])
     call.hook("AcceptOrder", order["client_id"], order_id=order["id"])
-    if call.params.flag("autosetup"):
-        for service in services:
-            run_module(call, service["id"], "Create", only_if_assigned=True)
+    failed = _set_up(call, services) if call.params.flag("autosetup") else set()
     one_time = str(call.whmcs.switch("oneTimeStatus"))
     for service in services:
         recurs = months_of(service["billingcycle"]) > 0
         due = service["nextduedate"] or (call.whmcs.today().isoformat() if recurs else "")
-        call.update("whmcs_service", service["id"], status="Active" if recurs else one_time, nextduedate=due)
+        status = "Active" if recurs else one_time
+        if service["id"] in failed or not call.whmcs.switch("acceptActivates"):
+            status = "Pending"
+        call.update("whmcs_service", service["id"], status=status, nextduedate=due)
         if call.params.flag("sendemail"):
             call.mail(order["client_id"], "New Product Information", service["id"])
     _move(call, order, "Active", "order.accepted")
@@ -64,6 +65,19 @@ def delete_order(call: Call) -> Answer:
     call.db.execute("DELETE FROM whmcs_service WHERE order_id = ?", (order["id"],))
     call.db.execute("DELETE FROM whmcs_order WHERE id = ?", (order["id"],))
     return {}
+
+
+def _set_up(call: Call, services: list[Row]) -> set[int]:
+    """Runs the modules; ids of services whose module failed and only entered the queue."""
+    failed: set[int] = set()
+    for service in services:
+        try:
+            run_module(call, service["id"], "Create", only_if_assigned=True)
+        except ApiError:
+            if call.whmcs.switch("onModuleError") == "refuse":
+                raise
+            failed.add(service["id"])
+    return failed
 
 
 def _found(call: Call, message: str) -> Row:

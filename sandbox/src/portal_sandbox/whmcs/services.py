@@ -107,6 +107,7 @@ def add_cancel_request(call: Call) -> Answer:
         type=kind,
     )
     call.record("service.cancel_requested", row["id"], client_id=row["client_id"], type=kind)
+    call.hook("CancellationRequest", row["client_id"], service_id=row["id"])
     return {"serviceid": str(row["id"]), "userid": str(row["client_id"])}
 
 

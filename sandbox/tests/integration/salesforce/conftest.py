@@ -1,13 +1,20 @@
 """A running Salesforce stand-in, and the clients that real adapters use."""
 
+import io
+import json
 import time
 
+import fastavro
 import httpx
 import jwt
 import pytest
 import requests
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from portal_sandbox.salesforce.event_bus import Topic
+from portal_sandbox.salesforce.ids import PORTAL_PRICEBOOK_ID
+from portal_sandbox.salesforce.seed import account_id, entry_id
+from portal_sandbox.salesforce.shared_org import org_of
 from portal_sandbox.server import build_sandbox
 from portal_sandbox.settings import Settings
 from simple_salesforce import Salesforce
@@ -134,5 +141,53 @@ async def staff(http, log_in):
 def salesforce(sandbox, addresses, token):
     """simple-salesforce in direct mode, verifying the sandbox's certificate."""
     with requests.Session() as session:
+        # With trust_env a REQUESTS_CA_BUNDLE of the environment would win over session.verify.
+        session.trust_env = False
         session.verify = str(sandbox.core.tls.authority)
         yield Salesforce(session_id=token, instance_url=addresses["salesforce_tls"], session=session, version="62.0")
+
+
+@pytest.fixture
+def submit(rest):
+    """Makes an order as the portal does: opportunity, Draft order, items, then Pending Review."""
+
+    async def submit(number="SNX-10001", key=None, skus=("INT-HOME-1G", "INT-INSTALL-SINGLE")):
+        opportunity = await rest.create(
+            "Opportunity",
+            Name="Internet",
+            AccountId=account_id(number),
+            StageName="Post Processing",
+            CloseDate="2026-12-01",
+            CommodityType="Personal SonixNet Home Internet",
+            Portal_Source__c="Portal - Order Placement",
+        )
+        order = await rest.create(
+            "Order",
+            AccountId=account_id(number),
+            OpportunityId=opportunity,
+            Status="Draft",
+            EffectiveDate="2026-11-21",
+            Pricebook2Id=PORTAL_PRICEBOOK_ID,
+            Portal_Order_Key__c=key,
+        )
+        for sku in skus:
+            await rest.create("OrderItem", OrderId=order, PricebookEntryId=entry_id(sku), Quantity=1)
+        await rest.change("Order", order, Status="Pending Review")
+        return order
+
+    return submit
+
+
+@pytest.fixture
+def bus_events(sandbox):
+    """Decoded change events of an object, read below the wire."""
+    org = org_of(sandbox.core)
+
+    def read(entity):
+        found = []
+        for event in org.bus.after(Topic("change", entity), 0, 1000):
+            schema = fastavro.parse_schema(json.loads(org.bus.find_schema(event.schema_id)))
+            found.append(fastavro.schemaless_reader(io.BytesIO(event.payload), schema))
+        return found
+
+    return read

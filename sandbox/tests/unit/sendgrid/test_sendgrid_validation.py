@@ -19,8 +19,10 @@ TO = [{"email": "a@example.com"}]
         (
             {"personalizations": [{"to": TO, "cc": [{"email": "A@example.com"}]}]},
             "personalizations",
-            ("Each unique email address in the personalizations array should only be included once. "
-            "You have included A@example.com more than once."),
+            (
+                "Each unique email address in the personalizations array should only be included once. "
+                "You have included A@example.com more than once."
+            ),
         ),
         (
             {"personalizations": [{"to": [{"email": "a@example.com", "name": "Doe, Jane"}]}]},

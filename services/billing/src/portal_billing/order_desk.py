@@ -1,13 +1,27 @@
 """What callers want of an order: the row through which a command reaches the process that works on it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from portal_billing.order import DraftOrder, OrderUnit, units_of
 from portal_contracts.billing import OrderLine
+from portal_contracts.problems import Refused, TryLater
 
 Goal = Literal["reserve", "accept", "release"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was decided about one WHMCS order: the winner of its round, or an extra to be cancelled."""
+
+    round: int
+    winner: bool
+
+
+def winner_of(verdicts: Mapping[int, Verdict], round_: int) -> int | None:
+    """Give the winner of a round."""
+    return next((number for number, verdict in verdicts.items() if verdict.winner and verdict.round == round_), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +30,7 @@ class OrderDesk:
 
     `generation` is the newest a caller has shown: an older caller was taken over and is turned away. `ask` counts the
     wants, so that a problem told to one is looked at anew for the next. `round` counts reservations that were released:
-    each has a winner of its own.
+    each has a winner of its own. While `closing`, a release is under way and must end first.
     """
 
     order_id: str
@@ -29,6 +43,7 @@ class OrderDesk:
     iccid: str | None = field(default=None, repr=False)
     round: int = 1
     ask: int = 1
+    closing: bool = False
 
     def units(self) -> tuple[OrderUnit, ...]:
         """Give the services the lines become."""
@@ -37,3 +52,31 @@ class OrderDesk:
     def draft(self) -> DraftOrder:
         """Give what AddOrder is to make."""
         return DraftOrder(self.order_id, self.client_id, self.units(), self.eid)
+
+
+def merged(standing: OrderDesk | None, wanted: OrderDesk, *, has_winner: bool) -> OrderDesk:
+    """Give the desk after a want. `has_winner`: a reservation stands in the current round.
+
+    TryLater IN_PROGRESS for a caller that was taken over, and while a release is under way; Refused NOT_FOUND when there
+    is nothing to accept, IDEMPOTENCY_KEY_REUSED when a standing reservation is asked for with other content.
+    """
+    if standing is None:
+        if wanted.goal == "accept":
+            raise Refused("NOT_FOUND")
+        return replace(wanted, closing=wanted.goal == "release")
+    if wanted.generation < standing.generation:
+        raise TryLater("IN_PROGRESS")
+    if standing.closing and wanted.goal != "release":
+        raise TryLater("IN_PROGRESS")
+    desk = replace(standing, goal=wanted.goal, generation=wanted.generation, ask=standing.ask + 1)
+    if wanted.goal == "release":
+        return replace(desk, closing=True)
+    if wanted.goal == "accept":
+        return replace(
+            desk,
+            phone_number=wanted.phone_number or standing.phone_number,
+            iccid=wanted.iccid or standing.iccid,
+        )
+    if (wanted.client_id, list(wanted.lines)) != (standing.client_id, list(standing.lines)) and has_winner:
+        raise Refused("IDEMPOTENCY_KEY_REUSED")
+    return replace(desk, client_id=wanted.client_id, lines=wanted.lines, eid=wanted.eid)

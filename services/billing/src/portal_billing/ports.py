@@ -8,7 +8,7 @@ leaves that open.
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from portal_billing.client import Client, NewClient
 from portal_billing.order import DraftOrder, FoundOrder, ServiceNotes
@@ -21,12 +21,13 @@ from portal_contracts.billing import (
     SsoDestination,
     Subscription,
 )
+from portal_contracts.message import Command, Message
 from portal_contracts.problems import Fact
 from portal_contracts.values import Address
 
 if TYPE_CHECKING:
     from portal_billing.invoice import ListedInvoice, OwnedInvoice
-    from portal_billing.order_desk import OrderDesk
+    from portal_billing.order_desk import OrderDesk, Verdict
     from portal_chassis.postgres import Transaction
 
 
@@ -163,6 +164,18 @@ class ClientTurns(Protocol):
         ...
 
 
+class CommandLog(Protocol):
+    """Remembers which commands were carried out, so that a repeat has no second effect."""
+
+    async def answered(self, command: Command[Any]) -> bool:
+        """Whether this command was carried out before. Refused IDEMPOTENCY_KEY_REUSED for other content."""
+        ...
+
+    async def remember(self, command: Command[Any], reply: Message) -> None:
+        """Note that it was carried out; harmless when somebody else just did."""
+        ...
+
+
 class OrderBook(Protocol):
     """What billing itself decides about orders. Methods that take a transaction take part in it."""
 
@@ -181,14 +194,26 @@ class OrderBook(Protocol):
     async def elect(self, order_id: str, round_: int, whmcs_order_id: int) -> int | None:
         """Register the winner of a round unless it has one (rule 6), and give the round's winner.
 
-        None when the candidate was already judged otherwise: an extra, or an earlier round's.
+        None when there is none and the candidate was judged otherwise before: an extra, or an earlier round's winner.
         """
-        ...
-
-    async def winner(self, order_id: str, round_: int) -> int | None:
-        """Read the winner of a round; None when there is none yet."""
         ...
 
     async def discard(self, order_id: str, round_: int, whmcs_order_id: int) -> bool:
         """Judge a WHMCS order to be an extra; False when it is a winner. Both verdicts exclude one another."""
+        ...
+
+    async def verdicts(self, order_id: str) -> "Mapping[int, Verdict]":
+        """Read what was decided about the WHMCS orders of a Salesforce order, by WHMCS order id."""
+        ...
+
+    async def released(self, transaction: "Transaction", order_id: str) -> None:
+        """Begin the next round: the reservation is cancelled."""
+        ...
+
+    async def stays(self, transaction: "Transaction", order_id: str) -> None:
+        """Give a release up: the order was accepted by hand."""
+        ...
+
+    async def closed(self, transaction: "Transaction", order_id: str) -> None:
+        """Forget the personal data of an accepted order: WHMCS has it now."""
         ...

@@ -23,11 +23,13 @@ class SoldProduct:
         return None if price is None else price + self.set_up_fees.get(cycle, 0)
 
 
-def described(product_id: int, product: SoldProduct | None, *, has_marker: bool) -> BillingProduct:
-    """Tell another service about a product; an unknown one does not exist."""
-    prices = dict(product.prices) if product is not None else {}
+def described(product_id: int, product: SoldProduct | None) -> BillingProduct:
+    """Tell another service about a product; an unknown one does not exist. Prices are what is charged at first."""
+    if product is None:
+        return BillingProduct(whmcs_product_id=product_id, exists=False, marker_mapped=False, prices={})
+    prices = {cycle: price + product.set_up_fees.get(cycle, 0) for cycle, price in product.prices.items()}
     return BillingProduct(
-        whmcs_product_id=product_id, exists=product is not None, marker_mapped=has_marker, prices=prices
+        whmcs_product_id=product_id, exists=True, marker_mapped=product.has_marker, prices=prices
     )
 
 

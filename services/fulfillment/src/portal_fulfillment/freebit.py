@@ -20,7 +20,6 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 import httpx
@@ -41,7 +40,7 @@ _TEMPORARY = "5"
 _SETUP_STATUSES = frozenset({301, 302, 307, 308, 400, 401, 403, 404, 405, 411, 413, 415})
 _TOO_MANY_REQUESTS = 429
 # Raised before a request is on the wire.
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 Fields: TypeAlias = Mapping[str, Any]
 
@@ -145,12 +144,13 @@ class Freebit:
         if isinstance(wanted.number, AssignedNumber) and not self._tables.eid_field:
             raise FreebitMisconfigured("without a look-up by EID a line with an assigned number could be lost")
         reply = await self._write(Call.ACTIVATE_ESIM, write_activation(wanted, self._tables), f"eid …{wanted.eid[-4:]}")
-        account = reply.get("account")
-        given = getattr(wanted.number, "account", None)
-        return self._accepted(Call.ACTIVATE_ESIM, account if isinstance(account, str) and account else given)
+        if not isinstance(wanted.number, AssignedNumber):
+            return self._accepted(Call.ACTIVATE_ESIM, wanted.number.account)
+        assigned = reply.get("account")
+        return self._accepted(Call.ACTIVATE_ESIM, assigned if isinstance(assigned, str) and assigned else None)
 
     async def register_voice_options(self, account: str, options: VoiceOptions) -> Accepted:
-        """PA05-05: once, right after activation of a voice line; what is None starts switched off. Harmless to repeat."""
+        """PA05-05: once, right after activation of a voice line. What is None starts off. Harmless to repeat."""
         names = self._tables.voice_option_fields
         chosen = {names[word]: flag(on) for word, on in asdict(options).items() if on is not None}
         fields = {"account": account, "userConfirmed": flag(True), "talkOption": chosen}
@@ -167,7 +167,7 @@ class Freebit:
             raise
         try:
             lines = tuple(read_line(shown, self._tables) for shown in reply["responseDatas"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise FreebitUnavailable("the detail reply cannot be read") from error
         word = "account" if name == "account" else "eid"
         if not lines or any(getattr(line, word) != value for line in lines):
@@ -228,6 +228,9 @@ class Freebit:
                 outcome = f"http {response.status_code}"
                 reply, pair = _envelope(response)
                 outcome = pair or outcome
+            except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+                outcome = type(error).__name__
+                raise FreebitMisconfigured("the address of Freebit is none") from error
             except httpx.HTTPError as error:
                 outcome = type(error).__name__
                 if request.writes and not isinstance(error, _NOT_SENT):
@@ -262,7 +265,8 @@ class Freebit:
         raise FreebitRefused(pair, reason)
 
     def _accepted(self, call: Call, account: str | None) -> Accepted:
-        return Accepted(self._tables.timings[call], datetime.now(UTC), account)
+        timing = self._tables.timings[call]
+        return Accepted(timing, tuple(self._tables.look_after[timing]), account)
 
 
 def _envelope(response: httpx.Response) -> tuple[Fields, str]:

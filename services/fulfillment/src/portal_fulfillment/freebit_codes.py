@@ -56,6 +56,14 @@ _TIMINGS = {
     Call.ACTIVATE_ESIM: Timing.NOTIFIED_BY_FILE,  # [C]
     Call.REGISTER_VOICE_OPTIONS: Timing.MINUTES,  # [C] asynchronous, [A] for how long
 }
+_MINUTE = 60.0
+# Seconds after acceptance at which to look at the line; the ten minutes and the half hour are [C], the steps [A].
+_LOOK_AFTER: dict[Timing, tuple[float, ...]] = {
+    Timing.IMMEDIATE: (0.0, _MINUTE),
+    Timing.MINUTES: tuple(minutes * _MINUTE for minutes in (2, 5, 10, 20, 30, 45)),
+    Timing.HALF_HOUR: tuple(minutes * _MINUTE for minutes in (30, 35, 45, 60)),
+    Timing.NOTIFIED_BY_FILE: tuple(minutes * _MINUTE for minutes in (2, 5, 10, 20, 30, 45)),
+}
 # Every reply field of the detail call is [A]; key: our word, value: name on the wire.
 _DETAIL_FIELDS = {
     "account": "account",
@@ -81,7 +89,7 @@ _VOICE_OPTION_FIELDS = {
     "roaming_calls": "worldWing",
     "international_calls": "worldCall",
 }
-# [A]
+# Every state is assumed.
 _STATES = {
     "temporary": LineState.RESERVED,
     "pending": LineState.PENDING,
@@ -91,7 +99,7 @@ _STATES = {
     "cancelled": LineState.ENDED,
     "failed": LineState.FAILED,
 }
-# [C]
+# Seen in public.
 _SIM_KINDS = {SimKind.VOICE: "E0", SimKind.DATA: "E2", SimKind.DATA_WITH_SMS: "E3"}
 # 400-356 [C], all others [A]; 400-313 is an addition of ours.
 _CODES = {
@@ -128,6 +136,7 @@ class FreebitTables:
 
     paths: Mapping[Call, str] = field(default_factory=lambda: MappingProxyType(_PATHS))
     timings: Mapping[Call, Timing] = field(default_factory=lambda: MappingProxyType(_TIMINGS))
+    look_after: Mapping[Timing, tuple[float, ...]] = field(default_factory=lambda: MappingProxyType(_LOOK_AFTER))
     detail_fields: Mapping[str, str] = field(default_factory=lambda: MappingProxyType(_DETAIL_FIELDS))
     voice_option_fields: Mapping[str, str] = field(default_factory=lambda: MappingProxyType(_VOICE_OPTION_FIELDS))
     states: Mapping[str, LineState] = field(default_factory=lambda: MappingProxyType(_STATES))

@@ -1,7 +1,7 @@
 """SIM lines in our own words: what fulfillment asks of a line and what it learns about one. No vendor terms, no I/O."""
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -115,8 +115,12 @@ class EsimActivation:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The operator took a request; it is not done before a look at the line says so. `account` where the reply told."""
+    """The operator took a request; it is not done before a look at the line says so.
+
+    `look_after`: seconds of business time after which to look, one after the other; then it is a person's turn.
+    `account`: the line's number, None when the operator assigns it and did not tell.
+    """
 
     timing: Timing
-    accepted_at: datetime
+    look_after: tuple[float, ...]
     account: str | None = None

@@ -2,7 +2,7 @@
 
 import contextlib
 import ctypes
-import ctypes.util
+import json
 import os
 import signal
 import subprocess
@@ -16,6 +16,7 @@ from typing import Final
 from portal_local.errors import ProgramMissingError, StartFailedError
 
 _SET_PARENT_DEATH_SIGNAL: Final = 1
+_LINE_LENGTH: Final = 200
 _LIBC: Final = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
@@ -53,7 +54,20 @@ def last_lines(log_path: Path, count: int = 8) -> str:
             text = log.read().decode("utf-8", "replace")
     except FileNotFoundError:
         return ""
-    return "\n".join(text.splitlines()[-count:])
+    return "\n".join(_readable(line) for line in text.splitlines()[-count:])
+
+
+def _readable(line: str) -> str:
+    """A JSON log line as event and the last line of its traceback; any other line as it is, cut to a screen's width."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return line[:_LINE_LENGTH]
+    if not isinstance(entry, dict) or "event" not in entry:
+        return line[:_LINE_LENGTH]
+    trace = str(entry.get("exception") or "").strip().splitlines()[-1:]
+    words = [str(entry.get("level", "")), str(entry["event"]).strip(), str(entry.get("error") or ""), *trace]
+    return " ".join(word for word in words if word)[: 2 * _LINE_LENGTH]
 
 
 def _die_with_parent(parent: int, death_signal: int) -> Callable[[], None] | None:

@@ -1,0 +1,152 @@
+"""Nothing secret or personal gets into a log line, whatever it is called and however deep it sits (D13)."""
+
+import io
+import json
+import logging
+import sys
+
+import pytest
+import structlog
+
+from portal_chassis import logs
+from portal_chassis.telemetry import continue_from
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
+
+
+@pytest.fixture
+def lines(monkeypatch):
+    written = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", written)
+    root = logging.getLogger()
+    before = (list(root.handlers), root.level)
+    logs.configure("test", "INFO")
+    yield lambda: [json.loads(line) for line in written.getvalue().splitlines()]
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+    root.handlers[:], root.level = before
+
+
+def test_a_line_says_service_component_level_and_time(lines):
+    logs.get_logger("portal_test.place").info("something happened", order="8016F000001AbCdQAK")
+    (line,) = lines()
+    assert line["service"] == "test"
+    assert line["component"] == "portal_test.place"
+    assert (line["level"], line["event"], line["order"]) == ("info", "something happened", "8016F000001AbCdQAK")
+    assert line["timestamp"].endswith("Z")
+
+
+def test_a_line_inside_a_trace_carries_its_ids(lines):
+    with continue_from(TRACE):
+        logs.get_logger("x").info("inside")
+    (line,) = lines()
+    assert (line["trace_id"], line["span_id"]) == ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "password",
+        "new_password",
+        "secret",
+        "WHMCS_SECRET",
+        "token",
+        "refresh_token",
+        "access_token",
+        "Authorization",
+        "set-cookie",
+        "authKey",
+        "oemKey",
+        "remote_token",
+        "activation_code",
+        "redirect_url",
+        "Portal-Actor",
+        "cardnum",
+        "private_key",
+    ],
+)
+def test_values_under_secret_names_are_hidden_at_any_depth(lines, key):
+    logs.get_logger("x").info("call", **{key: "canary-1"}, body={"items": [{key: {"inner": "canary-2"}}]})
+    text = json.dumps(lines())
+    assert "canary" not in text
+    assert text.count(logs.HIDDEN) == 2
+
+
+def test_harmless_names_that_sound_similar_stay_readable(lines):
+    logs.get_logger("x").info("call", idempotency_key="checkout-1", tokens_left=3, key="order-1", secret=None)
+    (line,) = lines()
+    assert (line["idempotency_key"], line["tokens_left"], line["key"], line["secret"]) == (
+        "checkout-1",
+        3,
+        "order-1",
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "Bearer 00Dxx0000000001!AQEAQFAKEFAKEFAKE",
+        "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiIxMjMifQ.c2lnbmF0dXJl",
+        "00D0a0000000001!ARgAQFAKE.fake_session",
+        "SG.fakefakefake.fakefakefake",
+        "LPA:1$smdp.example.invalid$FAKE-CODE",
+        "SUAIBDPBAUTWCWBKIO6XHQNINK5FWJW4OHLXC3HQ2KFE4PEJUA44CNHTC4",
+        "-----BEGIN PRIVATE KEY-----\nMIIfake\n-----END PRIVATE KEY-----",
+        "postgres://portal:hunter2@127.0.0.1/db",
+        "https://whmcs.example.invalid/oauth/singlesignon.php?access_token=fakefakefake",
+        "Zk3u9yX0Qw8Lr5Tn2Vb7Hc4Mj1Pd6Sf_Ga-Ke0Io9Uy",
+        "card 4111 1111 1111 1111 declined",
+        "taro.yamada@example.jp",
+        "name=x&password=hunter2&z=1",
+    ],
+)
+def test_values_that_look_secret_are_hidden_in_any_text(lines, value):
+    logs.get_logger("x").warning(f"they said {value} again", detail=[value])
+    text = json.dumps(lines())
+    assert logs.HIDDEN in text
+    for fragment in ("fake", "FAKE", "hunter2", "4111", "taro", "c2lnbmF0dXJl", "SUAIBDP", "MIIfake", "Zk3u9yX0"):
+        assert fragment not in text
+
+
+def test_ids_and_fingerprints_stay_readable(lines):
+    fingerprint = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+    uuid = "6f1c7a1e-0a53-4f0e-8a9e-3f1f7f1f9b11"
+    logs.get_logger("x").info("ids", fingerprint=fingerprint, user=uuid, order="8016F000001AbCdQAK", yen=5500)
+    (line,) = lines()
+    assert (line["fingerprint"], line["user"], line["order"]) == (fingerprint, uuid, "8016F000001AbCdQAK")
+
+
+def test_a_traceback_does_not_tell_what_a_validation_refused(lines):
+    from pydantic import BaseModel
+
+    class Signup(BaseModel):
+        age: int
+
+    try:
+        Signup.model_validate({"age": "canary-value"})
+    except ValueError:
+        logs.get_logger("x").exception("bad input")
+    (line,) = lines()
+    assert "canary" not in line["exception"]
+    assert "ValidationError" in line["exception"]
+
+
+def test_libraries_speak_through_the_same_lines_and_quietly(lines):
+    logging.getLogger("uvicorn.access").info("GET / 200")
+    logging.getLogger("asyncpg").warning("user %s", "taro@example.jp")
+    logging.getLogger("some.library").info("hello")
+    first, second = lines()
+    assert (first["component"], first["event"], first["level"]) == ("asyncpg", f"user {logs.HIDDEN}", "warning")
+    assert second["component"] == "some.library"
+
+
+def test_a_library_that_repeats_itself_is_heard_once_a_minute(lines):
+    for _ in range(5):
+        logging.getLogger("asyncpg.pool").error("cannot connect")
+    assert len(lines()) == 1
+
+
+def test_bytes_are_never_printed(lines):
+    logs.get_logger("x").info("body", body=b"canary")
+    assert lines()[0]["body"] == "[6 bytes]"

@@ -1,0 +1,70 @@
+"""`python -m portal_local up|demo|reset|logs|status`."""
+
+import argparse
+import asyncio
+import sys
+from typing import Final
+
+from portal_local.errors import LocalError
+from portal_local.progress import say
+from portal_local.state import FOLDER_VARIABLE, StateFolder
+
+_INTERRUPTED: Final = 130
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m portal_local",
+        description="The whole portal on this machine.",
+        epilog=f"State lies in one folder: {FOLDER_VARIABLE}, by default .portal in the current directory.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("up", help="start everything and stay until Ctrl-C")
+    commands.add_parser("demo", help="play the main job as a customer, on the running portal or on one of its own")
+    commands.add_parser("reset", help="empty the state folder")
+    commands.add_parser("status", help="what runs and where")
+    logs = commands.add_parser("logs", help="show all logs with names and follow them")
+    logs.add_argument("names", nargs="*", help="only these processes")
+    logs.add_argument("--no-follow", action="store_true", help="stop at the end")
+    return parser.parse_args()
+
+
+def _run(arguments: argparse.Namespace, state: StateFolder) -> int:
+    # Each command imports what it needs: `up` must not wait for what only the demo uses.
+    match arguments.command:
+        case "up":
+            from portal_local.up import up  # noqa: PLC0415 - see above
+
+            return asyncio.run(up(state))
+        case "demo":
+            from portal_local.demo.starting import demo  # noqa: PLC0415 - see above
+
+            return asyncio.run(demo(state))
+        case "status":
+            from portal_local.status import show_status  # noqa: PLC0415 - see above
+
+            return asyncio.run(show_status(state))
+        case "logs":
+            from portal_local.logs import show_logs  # noqa: PLC0415 - see above
+
+            show_logs(state.logs, arguments.names, follow=not arguments.no_follow)
+            return 0
+        case _:
+            state.reset()
+            say(f"{state.path} is empty")
+            return 0
+
+
+def main() -> int:
+    """Run one command; a problem a person can solve is one line on stderr and exit code 1."""
+    try:
+        return _run(_arguments(), StateFolder.from_environment())
+    except LocalError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

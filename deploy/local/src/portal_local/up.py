@@ -1,0 +1,91 @@
+"""`up`: the portal in the foreground until Ctrl-C."""
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final
+
+from portal_local.ports import Ports
+from portal_local.progress import Progress, say
+from portal_local.sandbox_dataset import ready_customers
+from portal_local.stack import LocalStack
+from portal_local.state import StateFolder
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SHOWN_CUSTOMERS: Final = 5
+
+
+async def up(state: StateFolder) -> int:
+    """Start everything, show where it is, watch it, and stop all of it when asked. Gives the exit code."""
+    began = time.monotonic()
+    with Progress() as progress:
+        stack = LocalStack(state.path, ports=Ports.from_environment(), report=progress.note)
+        with stop_signals(stack) as stopping:
+            if not await _started(stack, stopping):
+                return 0
+            progress.finish()
+            say(welcome(stack.gateway_url, stack.sandbox_urls, time.monotonic() - began))
+            await stopping.wait()
+            asked = time.monotonic()
+            say("stopping …")
+            await stack.stop()
+            say(f"stopped in {time.monotonic() - asked:.1f} s")
+    return 0
+
+
+async def _started(stack: LocalStack, stopping: asyncio.Event) -> bool:
+    """Whether it started; False when somebody asked to stop meanwhile, and then nothing is left."""
+    starting = asyncio.create_task(stack.start())
+    asked = asyncio.create_task(stopping.wait())
+    await asyncio.wait((starting, asked), return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():
+        starting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await starting
+        return False
+    asked.cancel()
+    starting.result()
+    return True
+
+
+@contextmanager
+def stop_signals(stack: LocalStack) -> Iterator[asyncio.Event]:
+    """Turn the signals that end us into an event; the second one ends everything at once."""
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
+
+    def stop() -> None:
+        if stopping.is_set():
+            stack.kill_everything()
+        stopping.set()
+
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, stop)
+    try:
+        yield stopping
+    finally:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+def welcome(gateway: str, sandbox: Mapping[str, str], seconds: float) -> str:
+    """Where everything is, and whom to be."""
+    places = {
+        "Portal (gateway)": gateway,
+        "API documentation": f"{gateway}/docs",
+        "Sandbox": sandbox["control"],
+        "Salesforce, staff": f"{sandbox['salesforce']}/staff",
+        "WHMCS, client area": f"{sandbox['whmcs']}/clientarea.php",
+        "Mailbox": f"{sandbox['sendgrid']}/mailbox",
+    }
+    lines = ["", f"The portal runs (ready in {seconds:.1f} s).", ""]
+    lines += [f"  {name:<20}{url}" for name, url in places.items()]
+    lines += ["", "Customer Numbers to sign up with, and the e-mail on file:", ""]
+    lines += [
+        f"  {one.number}  {one.email:<32}{one.name}" + (f" ({one.eligible_for})" if one.eligible_for else "")
+        for one in ready_customers()[:_SHOWN_CUSTOMERS]
+    ]
+    return "\n".join([*lines, "", "Ctrl-C stops everything. `make demo` in another terminal plays the main job.", ""])

@@ -1,0 +1,113 @@
+from urllib.parse import unquote
+
+import pytest
+from portal_sandbox.salesforce.seed import account_id, entry_id, product_id
+
+
+@pytest.fixture
+def press(http):
+    async def press(path, **form):
+        return await http.post(f"/staff/{path}", data=form, follow_redirects=True)
+
+    return press
+
+
+async def test_the_root_leads_to_the_orders_waiting_for_review(http, submit):
+    order = await submit()
+    page = await http.get("/", follow_redirects=True)
+    assert page.status_code == 200
+    assert f"/staff/orders/{order}" in page.text
+    assert "承認" in page.text
+
+
+async def test_approving_on_the_page_runs_the_flow(press, rest, submit, sandbox):
+    order = await submit()
+    page = await press(f"orders/{order}/approve")
+    assert page.status_code == 200
+    assert (await rest.read("Order", order))["Activation_Status__c"] == "Activating"
+    (entry,) = sandbox.core.ledger.entries(kind="salesforce.event.published")
+    assert entry.caller == "staff@sandbox.invalid"
+    await press(f"orders/{order}/retry")
+
+
+async def test_rejecting_keeps_the_reason_at_the_end_of_the_description(press, rest, submit):
+    """R129, C36."""
+    order = await submit()
+    await rest.change("Order", order, Description="Customer asked for a morning visit")
+    assert (await press(f"orders/{order}/reject")).status_code == 400
+    await press(f"orders/{order}/reject", reason="住所を確認できません")
+    row = await rest.read("Order", order)
+    assert row["Status"] == "Cancelled"
+    assert row["Description"].splitlines() == ["Customer asked for a morning visit", "Rejected: 住所を確認できません"]
+
+
+async def test_an_activation_date_is_read_in_the_office_zone(press, rest, submit):
+    order = await submit()
+    await press(f"orders/{order}/schedule", at="2026-12-24T09:30")
+    row = await rest.read("Order", order)
+    assert (row["Activation_Type__c"], row["Activation_Scheduled_At__c"]) == (
+        "Scheduled",
+        "2026-12-24T00:30:00.000+0000",
+    )
+    assert (await press(f"orders/{order}/schedule", at="soon")).status_code == 400
+    await press(f"orders/{order}/schedule", at="")
+    assert (await rest.read("Order", order))["Activation_Type__c"] == "Immediate"
+
+
+async def test_eligibility_and_identity_are_decided_on_the_account(press, rest):
+    account = account_id("SNX-10009")
+    await press(f"accounts/{account}/eligibility", type="Home 1G")
+    await press(f"accounts/{account}/verify")
+    row = await rest.read("Account", account)
+    assert (row["Internet_Eligibility_Status__c"], row["Internet_Eligibility__c"]) == ("Checked", "Home 1G")
+    assert row["Id_Verification_Status__c"] == "Verified"
+    await press(f"accounts/{account}/refuse", message="写真が不鮮明です")
+    row = await rest.read("Account", account)
+    assert (row["Id_Verification_Status__c"], row["Id_Verification_Rejection_Message__c"]) == (
+        "Rejected",
+        "写真が不鮮明です",
+    )
+    assert "写真が不鮮明です" in (await rest.client.get(f"/staff/accounts/{account}")).text
+
+
+async def test_cases_are_answered_and_closed(press, rest, http):
+    case = await rest.create("Case", Subject="<b>Help</b>", AccountId=account_id("SNX-10001"))
+    page = await press(f"cases/{case}/comment", text="We are looking into it", published="on")
+    assert "We are looking into it" in page.text
+    assert "<b>Help</b>" not in page.text
+    await press(f"cases/{case}/close")
+    assert (await rest.read("Case", case))["IsClosed"] is True
+    assert (await http.get("/staff/cases")).status_code == 200
+
+
+async def test_products_are_hidden_and_priced(press, rest, http):
+    await press(f"products/{product_id('VPN-US')}/toggle")
+    await press(f"products/{product_id('VPN-US')}/price", price="2600")
+    assert (await rest.read("Product2", product_id("VPN-US")))["Portal_Visible__c"] is False
+    assert (await rest.read("PricebookEntry", entry_id("VPN-US")))["UnitPrice"] == 2600.0
+    assert "VPN-UNPRICED" in (await http.get("/staff/products")).text
+
+
+async def test_staff_changes_have_no_origin(press, bus_events):
+    await press(f"accounts/{account_id('SNX-10001')}/eligibility", type="Home 1G")
+    (event,) = bus_events("Account")
+    assert event["ChangeEventHeader"]["changeOrigin"] == ""
+
+
+async def test_missing_pages_and_unknown_buttons_are_404(http, press):
+    for path in ("orders/801000000000001AAA", "accounts/x", "cases/x"):
+        assert (await http.get(f"/staff/{path}")).status_code == 404
+    assert (await press("orders/x/explode")).status_code == 404
+    assert (await press("orders/801000000000001AAA/approve")).status_code == 404
+
+
+async def test_accounts_are_searched_by_number(http):
+    page = await http.get("/staff/accounts", params={"search": "10003"})
+    assert "Emily Carter" in page.text
+    assert "SNX-10004" not in unquote(page.text)
+
+
+async def test_an_arming_of_faults_leaves_the_pages_alone(http, sandbox):
+    sandbox.core.faults.arm({"vendor": "salesforce", "call": "*", "kind": "status", "params": {"status": 503}})
+    assert (await http.get("/services/data/")).status_code == 503
+    assert (await http.get("/staff/")).status_code == 200

@@ -1,0 +1,73 @@
+"""The WHMCS order protocol (architecture §6, reliability.md (b)§3): exactly one accepted order, whatever is lost.
+
+WHMCS has no idempotency key, but two phases: AddOrder makes a Pending order, AcceptOrder makes it real. So a lost creation
+can only leave a Pending order behind, and one registered winner alone is ever accepted.
+
+    decide ─ create ─ settle ─ elect ─ verify ─ (reserved) ─ accept ─ check ─ annotate ─ done
+                └──── unclear ───┘                └─ release
+"""
+
+from datetime import timedelta
+from typing import Final
+
+from portal_billing.accept_steps import AcceptSteps
+from portal_billing.order_progress import OrderProgress
+from portal_billing.order_steps import OrderTools
+from portal_billing.release_steps import ReleaseSteps
+from portal_billing.reserve_steps import ReserveSteps
+from portal_chassis.process import Done, Next, Outcome, ProcessDefinition, Run, Step, Wait
+from portal_contracts.problems import Refused
+
+WHMCS_ORDER: Final = "whmcs_order"
+_IDLE: Final = timedelta(days=1)
+"""How long a process sleeps that only an ask can bring further."""
+
+
+class OrderProcess:
+    """The process `whmcs_order`, keyed by the Salesforce order id. What is wanted stands on the order's desk."""
+
+    def __init__(self, tools: OrderTools) -> None:
+        self._tools = tools
+
+    def definition(self) -> ProcessDefinition[OrderProgress]:
+        """The process as a list of steps; a step that is not sent elsewhere goes back to `decide`."""
+        reserve, accept, release = ReserveSteps(self._tools), AcceptSteps(self._tools), ReleaseSteps(self._tools)
+        return ProcessDefinition(
+            WHMCS_ORDER,
+            OrderProgress,
+            (
+                Step("decide", self.decide),
+                Step("create", reserve.create),
+                Step("settle", reserve.settle),
+                Step("elect", reserve.elect),
+                Step("verify", reserve.verify),
+                Step("accept", accept.accept),
+                Step("check", accept.check),
+                Step("annotate", accept.annotate),
+                Step("release", release.release),
+            ),
+        )
+
+    async def decide(self, run: Run[OrderProgress]) -> Outcome:
+        """Compare what is wanted with what is reached."""
+        desk = await self._tools.desk(run)
+        if run.state.phase == "accepted":
+            return Done()
+        problem = run.state.problem
+        if problem is not None and problem.ask >= desk.ask:
+            return Wait(after=_IDLE, because=f"told {problem.code}")
+        run.state.problem = None
+        if run.state.reached(desk.goal):
+            return Wait(after=_IDLE, because=run.state.phase)
+        if desk.goal == "release":
+            return Next("release")
+        if run.state.phase == "released":
+            if desk.goal == "accept":
+                cancelled = Refused("WHMCS_ORDER_CANCELLED", facts={"whmcs_order_id": run.state.winner or 0})
+                return self._tools.tell(run, desk, cancelled)
+            run.state = OrderProgress()
+        if run.state.phase == "reserved":
+            return Next("accept")
+        if run.state.winner is not None:
+            return Next("verify")
+        return Next("settle" if run.state.unclear else "create")

@@ -1,0 +1,53 @@
+"""How a command reaches the order process: put on the desk, process started or woken, run inline while the caller waits."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from portal_billing.order_desk import OrderDesk
+from portal_billing.order_process import WHMCS_ORDER
+from portal_billing.order_progress import OrderProgress, answer
+from portal_billing.ports import OrderBook
+from portal_chassis.deadline import Deadline
+from portal_chassis.postgres import Transaction
+from portal_chassis.process import ProcessEngine
+from portal_chassis.telemetry import current_traceparent
+from portal_contracts.billing import OrderProtocolState
+
+Transactions: TypeAlias = Callable[[], AbstractAsyncContextManager[Transaction]]
+"""Opens a transaction on the service's database."""
+
+ANSWER_BEFORE_MS: Final = 250
+"""How long before the caller's deadline the answer leaves."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkOnOrder:
+    """Brings an order nearer to a goal. Repeating is harmless: a repeat only looks how far it is."""
+
+    transaction: Transactions
+    book: OrderBook
+    processes: ProcessEngine
+
+    async def __call__(self, wanted: OrderDesk, deadline: Deadline) -> OrderProtocolState:
+        """Work until the goal is reached, something has to be waited for, or the caller's time is up."""
+        async with self.transaction() as transaction:
+            desk = await self.book.want(transaction, wanted)
+            started = await self.processes.start(
+                transaction,
+                WHMCS_ORDER,
+                desk.order_id,
+                OrderProgress(),
+                traceparent=current_traceparent(),
+                inline=True,
+            )
+            if not started:
+                await self.processes.wake(transaction, WHMCS_ORDER, desk.order_id)
+        view = await self.processes.run_inline(WHMCS_ORDER, desk.order_id, until=before(deadline))
+        return answer(desk.goal, desk.ask, view)
+
+
+def before(deadline: Deadline) -> Deadline:
+    """Give a deadline that leaves time for the answer to travel."""
+    return Deadline(deadline.at_ms - ANSWER_BEFORE_MS)

@@ -1,0 +1,22 @@
+from portal_chassis.bus import Bus
+from portal_contracts.identity import MintSignupLink, ReadRecipient, Recipient, SignupLink
+from portal_contracts.orders import OrderMail, ReadOrderMail
+
+
+class BusContent:
+    """The `Content` port: identity and orders, asked over the bus."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+
+    async def signup_link(self, signup_id: str) -> SignupLink:
+        """Ask identity to mint the link."""
+        return await self._bus.ask(MintSignupLink(signup_id=signup_id))
+
+    async def recipient(self, account_id: str) -> Recipient:
+        """Ask identity for address and language."""
+        return await self._bus.ask(ReadRecipient(account_id=account_id))
+
+    async def order(self, order_id: str) -> OrderMail:
+        """Ask orders for the order's content."""
+        return await self._bus.ask(ReadOrderMail(order_id=order_id))

@@ -1,0 +1,62 @@
+"""Turns a cause into a mail: asks its owners for address and content, fills the template of the reader's language."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from portal_contracts.identity import Recipient
+from portal_contracts.orders import OrderMail
+from portal_notifications.ports import Content, Mail
+from portal_notifications.templates_store import Templates
+
+if TYPE_CHECKING:
+    from portal_notifications.mail_process import MailState
+
+
+@dataclass(frozen=True, slots=True)
+class ComposeMail:
+    """Composes every template. `copy_to` is support's address, on the welcome mail alone (R032)."""
+
+    content: Content
+    templates: Templates
+    public_url: str
+    copy_to: str | None
+
+    async def __call__(self, mail_id: str, state: "MailState") -> Mail:
+        """Give the finished mail; raises what the content's owners raise."""
+        facts: dict[str, Any] = {"portal_url": self.public_url}
+        if state.template == "signup_link":
+            link = await self.content.signup_link(state.signup_id or "")
+            recipient = Recipient(email=link.email, name=link.name, locale=link.locale)
+            facts["link"] = f"{self.public_url}/auth/signup/confirm?token={link.token}"
+        else:
+            recipient = await self.content.recipient(state.account_id or "")
+        if state.order_id is not None:
+            facts |= _order_facts(await self.content.order(state.order_id), recipient.locale)
+        facts["name"] = f"{recipient.name.family_name} {recipient.name.given_name}"
+        rendered = self.templates.render(state.template, recipient.locale, facts)
+        return Mail(
+            mail_id=mail_id,
+            to_address=recipient.email,
+            to_name=facts["name"],
+            subject=rendered.subject,
+            text=rendered.text,
+            html=rendered.html,
+            copy_to=self.copy_to if state.template == "welcome" else None,
+        )
+
+
+def _order_facts(order: OrderMail, locale: str) -> dict[str, Any]:
+    def spoken(text: Any) -> str:
+        return str(getattr(text, locale))
+
+    return {
+        "order_number": order.order_number,
+        "service": spoken(order.name),
+        "items": [
+            {"name": spoken(item.name), "quantity": item.quantity, "price": f"¥{item.unit_price * item.quantity:,}"}
+            for item in order.items
+        ],
+        "monthly": f"¥{order.monthly:,}",
+        "one_time": f"¥{order.one_time:,}",
+        "rejection": spoken(order.rejection) if order.rejection else "",
+    }

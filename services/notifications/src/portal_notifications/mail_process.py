@@ -1,0 +1,71 @@
+"""One mail as a durable process: sent at most once for its cause and template, with a visible end when unclear."""
+
+from datetime import timedelta
+from typing import Final, Literal
+
+from pydantic import BaseModel
+
+from portal_chassis.process import Done, Fail, Outcome, ProcessDefinition, Run, Step, Wait
+from portal_contracts.problems import Misconfigured, Refused
+from portal_notifications.compose_mail import ComposeMail
+from portal_notifications.ports import Handed, Mail, Mailer, Sending
+
+KIND: Final = "mail"
+CALL: Final = "hand_over"
+PAUSE: Final = timedelta(seconds=10)
+"""Wait after the provider could not take a mail, unless it named a time."""
+
+Template = Literal["signup_link", "welcome", "order_received", "order_rejected", "order_activated"]
+
+
+class MailState(BaseModel):
+    """What a mail is about: ids only; addresses and texts are fetched when it is sent."""
+
+    template: Template
+    signup_id: str | None = None
+    account_id: str | None = None
+    order_id: str | None = None
+
+
+class MailProcess:
+    """Sends one mail. Re-sending after a lost answer is never done by itself (reference sendgrid.md 4)."""
+
+    def __init__(self, compose: ComposeMail, mailer: Mailer) -> None:
+        self._compose = compose
+        self._mailer = mailer
+
+    def definition(self) -> ProcessDefinition[MailState]:
+        """Give the process as a list of steps."""
+        return ProcessDefinition(KIND, MailState, (Step("send", self.send),))
+
+    async def send(self, run: Run[MailState]) -> Outcome:
+        """Compose with fresh content and hand over; an earlier try whose end is unknown closes the mail as unclear."""
+        earlier = await run.journal(CALL)
+        if any(entry.evidence.get("sending") == Sending.SENT.value for entry in earlier):
+            return Done()
+        if any(entry.state in {"started", "unknown"} for entry in earlier):
+            return self._unclear(run)
+        try:
+            mail = await self._compose(run.key, run.state)
+        except Refused as gone:
+            return Fail(gone.code)  # the sign-up is over or the customer is gone: nobody waits for this mail
+        async with run.outside(CALL, fingerprint=run.key) as intent:
+            handed, wrong = await self._hand_over(mail)
+            intent.external_id = handed.provider_id
+            intent.evidence["sending"] = handed.sending.value
+        if wrong is not None:
+            raise wrong
+        if handed.sending is Sending.NOT_NOW:
+            return Wait(after=timedelta(seconds=handed.wait) if handed.wait else PAUSE, because="mail provider is away")
+        return self._unclear(run) if handed.sending is Sending.UNCLEAR else Done()
+
+    async def _hand_over(self, mail: Mail) -> tuple[Handed, Misconfigured | None]:
+        """Hand over; our wrong set-up is a certain "not taken" in the journal before it is raised."""
+        try:
+            return await self._mailer.hand_over(mail), None
+        except Misconfigured as wrong:
+            return Handed(Sending.NOT_NOW), wrong
+
+    @staticmethod
+    def _unclear(run: Run[MailState]) -> Fail:
+        return Fail("MAIL_UNCLEAR", {"mail": run.key})

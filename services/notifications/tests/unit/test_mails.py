@@ -1,0 +1,145 @@
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from portal_chassis.process import ProcessView
+from portal_chassis.testing import InMemoryDatabase, ManualClock, engine
+from portal_contracts.catalog import LocalizedText
+from portal_contracts.problems import Misconfigured, Refused, TryLater
+from portal_contracts.values import PersonName
+from portal_notifications.compose_mail import ComposeMail
+from portal_notifications.mail_process import KIND, MailProcess, MailState
+from portal_notifications.ports import Handed, Sending
+from portal_notifications.templates_store import Templates
+from portal_notifications.testing import FixedContent, InMemoryMailer
+
+ACCOUNT = "001000000000001AAA"
+ORDER = "801000000000001AAA"
+SUPPORT = "support@example.jp"
+STATES = {
+    "signup_link": MailState(template="signup_link", signup_id="signup-1"),
+    "welcome": MailState(template="welcome", account_id=ACCOUNT),
+    "order_received": MailState(template="order_received", account_id=ACCOUNT, order_id=ORDER),
+    "order_rejected": MailState(template="order_rejected", account_id=ACCOUNT, order_id=ORDER),
+    "order_activated": MailState(template="order_activated", account_id=ACCOUNT, order_id=ORDER),
+}
+
+
+class Desk:
+    """Notifications on fakes and virtual time."""
+
+    def __init__(self, mailer: InMemoryMailer | None = None, content: FixedContent | None = None) -> None:
+        self.mailer = mailer or InMemoryMailer()
+        self.content = content or FixedContent()
+        self.clock = ManualClock()
+        self.database = InMemoryDatabase()
+        compose = ComposeMail(self.content, Templates(), "https://portal.example.jp", SUPPORT)
+        self.engine = engine(MailProcess(compose, self.mailer).definition(), clock=self.clock)
+
+    async def cause(self, template: str, *, times: int = 1) -> ProcessView:
+        for _ in range(times):
+            async with self.database.transaction() as transaction:
+                await self.engine.start(transaction, KIND, f"{template}:cause", STATES[template])
+            await self.engine.run_until_idle()
+        return await self.view(template)
+
+    async def later(self, template: str, by: timedelta) -> ProcessView:
+        self.clock.advance(by)
+        await self.engine.run_until_idle()
+        return await self.view(template)
+
+    async def view(self, template: str) -> ProcessView:
+        found = await self.engine.read(KIND, f"{template}:cause")
+        assert found is not None
+        return found
+
+
+@pytest.mark.parametrize("template", STATES)
+@pytest.mark.parametrize("locale", ["ja", "en"])
+async def test_every_template_is_sent_in_both_languages_as_text_and_html(template: str, locale: str) -> None:
+    desk = Desk(content=FixedContent("ja" if locale == "ja" else "en"))
+    desk.content.rejection = LocalizedText(en="The address is outside our area.", ja="提供エリア外です。")
+    assert (await desk.cause(template)).status == "done"
+    (mail,) = desk.mailer.taken
+    japanese = any("\u3040" <= letter <= "\u30ff" for letter in mail.subject)
+    assert japanese == (locale == "ja")
+    assert "山田 花子" in mail.text
+    assert f'lang="{locale}"' in mail.html
+    assert "https://portal.example.jp" in mail.text
+    assert "{{" not in mail.text + mail.html
+
+
+async def test_one_cause_delivered_twenty_times_sends_one_mail() -> None:  # I5
+    desk = Desk()
+    assert (await desk.cause("order_activated", times=20)).status == "done"
+    assert desk.mailer.offered == 1
+
+
+async def test_a_lost_answer_is_never_sent_again_and_shows() -> None:
+    desk = Desk(InMemoryMailer(Handed(Sending.UNCLEAR)))
+    view = await desk.cause("welcome")
+    assert (view.status, view.code) == ("failed", "MAIL_UNCLEAR")
+    await desk.later("welcome", timedelta(days=2))
+    assert desk.mailer.offered == 1
+
+
+async def test_a_worker_that_died_in_the_call_leaves_the_mail_unclear_and_unrepeated() -> None:
+    desk = Desk()
+    desk.mailer.hangs = True
+    dying = asyncio.create_task(desk.cause("welcome"))
+    while desk.mailer.offered == 0:
+        await asyncio.sleep(0)
+    dying.cancel()
+    await asyncio.wait([dying])
+    desk.mailer.hangs = False
+    view = await desk.later("welcome", timedelta(hours=1))
+    assert (view.status, view.code) == ("failed", "MAIL_UNCLEAR")
+    assert desk.mailer.offered == 1
+
+
+async def test_a_provider_that_is_away_gets_the_mail_later_once() -> None:
+    desk = Desk(InMemoryMailer(Handed(Sending.NOT_NOW), Handed(Sending.NOT_NOW, wait=60)))
+    assert (await desk.cause("welcome")).status == "waiting"
+    assert (await desk.later("welcome", timedelta(seconds=10))).status == "waiting"
+    assert (await desk.later("welcome", timedelta(seconds=60))).status == "done"
+    assert len(desk.mailer.taken) == 1
+
+
+async def test_an_owner_that_is_away_delays_the_mail_without_losing_it() -> None:
+    desk = Desk()
+    desk.content.fails_with = TryLater("SERVICE_UNAVAILABLE")
+    assert (await desk.cause("order_received")).status in {"running", "waiting"}
+    desk.content.fails_with = None
+    assert (await desk.later("order_received", timedelta(minutes=1))).status == "done"
+
+
+async def test_a_mail_nobody_waits_for_any_more_ends() -> None:
+    desk = Desk()
+    desk.content.fails_with = Refused("NOT_FOUND")
+    assert (await desk.cause("signup_link")).status == "failed"
+    assert desk.mailer.offered == 0
+
+
+async def test_our_wrong_set_up_blocks_and_the_mail_goes_out_once_it_is_mended() -> None:
+    desk = Desk(InMemoryMailer(Misconfigured("MAIL_MISCONFIGURED", facts={"message": "401"})))
+    assert (await desk.cause("welcome")).status == "blocked"
+    assert (await desk.later("welcome", timedelta(minutes=16))).status == "done"
+
+
+async def test_support_gets_a_copy_of_the_welcome_mail_and_of_no_other() -> None:  # R032
+    for template in STATES:
+        desk = Desk()
+        await desk.cause(template)
+        assert desk.mailer.taken[0].copy_to == (SUPPORT if template == "welcome" else None)
+
+
+async def test_a_name_can_add_neither_a_header_nor_html() -> None:
+    content = FixedContent("en")
+    content.name = PersonName(family_name="<b>Bcc: x@example.com</b>", given_name="{{ 7 * 7 }}")
+    desk = Desk(content=content)
+    await desk.cause("order_activated")
+    (mail,) = desk.mailer.taken
+    assert "\n" not in mail.subject
+    assert "<b>" not in mail.html
+    assert "{{ 7 * 7 }}" in mail.text
