@@ -44,7 +44,7 @@ class Mailer(Protocol):
     """A mail provider without idempotency keys."""
 
     async def hand_over(self, mail: Mail) -> Handed:
-        """Hand a mail over once. Refused MAIL_REFUSED and Misconfigured MAIL_MISCONFIGURED mean that nothing was sent."""
+        """Hand a mail over once. Refused MAIL_REFUSED and Misconfigured MAIL_MISCONFIGURED mean nothing was sent."""
 
 
 class Content(Protocol):

@@ -74,10 +74,12 @@ class InMemoryMailer:
         self.taken: list[Mail] = []
         self.offered = 0
         self.hangs = False
+        self.was_offered = asyncio.Event()
 
     async def hand_over(self, mail: Mail) -> Handed:
         """Take the mail, unless an answer says otherwise; an unclear answer takes it and says nothing."""
         self.offered += 1
+        self.was_offered.set()
         if self.hangs:
             await asyncio.Event().wait()
         answer = self.answers.pop(0) if self.answers else Handed(Sending.SENT, provider_id=f"provider-{self.offered}")

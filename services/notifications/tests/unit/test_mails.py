@@ -88,8 +88,7 @@ async def test_a_worker_that_died_in_the_call_leaves_the_mail_unclear_and_unrepe
     desk = Desk()
     desk.mailer.hangs = True
     dying = asyncio.create_task(desk.cause("welcome"))
-    while desk.mailer.offered == 0:
-        await asyncio.sleep(0)
+    await desk.mailer.was_offered.wait()
     dying.cancel()
     await asyncio.wait([dying])
     desk.mailer.hangs = False
