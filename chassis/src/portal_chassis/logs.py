@@ -6,7 +6,6 @@ token or an address that slipped into a message or a traceback does not get out 
 
 import logging
 import re
-import sys
 from collections.abc import Mapping
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
@@ -80,7 +79,7 @@ _SECRET_ENDINGS: Final = ("password", "secret", "token", "cookie", "privatekey",
 _SECRET_VALUES: Final = re.compile(
     r"""
       eyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)*            # a JSON web token
-    | (?i:bearer|basic)\s+[\w.~+/=-]{8,}              # an Authorization header's value
+    | (?i:bearer|basic)\s+[^\s"\',]{8,}                      # an Authorization header's value
     | \b00D\w{12,15}![\w.]{8,}                        # a Salesforce session
     | \bSG\.[\w-]{8,}(?:\.[\w-]+)*                    # a SendGrid key
     | \bLPA:1\$\S+                                    # an eSIM activation code
@@ -176,9 +175,7 @@ _QUIET: Final = ("asyncpg", "uvicorn", "faststream", "nats", "opentelemetry", "a
 _REPEATING: Final = ("asyncpg.pool", "opentelemetry.exporter", "opentelemetry.sdk", "nats.aio.client")
 
 
-def configure(service: str, level: str = "INFO") -> None:
-    """Send all logs of the process to standard output as JSON, `service` on every line."""
-    numeric = logging.getLevelNamesMapping()[level]
+def _set_up(level: int) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -189,10 +186,16 @@ def configure(service: str, level: str = "INFO") -> None:
             _redact,
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(numeric),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stdout),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(),
         cache_logger_on_first_use=False,
     )
+
+
+def configure(service: str, level: str = "INFO") -> None:
+    """Send all logs of the process to standard output as JSON, `service` on every line."""
+    numeric = logging.getLevelNamesMapping()[level]
+    _set_up(numeric)
     structlog.contextvars.bind_contextvars(service=service)
     root = logging.getLogger()
     root.handlers[:] = [_Standard()]
@@ -208,3 +211,7 @@ def get_logger(name: str) -> "FilteringBoundLogger":
     """Give a logger; `name` is the module's and appears as `component`."""
     logger: FilteringBoundLogger = structlog.get_logger(component=name)
     return logger
+
+
+if not structlog.is_configured():
+    _set_up(logging.INFO)  # what is logged before `configure`, or in a test, is redacted as well

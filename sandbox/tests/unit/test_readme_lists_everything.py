@@ -2,6 +2,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+
 from portal_sandbox.server import VENDORS, build_sandbox
 from portal_sandbox.settings import Settings
 

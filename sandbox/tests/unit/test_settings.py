@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+
 from portal_sandbox.settings import Settings
 
 
@@ -25,7 +26,7 @@ def test_everything_is_read_from_the_environment():
     assert settings.salesforce_public_key_path == Path("key.pem")
 
 
-@pytest.mark.parametrize(("name", "value"), (("SANDBOX_WHMCS_PORT", "http"), ("SANDBOX_SWITCHES", "{")))
+@pytest.mark.parametrize(("name", "value"), [("SANDBOX_WHMCS_PORT", "http"), ("SANDBOX_SWITCHES", "{")])
 def test_what_cannot_be_read_is_named(name, value):
     with pytest.raises(ValueError, match=name):
         Settings.from_environment({name: value})

@@ -1,6 +1,7 @@
 """Both process stores behind one face, so that one suite proves both."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -16,6 +17,14 @@ from portal_chassis.process_memory import InMemoryProcessStore
 from portal_chassis.process_port import LEASE, ProcessStore
 from portal_chassis.process_store import PostgresProcessStore
 from portal_chassis.testing import ManualClock
+
+
+async def wait_until(engine: ProcessEngine, kind: str, key: str, true: Callable[[ProcessView], bool]) -> ProcessView:
+    """Wait for what a worker elsewhere will have done: the database is the only place to see it."""
+    async with asyncio.timeout(30):
+        while (view := await engine.read(kind, key)) is None or not true(view):
+            await asyncio.sleep(0.002)
+    return view
 
 
 @dataclass
@@ -49,6 +58,9 @@ class World:
         found = await engine.read(kind, key)
         assert found is not None
         return found
+
+    async def until(self, engine: ProcessEngine, kind: str, key: str, status: str) -> ProcessView:
+        return await wait_until(engine, kind, key, lambda view: view.status == status)
 
     def effect(self, name: str) -> Effect:
         async def happen(transaction: Transaction) -> None:
@@ -103,3 +115,8 @@ def build_world(request: pytest.FixtureRequest) -> Callable[[], World]:
 @pytest.fixture
 def world(build_world: Callable[[], World]) -> World:
     return build_world()
+
+
+@pytest.fixture
+def until_ended() -> Callable[[ProcessEngine, str, str], Awaitable[ProcessView]]:
+    return lambda engine, kind, key: wait_until(engine, kind, key, lambda view: view.ended)

@@ -13,7 +13,9 @@ from pydantic import BaseModel
 
 from portal_chassis.clocks import RealClock
 from portal_chassis.deadline import Deadline
-from portal_chassis.process import Done, Next, Outcome, ProcessDefinition, ProcessEngine, Run, Step
+from portal_chassis.postgres import StoreUnavailable
+from portal_chassis.process import Done, Next, Outcome, ProcessDefinition, ProcessEngine, Run, Step, Wait
+from portal_chassis.process_port import Change
 from portal_chassis.process_store import PostgresProcessStore
 
 WORKER = Path(__file__).with_name("worker_program.py")
@@ -106,15 +108,8 @@ async def let_leases_pass(database) -> None:
     await database.execute("UPDATE portal_process SET lease_until = lease_until - interval '31 seconds'")
 
 
-async def ended(engine):
-    async with asyncio.timeout(30):
-        while (view := await engine.read("line", "1")) is None or not view.ended:
-            await asyncio.sleep(0.02)
-    return view
-
-
 @pytest.mark.kill
-async def test_after_kill_nine_a_survivor_goes_on_with_the_unfinished_step_only(begin, engine, database):
+async def test_after_kill_nine_a_survivor_goes_on_with_the_unfinished_step_only(begin, engine, database, until_ended):
     victim = await begin(block=True)
     await start(engine, database)
     await victim.hear("outside")
@@ -128,7 +123,7 @@ async def test_after_kill_nine_a_survivor_goes_on_with_the_unfinished_step_only(
     assert said["attempt"] == 2
     assert said["crashed"] is True
     assert said["journal"] == ["started"]
-    view = await ended(engine)
+    view = await until_ended(engine, "line", "1")
     assert (view.status, view.state["done"]) == ("done", ["first", "call", "last"])
     rows = await database.fetch("SELECT call, state FROM portal_process_journal ORDER BY id")
     assert [tuple(row) for row in rows] == [("AddOrder", "started"), ("AddOrder", "succeeded")]
@@ -136,7 +131,7 @@ async def test_after_kill_nine_a_survivor_goes_on_with_the_unfinished_step_only(
 
 
 @pytest.mark.kill
-async def test_a_paused_worker_that_wakes_up_later_is_fenced(begin, engine, database):
+async def test_a_paused_worker_that_wakes_up_later_is_fenced(begin, engine, database, until_ended):
     zombie = await begin(block=True)
     await start(engine, database)
     await zombie.hear("outside")
@@ -144,7 +139,7 @@ async def test_a_paused_worker_that_wakes_up_later_is_fenced(begin, engine, data
     survivor = await begin(block=False)
     await let_leases_pass(database)
     await survivor.hear("outside")
-    before = await ended(engine)
+    before = await until_ended(engine, "line", "1")
     zombie.signal(signal.SIGCONT)
     await zombie.tell("go on")
     await zombie.hear("stale")
@@ -171,13 +166,13 @@ async def test_a_server_restart_in_the_middle_of_a_step_repeats_nothing(begin, e
                 view = await engine.read("line", "1")
                 # The call's end could not be journalled, so the step is on the ladder: let its time come.
                 await database.execute("UPDATE portal_process SET due_at = now() WHERE status = 'waiting'")
-            except Exception:  # noqa: S112 - the server is on its way back
+            except StoreUnavailable:  # the server is on its way back
                 continue
     assert (view.status, view.state["done"]) == ("done", ["first", "call", "last"])
     assert await database.fetchval("SELECT count(*) FROM happened") == 1
 
 
-async def test_steps_follow_one_another_without_waiting_for_a_poll(database):
+async def test_steps_follow_one_another_without_waiting_for_a_poll(database, until_ended):
     async def nothing(run: Run[Line]) -> Outcome:
         return Next()
 
@@ -188,8 +183,7 @@ async def test_steps_follow_one_another_without_waiting_for_a_poll(database):
     async with asyncio.timeout(10):
         async with database.transaction() as transaction:
             await engine.start(transaction, "quick", "1", Line())
-        while (await engine.read("quick", "1")).status != "done":
-            await asyncio.sleep(0.002)
+        assert (await until_ended(engine, "quick", "1")).status == "done"
         async with database.transaction() as transaction:
             await engine.start(transaction, "quick", "2", Line(), inline=True)
         assert (await engine.run_inline("quick", "2", until=Deadline.after(5))).status == "done"
@@ -197,12 +191,10 @@ async def test_steps_follow_one_another_without_waiting_for_a_poll(database):
     await living
 
 
-async def test_a_short_wait_ends_on_time_and_not_at_the_next_poll(database):
+async def test_a_short_wait_ends_on_time_and_not_at_the_next_poll(database, until_ended):
     runs = []
 
     async def wait_once(run: Run[Line]) -> Outcome:
-        from portal_chassis.process import Wait
-
         runs.append(1)
         return Done() if len(runs) == 2 else Wait(after=timedelta(milliseconds=50))
 
@@ -212,8 +204,7 @@ async def test_a_short_wait_ends_on_time_and_not_at_the_next_poll(database):
     async with asyncio.timeout(10):
         async with database.transaction() as transaction:
             await engine.start(transaction, "quick", "1", Line())
-        while (await engine.read("quick", "1")).status != "done":
-            await asyncio.sleep(0.005)
+        assert (await until_ended(engine, "quick", "1")).status == "done"
     await engine.stop()
     await living
 
@@ -225,8 +216,6 @@ async def test_a_lost_commit_reply_is_recognised_as_our_own_write(database, post
     engine.register(DEFINITION)
     await start(engine, database)
     (claim,) = await store.claim(["line"], RealClock().now(), 1)
-    from portal_chassis.process_port import Change
-
     change = Change(status="running", step="call", due=RealClock().now(), now=RealClock().now(), keep=True)
     first = await store._write(claim, change)
     assert await store._own_write(claim) == first
@@ -234,7 +223,7 @@ async def test_a_lost_commit_reply_is_recognised_as_our_own_write(database, post
 
 
 async def test_deadlocked_commits_are_written_again(database):
-    """Two effects that lock the same two rows in opposite order: Postgres ends one, and the engine repeats its write."""
+    """Two effects lock the same two rows in opposite order: Postgres ends one, and the engine repeats its write."""
     await database.execute("CREATE TABLE pair (id int PRIMARY KEY, hits int NOT NULL DEFAULT 0)")
     await database.execute("INSERT INTO pair (id) VALUES (1), (2)")
     met = asyncio.Barrier(2)

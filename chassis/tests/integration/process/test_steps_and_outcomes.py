@@ -1,6 +1,8 @@
 """What each outcome and each problem of a step leads to, on both stores."""
 
+import asyncio
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from pydantic import BaseModel
@@ -84,7 +86,7 @@ async def test_a_process_starts_once_per_key(world):
 
 async def test_a_process_whose_transaction_was_rolled_back_never_existed(world):
     engine = world.worker(TRIP)
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(ZeroDivisionError):  # noqa: PT012 - the block must end with it
         async with world.transaction() as transaction:
             await engine.start(transaction, "trip", "1", Trip())
             raise ZeroDivisionError
@@ -170,7 +172,7 @@ async def test_a_failing_step_climbs_the_ladder_until_a_person_must_look(world):
         assert (view.code, view.state["been"]) == ("INTERNAL_ERROR", [])
         world.clock.advance_to(view.due_at)
         await engine.run_until_idle()
-    pauses = [int((later - sooner).total_seconds()) for sooner, later in zip(times, times[1:], strict=False)]
+    pauses = [int((later - sooner).total_seconds()) for sooner, later in pairwise(times)]
     assert pauses[:6] == [5, 30, 120, 600, 3600, 21600]
     assert set(pauses[6:]) == {21600}
     assert (times[-1] - times[0]) >= timedelta(hours=72)
@@ -368,8 +370,6 @@ async def test_a_failed_process_can_be_opened_again(world):
 
 async def test_a_step_that_hangs_is_cut_off_and_counts_as_failed(world):
     async def hang(run: Run[Trip]) -> Outcome:
-        import asyncio
-
         await asyncio.sleep(60)
         return Done()
 

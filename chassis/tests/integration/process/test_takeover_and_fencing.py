@@ -33,6 +33,11 @@ class Gate:
         await self.open.wait()
 
 
+async def until(true) -> None:
+    while not true():  # noqa: ASYNC110 - a step says it by a list that grows
+        await asyncio.sleep(0)
+
+
 async def enter(gate: Gate, engine) -> asyncio.Task[None]:
     running = asyncio.create_task(engine.run_until_idle())
     await gate.entered.wait()
@@ -129,8 +134,7 @@ async def test_a_process_that_keeps_killing_its_workers_climbs_the_ladder(world)
         worker = world.worker(definition)
         before = len(gates)
         workers.append(asyncio.create_task(worker.run_until_idle()))
-        while len(gates) == before:
-            await asyncio.sleep(0)
+        await until(lambda: len(gates) > before)
         await gates[-1].entered.wait()
         await world.let_leases_pass()
 
@@ -148,8 +152,7 @@ async def test_a_process_that_keeps_killing_its_workers_climbs_the_ladder(world)
     await asyncio.gather(*workers)
     world.clock.advance(30)
     running = asyncio.create_task(last.run_until_idle())
-    while len(gates) == 2:
-        await asyncio.sleep(0)
+    await until(lambda: len(gates) == 3)
     gates[-1].open.set()
     await running
     assert (await world.view(last, "work", "1")).status == "done"
@@ -380,7 +383,7 @@ async def test_a_rolled_back_intervention_changes_nothing(world):
     await world.start(engine, "work", "1", Work())
     await engine.run_until_idle()
     before = await world.view(engine, "work", "1")
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(ZeroDivisionError):  # noqa: PT012 - the block must end with it
         async with world.transaction() as transaction:
             await engine.cancel(transaction, "work", "1", "CART_EMPTY")
             raise ZeroDivisionError
@@ -453,12 +456,10 @@ async def test_a_started_engine_runs_what_is_started_and_what_becomes_due(world)
     living = asyncio.create_task(engine.run())
     await world.start(engine, "work", "1", Work())
     await world.start(engine, "work", "2", Work(), due=world.clock.now() + timedelta(days=1))
-    while (await world.view(engine, "work", "1")).status != "done":
-        await asyncio.sleep(0.001)
+    await world.until(engine, "work", "1", "done")
     assert (await world.view(engine, "work", "2")).status == "waiting"
     world.clock.advance(timedelta(days=1))
-    while (await world.view(engine, "work", "2")).status != "done":
-        await asyncio.sleep(0.001)
+    await world.until(engine, "work", "2", "done")
     await engine.stop()
     await living
 

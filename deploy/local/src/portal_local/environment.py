@@ -56,8 +56,10 @@ class Ground:
 
     def url(self, name: str) -> str:
         """The base URL of the gateway or of one of the sandbox's ports."""
-        scheme = "https" if name == "salesforce_tls" else "http"
-        return f"{scheme}://{LOOPBACK}:{getattr(self.ports, name)}"
+        address = f"{LOOPBACK}:{getattr(self.ports, name)}"
+        if name == "pubsub":  # gRPC names host and port alone
+            return address
+        return f"https://{address}" if name == "salesforce_tls" else f"http://{address}"
 
 
 def inherited() -> dict[str, str]:
@@ -184,7 +186,7 @@ def _salesforce(ground: Ground) -> dict[str, str]:
         "SF_USERNAME": SALESFORCE_USERNAME,
         "SF_PRIVATE_KEY_PATH": str(ground.keys.salesforce_private),
         "SF_CA_BUNDLE": str(ground.authority),
-        "SF_PUBSUB_ENDPOINT": f"{LOOPBACK}:{ground.ports.pubsub}",
+        "SF_PUBSUB_ENDPOINT": ground.url("pubsub"),
         "PORTAL_PRICEBOOK_ID": _PORTAL_PRICEBOOK_ID,
     }
 

@@ -56,6 +56,7 @@ class LocalStack:
         report: Reporter = _nobody_listens,
         plan: Plan = whole_portal,
         start_seconds: float = _START_SECONDS,
+        service_stop_seconds: float = _SERVICES_STOP_SECONDS,
     ) -> None:
         """Nothing happens before `start`. Without `ports` all are picked."""
         self.state = StateFolder(state_dir)
@@ -63,6 +64,7 @@ class LocalStack:
         self._report = report
         self._plan = plan
         self._start_seconds = start_seconds
+        self._service_stop_seconds = service_stop_seconds
         self._watched: dict[str, Watched] = {}
         self._servers: list[Watched] = []
         self._watching: asyncio.Task[None] | None = None
@@ -169,7 +171,7 @@ class LocalStack:
                 await self._watching
             self._watching = None
         services = [one for one in self._watched.values() if one not in self._servers]
-        await self._end(services, _SERVICES_STOP_SECONDS)
+        await self._end(services, self._service_stop_seconds)
         await self._end(self._servers, _SERVERS_STOP_SECONDS)
         self.state.release()
 
@@ -187,7 +189,7 @@ class LocalStack:
 
     async def terminate(self, name: str) -> None:
         """SIGTERM, as a deployment stops it; it stays down until `start_one`."""
-        await self._end([self._watched[name]], _SERVICES_STOP_SECONDS)
+        await self._end([self._watched[name]], self._service_stop_seconds)
 
     async def start_one(self, name: str) -> None:
         """Start what `kill` or `terminate` ended; returns when it is ready."""

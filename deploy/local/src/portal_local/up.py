@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
+from portal_local.plan import Plan, whole_portal
 from portal_local.ports import Ports
 from portal_local.progress import Progress, say
 from portal_local.sandbox_dataset import ready_customers
@@ -18,11 +19,11 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SHOWN_CUSTOMERS: Final = 5
 
 
-async def up(state: StateFolder) -> int:
+async def up(state: StateFolder, *, ports: Ports | None = None, plan: Plan = whole_portal) -> int:
     """Start everything, show where it is, watch it, and stop all of it when asked. Gives the exit code."""
     began = time.monotonic()
     with Progress() as progress:
-        stack = LocalStack(state.path, ports=Ports.from_environment(), report=progress.note)
+        stack = LocalStack(state.path, ports=ports or Ports.from_environment(), report=progress.note, plan=plan)
         with stop_signals(stack) as stopping:
             if not await _started(stack, stopping):
                 return 0

@@ -37,6 +37,7 @@ def build(core: Core) -> ASGIApp:
     return Starlette(
         routes=[
             Route("/", _to_staff),
+            Route(STAFF, _to_staff),
             Mount(STAFF, StaffPages(org).app()),
             Mount("/", core.faults.middleware(api, VENDOR, name_call)),
         ]
@@ -59,4 +60,4 @@ def name_call(scope: Scope, _: bytes) -> str:
 
 
 async def _to_staff(_: Request) -> Response:
-    return RedirectResponse(STAFF)
+    return RedirectResponse(f"{STAFF}/")

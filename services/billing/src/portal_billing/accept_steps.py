@@ -45,9 +45,7 @@ class AcceptSteps:
         send_by = tools.send_by()
         evidence = {"whmcs_order_id": order.id, "generation": run.generation}
         try:
-            async with vendor_write(
-                run, "AcceptOrder", tools.fingerprint(desk, order.id), evidence
-            ) as intent:
+            async with vendor_write(run, "AcceptOrder", tools.fingerprint(desk, order.id), evidence) as intent:
                 accepted = await tools.orders.accept(order.id, send_by=send_by)
                 intent.external_id = str(order.id)
         except Unclear as unclear:

@@ -1,7 +1,7 @@
 """Making a customer's WHMCS client, once whatever is lost on the way (D04, D05).
 
-WHMCS refuses a second client with the same e-mail, so a repeat cannot make a twin; it can only be told that the e-mail is
-taken. Whose client it then is, is read from the Customer Number's field, the note of the portal and the journal.
+WHMCS refuses a second client with the same e-mail, so a repeat cannot make a twin; it can only be told that the e-mail
+is taken. Whose client it then is, is read from the Customer Number's field, the note of the portal and the journal.
 """
 
 from dataclasses import dataclass
@@ -65,6 +65,9 @@ class ClientProcess:
             return _judge(run, known, form, tried=tries.any)
         if run.state.unclear >= _MOST_UNCLEAR:
             return NeedsHuman("TOO_MANY_FAILURES", {"step": "AddClient", "last": "unclear"}, self.settings.recheck)
+        return await self._create(run, form)
+
+    async def _create(self, run: Run[ClientProgress], form: EnsureClient) -> Outcome:
         send_by = self.machine.monotonic() + self.settings.send_seconds
         fingerprint = fingerprint_of(_SCOPE, form.model_dump(mode="json"))
         try:

@@ -1,6 +1,7 @@
 """A Salesforce order on WHMCS's side: its marker, what was found of it, and whether that is right. No I/O.
 
-A line of quantity n becomes n services with the same marker, because AddOrder's own `qty` exists from WHMCS 8.12 on only.
+A line of quantity n becomes n services with the same marker, because AddOrder's own `qty` exists from WHMCS 8.12 on
+only.
 """
 
 import re
@@ -104,9 +105,7 @@ def cycle_of(name: str) -> BillingCycle | None:
 
 def units_of(lines: Sequence[OrderLine]) -> tuple[OrderUnit, ...]:
     """Give the services an order's lines become."""
-    return tuple(
-        OrderUnit(ordinal, line) for ordinal, line in enumerate(lines, start=1) for _ in range(line.quantity)
-    )
+    return tuple(OrderUnit(ordinal, line) for ordinal, line in enumerate(lines, start=1) for _ in range(line.quantity))
 
 
 def is_complete(found: FoundOrder, units: Sequence[OrderUnit]) -> bool:

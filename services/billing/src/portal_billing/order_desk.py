@@ -57,8 +57,8 @@ class OrderDesk:
 def merged(standing: OrderDesk | None, wanted: OrderDesk, *, has_winner: bool) -> OrderDesk:
     """Give the desk after a want. `has_winner`: a reservation stands in the current round.
 
-    TryLater IN_PROGRESS for a caller that was taken over, and while a release is under way; Refused NOT_FOUND when there
-    is nothing to accept, IDEMPOTENCY_KEY_REUSED when a standing reservation is asked for with other content.
+    TryLater IN_PROGRESS for a caller that was taken over, and while a release is under way; Refused NOT_FOUND when
+    there is nothing to accept, IDEMPOTENCY_KEY_REUSED when a standing reservation is asked for with other content.
     """
     if standing is None:
         if wanted.goal == "accept":

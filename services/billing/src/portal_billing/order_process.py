@@ -1,7 +1,7 @@
 """The WHMCS order protocol (architecture §6, reliability.md (b)§3): exactly one accepted order, whatever is lost.
 
-WHMCS has no idempotency key, but two phases: AddOrder makes a Pending order, AcceptOrder makes it real. So a lost creation
-can only leave a Pending order behind, and one registered winner alone is ever accepted.
+WHMCS has no idempotency key, but two phases: AddOrder makes a Pending order, AcceptOrder makes it real. So a lost
+creation can only leave a Pending order behind, and one registered winner alone is ever accepted.
 
     decide ─ create ─ settle ─ elect ─ verify ─ (reserved) ─ accept ─ check ─ annotate ─ done
                 └──── unclear ───┘                └─ release
@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Final
 
 from portal_billing.accept_steps import AcceptSteps
+from portal_billing.order_desk import OrderDesk
 from portal_billing.order_progress import OrderProgress
 from portal_billing.order_steps import OrderTools
 from portal_billing.release_steps import ReleaseSteps
@@ -59,15 +60,20 @@ class OrderProcess:
         run.state.problem = None
         if run.state.reached(desk.goal):
             return Wait(after=_IDLE, because=run.state.phase)
-        if desk.goal == "release":
-            return Next("release")
+        if run.state.phase == "released" and desk.goal == "accept":
+            cancelled = Refused("WHMCS_ORDER_CANCELLED", facts={"whmcs_order_id": run.state.winner or 0})
+            return self._tools.tell(run, desk, cancelled)
         if run.state.phase == "released":
-            if desk.goal == "accept":
-                cancelled = Refused("WHMCS_ORDER_CANCELLED", facts={"whmcs_order_id": run.state.winner or 0})
-                return self._tools.tell(run, desk, cancelled)
             run.state = OrderProgress()
-        if run.state.phase == "reserved":
-            return Next("accept")
-        if run.state.winner is not None:
-            return Next("verify")
-        return Next("settle" if run.state.unclear else "create")
+        return Next(_towards(desk, run.state))
+
+
+def _towards(desk: OrderDesk, progress: OrderProgress) -> str:
+    """Name the step that brings an order nearer to its goal."""
+    if desk.goal == "release":
+        return "release"
+    if progress.phase == "reserved":
+        return "accept"
+    if progress.winner is not None:
+        return "verify"
+    return "settle" if progress.unclear else "create"

@@ -30,6 +30,4 @@ def usable(kind: str, expires: str | None, today: date) -> bool:
 
 def summary(methods: Sequence[PaymentMethod]) -> PaymentMethodsSummary:
     """Tell whether a customer can pay (R063). The count is of all methods, expired ones included."""
-    return PaymentMethodsSummary(
-        has_payment_method=any(method.usable for method in methods), count=len(methods)
-    )
+    return PaymentMethodsSummary(has_payment_method=any(method.usable for method in methods), count=len(methods))

@@ -1,13 +1,12 @@
 """What billing's use cases need from outside, in our words. Adapters: whmcs_*.py and store.py; fakes: testing.py.
 
 Every port that reaches WHMCS raises TryLater (`WHMCS_UNAVAILABLE`: they could not answer) and Misconfigured
-(`WHMCS_MISCONFIGURED`: credentials, permissions, addresses); a write that raises either has had no effect. Only `Unclear`
-leaves that open.
+(`WHMCS_MISCONFIGURED`: credentials, permissions, addresses); a write that raises either has had no effect. Only
+`Unclear` leaves that open.
 """
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from portal_billing.client import Client, NewClient
@@ -15,7 +14,6 @@ from portal_billing.order import DraftOrder, FoundOrder, ServiceNotes
 from portal_billing.product import SoldProduct
 from portal_contracts.billing import (
     ClientProfile,
-    InvoiceDetail,
     PaymentGateway,
     PaymentMethod,
     SsoDestination,
@@ -182,8 +180,7 @@ class OrderBook(Protocol):
     async def want(self, transaction: "Transaction", desk: "OrderDesk") -> "OrderDesk":
         """Store what a caller wants of an order and give it back as it now stands.
 
-        The first want of an order inserts it; a later one changes goal, generation and numbers, never client or lines of
-        a reservation that stands. TryLater IN_PROGRESS when a caller with a newer generation was here before.
+        The first want of an order inserts it; how later ones change it, and what they raise, is `order_desk.merged`.
         """
         ...
 

@@ -28,9 +28,7 @@ def described(product_id: int, product: SoldProduct | None) -> BillingProduct:
     if product is None:
         return BillingProduct(whmcs_product_id=product_id, exists=False, marker_mapped=False, prices={})
     prices = {cycle: price + product.set_up_fees.get(cycle, 0) for cycle, price in product.prices.items()}
-    return BillingProduct(
-        whmcs_product_id=product_id, exists=True, marker_mapped=product.has_marker, prices=prices
-    )
+    return BillingProduct(whmcs_product_id=product_id, exists=True, marker_mapped=product.has_marker, prices=prices)
 
 
 def check_line(line: OrderLine, product: SoldProduct | None) -> None:

@@ -1,4 +1,4 @@
-"""Having exactly one Pending order: search, create, settle what is unclear, elect the winner, verify it (rules 1–6, 8)."""
+"""Having exactly one Pending order: search, create, settle what is unclear, elect, verify (rules 1–6, 8)."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -131,8 +131,7 @@ class ReserveSteps:
         order = await tools.orders.read(desk.client_id, winner)
         units = desk.units()
         try:
-            if order is None or not order.alive:
-                raise Refused("WHMCS_ORDER_CANCELLED", facts={"whmcs_order_id": winner})
+            order = _alive(order, winner)
             check_markers(run.key, order, units)
             check_amounts(order, units)
             await self._check_invoice(desk, order)
@@ -152,3 +151,9 @@ class ReserveSteps:
             billed = await self._tools.orders.invoiced(order.invoice_id, [service.id for service in order.services])
         if billed != wanted:
             raise Refused("PRICE_MISMATCH", facts={"sku": "total", "ordered": wanted, "billed": billed})
+
+
+def _alive(order: FoundOrder | None, winner: int) -> FoundOrder:
+    if order is None or not order.alive:
+        raise Refused("WHMCS_ORDER_CANCELLED", facts={"whmcs_order_id": winner})
+    return order

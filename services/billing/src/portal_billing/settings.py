@@ -39,8 +39,12 @@ class BillingSettings(BaseSettings):
     quiet_seconds: int = Field(
         default=125, ge=0, description="Wait after an unclear write: 30 s ours, 90 s WHMCS's ceiling, 5 s to spare"
     )
-    send_seconds: int = Field(default=10, ge=1, description="A write leaves this soon after its last check or not at all")
-    recheck_seconds: int = Field(default=900, ge=1, description="How often an unclear or stuck order is looked at again")
+    send_seconds: int = Field(
+        default=10, ge=1, description="A write leaves this soon after its last check or not at all"
+    )
+    recheck_seconds: int = Field(
+        default=900, ge=1, description="How often an unclear or stuck order is looked at again"
+    )
     sweep_seconds: int = Field(default=120, ge=1, le=300, description="How often late twins of an order are looked for")
     sweep_hours: int = Field(default=6, ge=1, description="How long after an unclear write they are looked for")
 

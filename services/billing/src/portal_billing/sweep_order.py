@@ -1,7 +1,7 @@
 """Late twins of an order are found and cancelled: rule 7 of reliability.md (b)§3.
 
-A write that we gave up on, or a worker that slept between its last check and its write, may make a second Pending order.
-It is never accepted, because only the registered winner is; here it is cancelled within five minutes.
+A write that we gave up on, or a worker that slept between its last check and its write, may make a second Pending
+order. It is never accepted, because only the registered winner is; here it is cancelled within five minutes.
 """
 
 from datetime import datetime

@@ -15,7 +15,9 @@ _LEFT: Final = "left"
 
 
 @asynccontextmanager
-async def vendor_write(run: Run[Any], call: str, fingerprint: str, evidence: Mapping[str, Any]) -> AsyncIterator[Intent]:
+async def vendor_write(
+    run: Run[Any], call: str, fingerprint: str, evidence: Mapping[str, Any]
+) -> AsyncIterator[Intent]:
     """Journal a write around the block. Everything but a success or a refusal stays `unknown` in the journal.
 
     TryLater and Misconfigured come from an adapter that knows nothing was done; that is noted as evidence, so that they

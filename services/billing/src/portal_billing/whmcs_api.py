@@ -37,7 +37,7 @@ _log = get_logger(__name__)
 class WhmcsConnection:
     """The installation, its credentials and the sockets to it.
 
-    Writes get a connection of their own: one that was kept open may be closed by WHMCS just as a request leaves, and that
+    Every write gets a new connection: one that was kept open may be closed by WHMCS just as a request leaves, and that
     would be an unclear outcome for nothing.
     """
 
@@ -75,7 +75,11 @@ class WhmcsApi:
         """Read something, trying up to three times. Raises TryLater, Misconfigured and WhmcsRefusal."""
         try:
             async for attempt in stamina.retry_context(
-                on=Interrupted, attempts=READ_ATTEMPTS, timeout=self._settings.read_seconds, wait_initial=0.1, wait_max=1.0
+                on=Interrupted,
+                attempts=READ_ATTEMPTS,
+                timeout=self._settings.read_seconds,
+                wait_initial=0.1,
+                wait_max=1.0,
             ):
                 with attempt:
                     return await self._read_once(action, parameters)
@@ -123,9 +127,9 @@ class WhmcsApi:
     ) -> dict[str, Any]:
         """Change something, once. Raises WhmcsRefusal, and Unclear when nobody can know what became of it.
 
-        TryLater and Misconfigured mean that nothing was done. `send_by` is looked at on the line before the socket write
-        (rule 4). The caller's deadline decides whether the write leaves, not how long its answer is waited for: giving up
-        early would only make it unclear.
+        TryLater and Misconfigured mean that nothing was done. `send_by` is looked at on the line before the socket
+        write (rule 4). The caller's deadline decides whether the write leaves, not how long its answer is waited for:
+        giving up early would only make it unclear.
         """
         departure = Departure(self._connection.machine, send_by, current_deadline())
         answer: dict[str, Any] | WhmcsRefusal | None = None
@@ -209,4 +213,3 @@ def _give_up(action: str, error: BadAnswer) -> NoReturn:
 def refused_with(refusal: WhmcsRefusal, *texts: str) -> bool:
     """Whether WHMCS's refusal says one of these texts, whatever its spacing and case."""
     return any(text.casefold() in refusal.message.casefold() for text in texts)
-

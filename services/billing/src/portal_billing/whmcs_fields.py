@@ -44,6 +44,4 @@ def load_fields(path: Path) -> WhmcsFields:
     try:
         return WhmcsFields.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, ValidationError) as error:
-        raise Misconfigured(
-            "WHMCS_MISCONFIGURED", facts={"message": f"{path.name}: {type(error).__name__}"}
-        ) from error
+        raise Misconfigured("WHMCS_MISCONFIGURED", facts={"message": f"{path.name}: {type(error).__name__}"}) from error

@@ -31,7 +31,7 @@ def invoice_of(row: Mapping[str, Any], invoice_id: int, today: date) -> Invoice:
 
 
 def owned_invoice(body: Mapping[str, Any], invoice_id: int, today: date) -> OwnedInvoice:
-    """Read one invoice with its lines and payments. Raises BadAnswer, also when it is another invoice than asked for."""
+    """Read one invoice with its lines and payments. Raises BadAnswer, also when another one was answered."""
     if whole(body, "invoiceid", "id") != invoice_id:
         raise BadAnswer("another invoice than asked for")
     detail = InvoiceDetail.model_validate(

@@ -59,12 +59,9 @@ class WhmcsOrders:
         try:
             services = await self._services(client_id)
             orders = await self._api.pages("GetOrders", {"userid": client_id}, "orders", "order")
-            marked = {
-                number for number, found in services.items() if any(one.order_id == order_id for one in found)
-            }
-            lost = marked - {whole(row, "id") for row in orders}
-            if any(one.state in ("pending", "active") for number in lost for one in services[number]):
-                raise BadAnswer("a living service whose order is not listed")
+            marked = {number for number, found in services.items() if any(one.order_id == order_id for one in found)}
+            listed = {whole(row, "id") for row in orders}
+            _check_listed([one for number in marked - listed for one in services[number]])
             return [
                 self._order(row, services)
                 for row in sorted(orders, key=lambda row: whole(row, "id"))
@@ -199,3 +196,9 @@ def _meaning(refusal: WhmcsRefusal) -> Exception:
     if refused_with(refusal, *_REFUSALS):
         return Refused("WHMCS_ORDER_REFUSED", facts={"message": refusal.message})
     return Unclear("AddOrder", refusal.message)
+
+
+def _check_listed(services: Sequence[FoundService]) -> None:
+    """Refuse to conclude anything from two lists that do not agree: the services' orders are not listed."""
+    if any(service.state in ("pending", "active") for service in services):
+        raise BadAnswer("a living service whose order is not listed")

@@ -1,4 +1,4 @@
-"""Reads what WHMCS answers. All quirks of reference/whmcs.md section 2 end here: nothing behind this module knows them."""
+"""Reads what WHMCS answers. All quirks of reference/whmcs.md section 2 end here."""
 
 import html
 import re
@@ -153,3 +153,10 @@ def cycle(value: object) -> str:
 
 def _first(row: Mapping[str, Any], names: Sequence[str]) -> Any:
     return next((row[name] for name in names if row.get(name) is not None), None)
+
+
+def check_client(value: object, client_id: int, *, optional: bool = False) -> None:
+    """Refuse an answer about another client than asked for. Raises BadAnswer."""
+    found = optional_whole(value)
+    if found != client_id and not (optional and found is None):
+        raise BadAnswer("an answer about another client")

@@ -13,7 +13,7 @@ from portal_billing.whmcs_api import UNAVAILABLE, WhmcsApi, refused_with
 from portal_billing.whmcs_clients import client_row
 from portal_billing.whmcs_fields import WhmcsFields
 from portal_billing.whmcs_invoices import invoice_of, is_draft, owned_invoice
-from portal_billing.whmcs_parse import BadAnswer, optional_whole, plain_text, rows, text, whole
+from portal_billing.whmcs_parse import BadAnswer, check_client, plain_text, rows, text, whole
 from portal_billing.whmcs_services import service_rows, subscription
 from portal_chassis.logs import get_logger
 from portal_contracts.billing import ClientProfile, PaymentGateway, PaymentMethod, Subscription
@@ -44,8 +44,7 @@ class WhmcsReads:
         """GetClientsDetails without statistics, which are slow."""
         try:
             row = client_row(await self._api.read("GetClientsDetails", {"clientid": client_id}))
-            if whole(row, "client_id", "id", "userid") != client_id:
-                raise BadAnswer("another client's details")
+            check_client(whole(row, "client_id", "id", "userid"), client_id)
             return ClientProfile(
                 name=PersonName(
                     family_name=text(row, "lastname") or _NO_NAME, given_name=text(row, "firstname") or _NO_NAME
@@ -66,8 +65,7 @@ class WhmcsReads:
         """GetPayMethods, a flat list. `remote_token` is never read."""
         try:
             body = await self._api.read("GetPayMethods", {"clientid": client_id})
-            if optional_whole(body.get("clientid")) not in (None, client_id):
-                raise BadAnswer("another client's payment methods")
+            check_client(body.get("clientid"), client_id, optional=True)
             return [self._method(row) for row in rows(body, "paymethods")]
         except (WhmcsRefusal, BadAnswer) as error:
             _unreadable(error, missing="client not found")

@@ -77,4 +77,3 @@ def _state(row: Mapping[str, Any]) -> SubscriptionState:
 
 def _value(values: Mapping[int, str], field: int | None) -> str:
     return "" if field is None else values.get(field, "")
-

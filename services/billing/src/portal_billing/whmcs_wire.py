@@ -7,14 +7,14 @@ import base64
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-Value: TypeAlias = "str | int | bool | None | Sequence[Value] | Mapping[str, Value] | Mapping[int, Value]"
+Value: TypeAlias = "str | int | bool | Sequence[Value] | Mapping[str, Value] | Mapping[int, Value] | None"
 
 
 def form_fields(parameters: Mapping[str, Value]) -> dict[str, str]:
     """Give the flat form fields of one call.
 
-    True is `1`; false and None are left out, because PHP takes the text "false" for true. Lists get explicit indices and
-    keep them over gaps, because WHMCS joins parallel arrays by index.
+    True is `1`; false and None are left out, because PHP takes the text "false" for true. Lists get explicit indices
+    and keep them over gaps, because WHMCS joins parallel arrays by index.
     """
     return dict(_flat(parameters))
 

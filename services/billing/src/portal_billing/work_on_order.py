@@ -1,4 +1,4 @@
-"""How a command reaches the order process: put on the desk, process started or woken, run inline while the caller waits."""
+"""How a command reaches the order process: put on the desk, process woken, run inline while the caller waits."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager

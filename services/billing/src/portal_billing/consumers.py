@@ -1,0 +1,126 @@
+"""Bus in: one short function per message billing serves. Customers' own come with the client of their token alone."""
+
+from dataclasses import dataclass
+
+from portal_billing.accept_order import Accept
+from portal_billing.change_client_address import ChangeAddress
+from portal_billing.ensure_client import Ensure
+from portal_billing.mint_sso_link import MintLink
+from portal_billing.payment_method import summary
+from portal_billing.ports import BillingReads
+from portal_billing.read_invoices import ReadInvoices
+from portal_billing.read_products import ReadProducts
+from portal_billing.read_subscriptions import ReadSubscriptions
+from portal_billing.release_order import Release
+from portal_billing.reserve_order import Reserve
+from portal_chassis.bus import Bus, Call
+from portal_contracts import billing
+from portal_contracts.message import Acknowledged
+
+
+@dataclass(frozen=True, slots=True)
+class UseCases:
+    """What the handlers delegate to."""
+
+    reads: BillingReads
+    invoices: ReadInvoices
+    subscriptions: ReadSubscriptions
+    products: ReadProducts
+    mint_link: MintLink
+    ensure_client: Ensure
+    change_address: ChangeAddress
+    reserve: Reserve
+    accept: Accept
+    release: Release
+
+
+def register(bus: Bus, use: UseCases) -> None:
+    """Register every message of billing's topology."""
+    _register_profile(bus, use)
+    _register_payment(bus, use)
+    _register_invoices(bus, use)
+    _register_services(bus, use)
+    _register_orders(bus, use)
+
+
+def _register_profile(bus: Bus, use: UseCases) -> None:
+    @bus.answers(billing.ReadProfile)
+    async def read_profile(_: billing.ReadProfile, call: Call) -> billing.ClientProfile:
+        return await use.reads.profile(call.customer().whmcs_client_id)
+
+    @bus.answers(billing.ReadClientProfile)
+    async def read_client_profile(query: billing.ReadClientProfile, _: Call) -> billing.ClientProfile:
+        return await use.reads.profile(query.whmcs_client_id)
+
+    @bus.answers(billing.ChangeClientAddress)
+    async def change_address(command: billing.ChangeClientAddress, _: Call) -> Acknowledged:
+        return await use.change_address(command)
+
+    @bus.answers(billing.EnsureClient)
+    async def ensure_client(command: billing.EnsureClient, call: Call) -> billing.ClientEnsured:
+        return await use.ensure_client(command, call.deadline)
+
+
+def _register_payment(bus: Bus, use: UseCases) -> None:
+    @bus.answers(billing.ListPaymentMethods)
+    async def list_payment_methods(_: billing.ListPaymentMethods, call: Call) -> billing.PaymentMethodList:
+        found = await use.reads.payment_methods(call.customer().whmcs_client_id)
+        return billing.PaymentMethodList(payment_methods=found)
+
+    @bus.answers(billing.ReadPaymentMethodsSummary)
+    async def summarise(_: billing.ReadPaymentMethodsSummary, call: Call) -> billing.PaymentMethodsSummary:
+        return summary(await use.reads.payment_methods(call.customer().whmcs_client_id))
+
+    @bus.answers(billing.CheckPaymentMethod)
+    async def check_payment_method(query: billing.CheckPaymentMethod, _: Call) -> billing.PaymentMethodsSummary:
+        return summary(await use.reads.payment_methods(query.whmcs_client_id))
+
+    @bus.answers(billing.ListPaymentGateways)
+    async def list_gateways(_: billing.ListPaymentGateways, __: Call) -> billing.PaymentGatewayList:
+        return billing.PaymentGatewayList(gateways=await use.reads.gateways())
+
+    @bus.answers(billing.MintSsoLink)
+    async def mint_sso_link(command: billing.MintSsoLink, call: Call) -> billing.SsoLink:
+        return await use.mint_link(call.customer().whmcs_client_id, command)
+
+
+def _register_invoices(bus: Bus, use: UseCases) -> None:
+    @bus.answers(billing.ListInvoices)
+    async def list_invoices(query: billing.ListInvoices, call: Call) -> billing.InvoiceList:
+        return await use.invoices.list(call.customer().whmcs_client_id, query)
+
+    @bus.answers(billing.ReadInvoice)
+    async def read_invoice(query: billing.ReadInvoice, call: Call) -> billing.InvoiceDetail:
+        return await use.invoices.read(call.customer().whmcs_client_id, query)
+
+
+def _register_services(bus: Bus, use: UseCases) -> None:
+    @bus.answers(billing.ListSubscriptions)
+    async def list_subscriptions(_: billing.ListSubscriptions, call: Call) -> billing.SubscriptionList:
+        return await use.subscriptions.list(call.customer().whmcs_client_id)
+
+    @bus.answers(billing.ReadSubscription)
+    async def read_subscription(query: billing.ReadSubscription, call: Call) -> billing.Subscription:
+        return await use.subscriptions.read(call.customer().whmcs_client_id, query.service_id)
+
+    @bus.answers(billing.ListClientServices)
+    async def list_client_services(query: billing.ListClientServices, _: Call) -> billing.SubscriptionList:
+        return await use.subscriptions.list(query.whmcs_client_id)
+
+    @bus.answers(billing.ListBillingProducts)
+    async def list_products(query: billing.ListBillingProducts, _: Call) -> billing.BillingProducts:
+        return await use.products(query)
+
+
+def _register_orders(bus: Bus, use: UseCases) -> None:
+    @bus.answers(billing.ReserveOrder)
+    async def reserve(command: billing.ReserveOrder, call: Call) -> billing.OrderProtocolState:
+        return await use.reserve(command, call.deadline)
+
+    @bus.answers(billing.AcceptOrder)
+    async def accept(command: billing.AcceptOrder, call: Call) -> billing.OrderProtocolState:
+        return await use.accept(command, call.deadline)
+
+    @bus.answers(billing.ReleaseOrder)
+    async def release(command: billing.ReleaseOrder, call: Call) -> billing.OrderProtocolState:
+        return await use.release(command, call.deadline)
