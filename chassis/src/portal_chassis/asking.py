@@ -54,8 +54,8 @@ class Asking:
     async def ask(self, message: Request[R], *, timeout: float | None = None, actor: str | None = None) -> R:  # noqa: ASYNC109 - it travels as a deadline
         """Ask and wait for the answer, at most `timeout` seconds and never beyond the current deadline.
 
-        Raises TryLater, Refused or Misconfigured as the other side did, and TryLater `SERVICE_UNAVAILABLE` when it did not
-        answer at all: nobody there, too slow, no connection, or denied (which only the bus's error callback can tell).
+        Raises TryLater, Refused or Misconfigured as the other side did, and TryLater `SERVICE_UNAVAILABLE` when it did
+        not answer at all: nobody there, too slow, no connection, or denied (which only the error callback can tell).
         """
         route = self._route(type(message))
         raw = await self._ask(route, message.__pydantic_serializer__.to_json(message), timeout, actor)

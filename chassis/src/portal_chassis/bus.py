@@ -1,4 +1,4 @@
-"""The bus as a service sees it: ask, answer, consume, watch. Recording an event is `Transaction.record` (architecture §4)."""
+"""The bus as a service sees it: ask, answer, consume, watch; recording is `Transaction.record` (architecture §4)."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -48,7 +48,7 @@ class BusPace:
 
 
 class Bus:
-    """One service's place on the bus. What the topology does not list is refused with a TypeError where it is registered.
+    """One service's place on the bus. What the topology does not list is a TypeError where it is registered.
 
     Life: `connect`, then handlers are registered, then `start`; `stop` loses nothing that was accepted.
     """

@@ -1,6 +1,6 @@
 """The connection to NATS: FastStream's broker with the settings that matter, and one ear for what the server refuses.
 
-A denied call looks like a timeout to its caller; the reason reaches only the error callback (reference/libraries.md §2 f).
+A denied call looks like a timeout to its caller; the reason reaches only the error callback (libraries.md §2 f).
 """
 
 from collections.abc import Awaitable, Callable
@@ -75,8 +75,8 @@ class Connection:
         client = await self.broker.connect()
         self._client = client
         self._pulling = PullingContext(client, self._pace)
-        # FastStream's wrapper raises out of some errors and so ends the client's reconnecting for good: a server that is
-        # refusing everybody while it starts would leave a deaf process. After the first connection we only listen.
+        # FastStream's wrapper raises out of some errors and so ends the client's reconnecting for good: a server that
+        # refuses everybody while it starts would leave a deaf process. After the first connection we only listen.
         client._error_cb = self._failed  # noqa: SLF001 - the reason stands above
         self.broker.config.connection_state.connect(client, self._pulling)
         bus_metrics.CONNECTED.set(1)

@@ -126,7 +126,7 @@ class Consumer:
             await self._handler(event, delivery)
 
     async def _settle(self, messages: Sequence[Msg], delivery: Undelivered, error: Exception) -> bool:
-        """Decide by kind about the first of the messages, whose failure this is, and say whether to go on with the rest.
+        """Decide by kind about the first of the messages, which failed, and say whether to go on with the rest.
 
         What may pass is tried again, our set-up stops the consumer, and all else is buried.
         """

@@ -1,4 +1,4 @@
-"""Messages that could not be taken: kept raw in the consumer's own database until somebody decides (architecture §4, D13)."""
+"""Messages that could not be taken: raw in the consumer's own database until somebody decides (architecture §4)."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping

@@ -15,9 +15,9 @@ log = get_logger(__name__)
 async def drain(connection: Client, subscription: Any) -> None:
     """Tell the server, wait until it knows, and let what has arrived reach the callback.
 
-    nats-py's own drain asks for the round trip with a PING that overtakes the UNSUB still waiting to be written, so what the
-    server sends between the two is dropped (a rolling deploy under load loses requests). Here the second round trip begins
-    when the first one's answer proves that everything before it was written.
+    nats-py's own drain asks for the round trip with a PING that overtakes the UNSUB still waiting to be written: what
+    the server sends between the two is dropped, and a rolling deploy under load loses requests. Here a second round
+    trip begins when the first one's answer proves that everything before it was written.
     """
     if not connection.is_connected:
         return

@@ -1,10 +1,10 @@
 """Pulls from a durable consumer that somebody else made, and keeps doing so when it goes and comes back.
 
-FastStream's subscribers call `pull_subscribe` and `fetch` on the JetStream context. nats-py's own versions create missing
-consumers (services may not), poll, stall for the rest of their timeout after a partial batch, and spin at 70-80 % of a core
-when the durable is gone (reference/libraries.md §1.5, §1.9). Here one pull request lingers at the server with an idle
-heartbeat: messages come when they come, silence means that the durable or the server is gone, and then it is
-only looked for twice a second until it is back.
+FastStream's subscribers call `pull_subscribe` and `fetch` on the JetStream context. nats-py's own versions create what
+is missing (services may not), poll, stall for the rest of their timeout after a partial batch, and spin at 70-80 % of a
+core when the durable is gone (libraries.md §1.5, §1.9). Here one pull request lingers at the server with an idle
+heartbeat: messages come when they come, silence means that the durable or the server is gone, and then it is only
+looked for twice a second until it is back.
 """
 
 import asyncio
@@ -94,7 +94,7 @@ class DurablePull:
         return messages
 
     async def give_back(self, delay: float | None = None) -> None:
-        """Return what was fetched ahead and not yet handed out, so that it does not wait for its acknowledgement time."""
+        """Return what was fetched ahead and not handed out, so that it does not wait for its acknowledgement time."""
         messages, self._buffer = list(self._buffer), deque()
         self._arrived.clear()
         for message in messages:
@@ -214,9 +214,13 @@ class PullingContext(JetStreamContext):
         self._pace = pace
         self.pulls: dict[str, DurablePull] = {}
 
-    async def pull_subscribe(
-        self, subject: str, durable: str | None = None, stream: str | None = None, **_: Any
-    ) -> Any:  # noqa: ARG002 - the durable's filter says it
+    async def pull_subscribe(  # type: ignore[override]  # ours has what FastStream calls on it, and no more
+        self,
+        subject: str,  # noqa: ARG002 - the durable's own filter says which subject it delivers
+        durable: str | None = None,
+        stream: str | None = None,
+        **_: Any,
+    ) -> DurablePull:
         """Open a pull on an existing durable; whether it is there shows in `present`, never as an exception."""
         if durable is None or stream is None:
             raise TypeError("a pull needs its stream and durable")

@@ -1,4 +1,4 @@
-"""A command's answer, stored with its effect: a repeat gets the same answer and no second effect (architecture §4, C16).
+"""A command's answer, stored with its effect: a repeat gets it again and no second effect (architecture §4, C16).
 
 async with database.transaction() as transaction:
     if (known := await answered(transaction, command)) is not None:
@@ -35,7 +35,7 @@ async def answered(transaction: "Transaction", command: Command[Any], *, owner: 
     Raises Refused `IDEMPOTENCY_KEY_REUSED` when the key came with other content before.
     """
     key = key_of(command)
-    await transaction.execute(_LOCK, "\x1f".join((command.subject, owner, key)))
+    await transaction.execute(_LOCK, f"{command.subject}\x1f{owner}\x1f{key}")
     row = await transaction.fetchrow(_READ, command.subject, owner, key)
     if row is None:
         return None

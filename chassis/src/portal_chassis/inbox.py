@@ -29,7 +29,7 @@ class Fetches(Protocol):
 async def admit(connection: Fetches, durable: str, message_ids: Sequence[str]) -> set[str]:
     """Insert the ids and give those that are new.
 
-    Another transaction that is taking the same message makes this wait for its outcome. Ids are inserted in order, so that
+    Another transaction that is taking the same message makes this wait for its outcome. Ids are inserted in order, so
     two instances with overlapping batches cannot lock one another out.
     """
     rows = await connection.fetch(_ADMIT, sorted(set(message_ids)), durable)

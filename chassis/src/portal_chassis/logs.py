@@ -6,6 +6,7 @@ token or an address that slipped into a message or a traceback does not get out 
 
 import logging
 import re
+import sys
 from collections.abc import Mapping
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
@@ -187,7 +188,7 @@ def _set_up(level: int) -> None:
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(),
+        logger_factory=lambda *_: structlog.WriteLogger(sys.stdout),  # whatever standard output is by then
         cache_logger_on_first_use=False,
     )
 

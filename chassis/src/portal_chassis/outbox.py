@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _INSERT: Final = "INSERT INTO portal_outbox (subject, body, traceparent) VALUES ($1, $2, $3)"
 
 
-class NotOurEvent(TypeError):
+class NotOurEvent(TypeError):  # noqa: N818 - it reads as what happened
     """An event was recorded by a service that does not own it: only its owner may announce it (topology)."""
 
 

@@ -1,8 +1,8 @@
 """Publishes the outbox to JetStream, in order, one instance of a service at a time.
 
 A row is found by not being published, never by "after the last id": transactions commit in another order than they draw
-their ids, and whoever remembers a position skips the late ones. Published rows stay seven days; when the stream turns out to
-have been created anew, they are published again and the consumers' inboxes absorb what they know (architecture §4).
+their ids, and whoever remembers a position skips the late ones. Published rows stay seven days; when the stream turns
+out to have been created anew, they are published again and the consumers' inboxes absorb what they know.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """Answers requests: a task per message, bounded, with a bounded queue behind it.
 
-On the plain NATS connection, because a FastStream subscriber answers one message at a time, never tells the caller of an
-exception and costs four times as much (reference/libraries.md §1.1, §1.4, §1.8; reference/performance.md §2, §6).
+On the plain NATS connection, because a FastStream subscriber answers one message at a time, never tells the caller of
+an exception and costs four times as much (reference/libraries.md §1.1, §1.4, §1.8; reference/performance.md §2, §6).
 """
 
 import asyncio
@@ -122,7 +122,7 @@ class Desk:
             await self._send(message, body, None)
         except PortalProblem as problem:
             if isinstance(problem, Misconfigured):
-                log.error("a request met our wrong set-up", subject=self.subject, problem=str(problem))
+                log.error("a request met our wrong set-up", subject=self.subject, problem=str(problem))  # noqa: TRY400 - the code says it, and it may repeat
             await self._send_problem(message, problem)
         except asyncio.CancelledError:
             await self._send_problem(message, TryLater("SERVICE_UNAVAILABLE"))

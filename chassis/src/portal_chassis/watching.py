@@ -1,6 +1,6 @@
 """Watches events: a plain core subscription of every instance (architecture §4).
 
-A watcher must be right without the message: hints are lost while the connection is down, so it re-reads in `on_reconnect`.
+A watcher must be right without the message: hints are lost while the connection is down, so it re-reads then.
 """
 
 import asyncio

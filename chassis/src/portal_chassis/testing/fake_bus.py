@@ -43,7 +43,7 @@ class FakeBus:
     # what the test says
 
     def reply(self, message: type[Request[Any]], answer: Answer) -> None:
-        """Answer asks with a reply, a problem to raise, or a callable (plain or async) of the message that gives either."""
+        """Answer asks with a reply, a problem to raise, or a callable (plain or async) that gives either."""
         self._answers[message] = answer
 
     def asked_of(self, message: type[Request[Any]]) -> list[Request[Any]]:

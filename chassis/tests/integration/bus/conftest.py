@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 import nats
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from portal_bus_admin.provisioning import apply
 from pydantic import Field
 
+from portal_bus_admin.provisioning import apply
 from portal_chassis.actor import Actor, ActorVerifier, sign_actor
 from portal_chassis.bus import Bus, BusAddress, BusPace
 from portal_chassis.consuming import ConsumerPauses
@@ -171,10 +171,9 @@ async def running(nats_url: str, verifier: ActorVerifier) -> AsyncIterator[BusMa
             topology: ServiceTopology | None = None,
             pace: BusPace = QUICK,
         ) -> Bus:
-            bus = await stack.enter_async_context(
+            return await stack.enter_async_context(
                 bus_running(nats_url, service, wire, verifier, database=database, topology=topology, pace=pace)
             )
-            return bus
 
         yield start
 

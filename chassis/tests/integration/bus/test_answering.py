@@ -36,7 +36,9 @@ async def test_a_prebuilt_reply_passes_through_as_bytes(running, names):
     assert raw.problem is None
 
 
-@pytest.mark.parametrize("problem", [Refused("NOT_FOUND"), TryLater("OVERLOADED"), Misconfigured("WHMCS_MISCONFIGURED")])
+@pytest.mark.parametrize(
+    "problem", [Refused("NOT_FOUND"), TryLater("OVERLOADED"), Misconfigured("WHMCS_MISCONFIGURED")]
+)
 async def test_a_problem_reaches_the_caller_as_the_same_exception(running, names, problem):
     def wire(bus):
         @bus.answers(names.Greet)
@@ -170,7 +172,7 @@ async def test_a_late_request_is_refused_before_its_handler(running, names, nats
     assert handled == []
 
 
-async def test_a_slow_handler_does_not_block_others(running, names):
+async def test_a_slow_handler_does_not_block_others(running, names, eventually):
     """libraries.md §1.8: FastStream's core subscribers answer one at a time."""
     release = asyncio.Event()
     waiting = 0
@@ -187,14 +189,13 @@ async def test_a_slow_handler_does_not_block_others(running, names):
     await running("desk", wire)
     shop = await running("shop")
     slow = [asyncio.create_task(shop.ask(names.Slow(seconds=1))) for _ in range(20)]
-    while waiting < 20:
-        await asyncio.sleep(0.01)
+    await eventually(lambda: waiting == 20)
     assert await shop.ask(names.Slow()) == names.Greeting(text="done")
     release.set()
     assert len(await asyncio.gather(*slow)) == 20
 
 
-async def test_beyond_its_bounds_a_service_says_try_later_at_once(running, names):
+async def test_beyond_its_bounds_a_service_says_try_later_at_once(running, names, eventually):
     release = asyncio.Event()
     started = 0
 
@@ -209,10 +210,8 @@ async def test_beyond_its_bounds_a_service_says_try_later_at_once(running, names
     await running("desk", wire)
     shop = await running("shop")
     asks = [asyncio.create_task(shop.ask(names.Slow())) for _ in range(9)]
-    done, _ = await asyncio.wait(asks, return_when=asyncio.FIRST_COMPLETED)
-    while len(done) < 4:
-        await asyncio.sleep(0.01)
-        done = {ask for ask in asks if ask.done()}
+    await eventually(lambda: sum(ask.done() for ask in asks) == 4)
+    done = [ask for ask in asks if ask.done()]
     assert all(isinstance(ask.exception(), TryLater) and ask.exception().code == "OVERLOADED" for ask in done)
     assert started == 2
     release.set()

@@ -20,7 +20,11 @@ def slow_desk(names, handled):
     return wire
 
 
-async def test_two_instances_one_stops_under_load_and_no_request_is_lost(running, names):
+async def none_of(*answers):
+    return not any([await answer for answer in answers])
+
+
+async def test_two_instances_one_stops_under_load_and_no_request_is_lost(running, names, eventually):
     handled = ([], [])
     first = await running("desk", slow_desk(names, handled[0]))
     await running("desk", slow_desk(names, handled[1]))
@@ -33,8 +37,7 @@ async def test_two_instances_one_stops_under_load_and_no_request_is_lost(running
             await asyncio.sleep(0.002)
 
     loading = asyncio.create_task(load())
-    while len(handled[0]) < 20:
-        await asyncio.sleep(0.01)
+    await eventually(lambda: len(handled[0]) >= 20)
     await first.stop(within=5)
     before = len(handled[0])
     await loading
@@ -45,7 +48,7 @@ async def test_two_instances_one_stops_under_load_and_no_request_is_lost(running
     assert len(handled[1]) > 0
 
 
-async def test_stopping_finishes_what_waits_behind_the_bound(running, names):
+async def test_stopping_finishes_what_waits_behind_the_bound(running, names, eventually):
     handled = []
 
     def wire(bus):
@@ -58,8 +61,7 @@ async def test_stopping_finishes_what_waits_behind_the_bound(running, names):
     desk = await running("desk", wire)
     shop = await running("shop")
     asks = [asyncio.create_task(shop.ask(names.Slow())) for _ in range(50)]
-    while not handled:
-        await asyncio.sleep(0.001)
+    await eventually(lambda: handled)
     await desk.stop(within=5)
     assert len(await asyncio.gather(*asks)) == 50
 
@@ -74,7 +76,7 @@ async def test_what_outlives_the_time_for_stopping_is_told_to_try_again(running,
         await ask
 
 
-async def test_after_a_restart_of_nats_requests_are_answered_again(running, names, nats_server):
+async def test_after_a_restart_of_nats_requests_are_answered_again(running, names, nats_server, eventually):
     desk = await running("desk", slow_desk(names, []))
     shop = await running("shop")
     back = asyncio.Event()
@@ -91,27 +93,25 @@ async def test_after_a_restart_of_nats_requests_are_answered_again(running, name
     assert not await desk.connected()
     nats_server.start()
     await asyncio.wait_for(back.wait(), 10)
-    async with asyncio.timeout(10):
-        while not await shop.connected():
-            await asyncio.sleep(0.01)
+    await eventually(shop.connected)
     assert await shop.ask(names.Slow()) == names.Greeting(text="done")
     assert hints == [True]
 
 
-async def test_a_request_buffered_while_disconnected_is_refused_when_it_arrives_late(running, names, nats_server):
+async def test_a_request_buffered_while_disconnected_is_refused_when_it_arrives_late(
+    running, names, nats_server, eventually
+):
     """libraries.md §1.3: the caller gave up, so the handler must not run after the restart."""
     handled = []
     desk = await running("desk", slow_desk(names, handled))
     shop = await running("shop")
     await asyncio.to_thread(nats_server.kill)
-    while await shop.connected() or await desk.connected():
-        await asyncio.sleep(0.01)
+    await eventually(lambda: none_of(shop.connected(), desk.connected()))
     with pytest.raises(TryLater):
         await shop.ask(names.Slow(), timeout=0.2)
     nats_server.start()
-    async with asyncio.timeout(10):
-        while not (await shop.connected() and await desk.connected()):
-            await asyncio.sleep(0.01)
+    await eventually(shop.connected)
+    await eventually(desk.connected)
     assert await shop.ask(names.Slow()) == names.Greeting(text="done")
     assert len(handled) == 1
 

@@ -22,7 +22,7 @@ from portal_chassis.testing import ManualClock
 async def wait_until(engine: ProcessEngine, kind: str, key: str, true: Callable[[ProcessView], bool]) -> ProcessView:
     """Wait for what a worker elsewhere will have done: the database is the only place to see it."""
     async with asyncio.timeout(30):
-        while (view := await engine.read(kind, key)) is None or not true(view):
+        while (view := await engine.read(kind, key)) is None or not true(view):  # noqa: ASYNC110 - nothing tells us
             await asyncio.sleep(0.002)
     return view
 

@@ -1,4 +1,4 @@
-"""The admin's life: apply the topology, again every few seconds, and at once when something was deleted or came back."""
+"""The admin's life: apply the topology every few seconds, and at once when something was deleted or came back."""
 
 import asyncio
 from collections.abc import Mapping

@@ -7,9 +7,9 @@ from typing import Any
 import nats
 import pytest
 from nats.aio.client import Client
-from portal_local.servers import NatsServer
 
 from portal_bus_admin import create_keys, nats_server_config
+from portal_local.servers import NatsServer
 
 
 @pytest.fixture

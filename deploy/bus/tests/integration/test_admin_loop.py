@@ -27,7 +27,7 @@ async def admin_at(url: str, seed_path=None) -> AsyncIterator[BusAdmin]:
 
 async def until(condition):
     async with asyncio.timeout(10):
-        while not await condition():
+        while not await condition():  # noqa: ASYNC110 - the condition lives in another process
             await asyncio.sleep(0.02)
 
 
@@ -46,7 +46,7 @@ async def test_streams_hold_their_owners_events_on_disk_for_two_weeks(nats_url, 
         assert sorted(config.subjects) == wanted.subjects
         assert (config.storage, config.max_age, config.duplicate_window) == ("file", 14 * 24 * 3600, 120)
         assert (config.discard, config.retention) == ("old", "limits")
-    for (stream, durable) in consumer_configs():
+    for stream, durable in consumer_configs():
         config = (await jetstream.consumer_info(stream, durable)).config
         assert (config.deliver_policy, config.ack_policy) == ("all", "explicit")
         assert (config.ack_wait, config.max_deliver) == (30, -1)
@@ -60,7 +60,7 @@ async def test_every_consumed_event_has_a_stream(nats_url):
 
 
 async def test_a_deleted_durable_or_stream_is_made_again(nats_url, jetstream):
-    stream, durable = sorted(consumer_configs())[0]
+    stream, durable = min(consumer_configs())
     async with admin_at(nats_url) as admin:
         await until(admin.check)
         await jetstream.delete_consumer(stream, durable)
@@ -70,7 +70,7 @@ async def test_a_deleted_durable_or_stream_is_made_again(nats_url, jetstream):
 
 
 async def test_after_the_store_was_wiped_everything_is_made_again(nats_url, jetstream, nats_server):
-    stream, durable = sorted(consumer_configs())[0]
+    stream, durable = min(consumer_configs())
     async with admin_at(nats_url) as admin:
         await until(admin.check)
         await asyncio.to_thread(nats_server.wipe)
@@ -79,7 +79,7 @@ async def test_after_the_store_was_wiped_everything_is_made_again(nats_url, jets
 
 
 async def test_what_differs_from_the_topology_is_corrected_and_the_rest_left_alone(nats_url, jetstream):
-    stream, durable = sorted(consumer_configs())[0]
+    stream, durable = min(consumer_configs())
     await jetstream.add_stream(StreamConfig(name=stream, subjects=["something.else.v1"], max_age=60))
     done = await apply(jetstream)
     assert f"updated stream {stream}" in done

@@ -24,7 +24,11 @@ LETTERS = {
     for message in dead_letter_messages(service.name)
 }
 JETSTREAM = [
-    *(f"$JS.API.STREAM.{verb}.{stream}" for verb in ("INFO", "CREATE", "UPDATE", "DELETE", "PURGE") for stream in STREAMS),
+    *(
+        f"$JS.API.STREAM.{verb}.{stream}"
+        for verb in ("INFO", "CREATE", "UPDATE", "DELETE", "PURGE")
+        for stream in STREAMS
+    ),
     *(f"$JS.API.STREAM.MSG.{verb}.{stream}" for verb in ("GET", "DELETE") for stream in STREAMS),
     *(f"$JS.API.DIRECT.GET.{stream}" for stream in STREAMS),
     *(f"$JS.API.STREAM.SNAPSHOT.{stream}" for stream in STREAMS),
@@ -32,7 +36,11 @@ JETSTREAM = [
     *(f"$JS.API.CONSUMER.CREATE.{stream}.thief" for stream in STREAMS),
     *(f"$JS.API.CONSUMER.CREATE.{stream}.thief.anything" for stream in STREAMS),
     *(f"$JS.API.CONSUMER.DURABLE.CREATE.{stream}.thief" for stream in STREAMS),
-    *(f"$JS.API.CONSUMER.{verb}.{stream}.{durable}" for verb in ("INFO", "DELETE", "MSG.NEXT") for stream, durable in CONSUMERS),
+    *(
+        f"$JS.API.CONSUMER.{verb}.{stream}.{durable}"
+        for verb in ("INFO", "DELETE", "MSG.NEXT")
+        for stream, durable in CONSUMERS
+    ),
     *(f"$JS.ACK.{stream}.{durable}.1.1.1.1.1" for stream, durable in CONSUMERS),
     "$JS.API.INFO",
     "$JS.API.STREAM.LIST",
@@ -45,7 +53,7 @@ SUBJECTS = [*MESSAGES, *LETTERS, *JETSTREAM, *OTHER]
 
 
 def may_publish(name: str, subject: str) -> bool:
-    """The rule in words: own asks, own events; of JetStream only one's own durables and the look at one's own stream."""
+    """The rule in words: own asks, own events; of JetStream one's own durables and the look at one's own stream."""
     if name == ADMIN:
         return subject in {
             *(f"$JS.API.STREAM.{verb}.{stream}" for verb in ("INFO", "CREATE", "UPDATE") for stream in STREAMS),
@@ -103,7 +111,14 @@ async def test_an_identity_publishes_exactly_what_the_topology_says(name, guarde
 async def test_an_identity_subscribes_exactly_to_what_the_topology_says(name, guarded_nats, identity):
     server = guarded_nats()
     somebody = await identity(server.url, name)
-    wildcards = [">", "*.>", "_INBOX.>", "$JS.>", "$JS.EVENT.ADVISORY.STREAM.DELETED.*", *(f"{one}.>" for one in SERVICES)]
+    wildcards = [
+        ">",
+        "*.>",
+        "_INBOX.>",
+        "$JS.>",
+        "$JS.EVENT.ADVISORY.STREAM.DELETED.*",
+        *(f"{one}.>" for one in SERVICES),
+    ]
     for queue in ("", f" {name}", " thief"):
         subjects = [*MESSAGES, *LETTERS, *OTHER, *wildcards]
         denied = await somebody.subscribe_all([f"{subject}{queue}" for subject in subjects])
@@ -132,7 +147,9 @@ async def test_a_stream_cannot_be_read_through_a_consumer_of_ones_own(guarded_na
         await jetstream.pull_subscribe("orders.>", durable="thief", stream="PORTAL_ORDERS")
     await thief.client.flush()
     assert thief.denied
-    assert [info.name for info in await admin.client.jetstream().consumers_info("PORTAL_ORDERS") if info.name == "thief"] == []
+    assert [
+        info.name for info in await admin.client.jetstream().consumers_info("PORTAL_ORDERS") if info.name == "thief"
+    ] == []
 
 
 async def test_the_gateway_may_not_send_service_messages(guarded_nats, identity):

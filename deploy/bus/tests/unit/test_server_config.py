@@ -52,6 +52,8 @@ def test_nobody_but_the_admin_may_create_consumers_or_touch_streams():
         if name == ADMIN:
             continue
         for subject in permissions_of(name).publish:
-            assert not subject.startswith(("$JS.API.CONSUMER.CREATE", "$JS.API.CONSUMER.DURABLE", "$JS.API.STREAM.CREATE"))
+            assert not subject.startswith(
+                ("$JS.API.CONSUMER.CREATE", "$JS.API.CONSUMER.DURABLE", "$JS.API.STREAM.CREATE")
+            )
             assert ".DELETE." not in subject
             assert ".PURGE." not in subject

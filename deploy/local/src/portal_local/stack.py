@@ -57,16 +57,23 @@ class LocalStack:
         plan: Plan = whole_portal,
         start_seconds: float = _START_SECONDS,
         service_stop_seconds: float = _SERVICES_STOP_SECONDS,
+        restarts: bool = True,
     ) -> None:
-        """Nothing happens before `start`. Without `ports` all are picked."""
+        """Nothing happens before `start`. Without `ports` all are picked.
+
+        Without `restarts` what crashes stays down (a test should notice), and no task is left in the event loop: then
+        the methods may be awaited in one loop after another, all of the thread that started the stack.
+        """
         self.state = StateFolder(state_dir)
         self.ports = ports or Ports.picked()
         self._report = report
         self._plan = plan
         self._start_seconds = start_seconds
         self._service_stop_seconds = service_stop_seconds
+        self._restarts = restarts
         self._watched: dict[str, Watched] = {}
         self._servers: list[Watched] = []
+        self._started = False
         self._watching: asyncio.Task[None] | None = None
         self._fsync = fsync
         self._trio: _Servers | None = None
@@ -161,7 +168,9 @@ class LocalStack:
             one.launch()
         await self._until_ready(self._watched.values(), end)
         self._announce()
-        self._watching = asyncio.create_task(self._watch(), name="watch")
+        self._started = True
+        if self._restarts:
+            self._watching = asyncio.create_task(self._watch(), name="watch")
 
     async def stop(self) -> None:
         """Stop everything, the servers last, within ten seconds; nothing is left running."""
@@ -209,12 +218,18 @@ class LocalStack:
         self.nats.erase()
         await self.start_one(self.nats.name)
 
+    async def heal(self) -> None:
+        """Start whatever is down, for whatever reason; returns when everything is ready."""
+        for one in self._watched.values():
+            if not one.managed.running:
+                one.launch()
+        await self.wait_ready()
+
     async def wait_ready(self, names: Iterable[str] | None = None) -> None:
-        """Wait until these (all by default) are ready again."""
+        """Ask these (all by default) and wait until they say they are ready."""
         chosen = [self._watched[name] for name in names or self._watched]
         for one in chosen:
-            if one.state is State.READY and not await one.managed.answers():
-                one.state = State.STARTING
+            one.doubt()
         await self._until_ready(chosen, time.monotonic() + self._start_seconds)
 
     def _build_servers(self) -> _Servers:
@@ -285,10 +300,9 @@ class LocalStack:
     async def _until_ready(self, waited: Iterable[Watched], end: float) -> None:
         """A crash of anything that was started ends the wait; the supervisor restarts only what once worked."""
         waited = tuple(waited)
-        starting = self._watching is None
         while True:
             await asyncio.gather(*(one.look() for one in waited))
-            for one in self._watched.values() if starting else waited:
+            for one in self._watched.values() if not self._started else waited:
                 if one.ended_unasked():
                     raise StartFailedError(one.name, one.managed.why_it_ended(), last_lines(one.managed.log_path))
             missing = [one for one in waited if one.state is not State.READY]

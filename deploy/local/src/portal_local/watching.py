@@ -68,6 +68,11 @@ class Watched:
         if self.state is State.STARTING and await self.managed.answers() and self.state is State.STARTING:
             self._move(State.READY, seconds=time.monotonic() - self._launched_at)
 
+    def doubt(self) -> None:
+        """It was ready once; `look` asks it again."""
+        if self.state is State.READY:
+            self.state = State.STARTING
+
     def ended_unasked(self) -> bool:
         """Whether it is wanted and its process is gone."""
         return self.wanted and self.state in {State.STARTING, State.READY} and not self.managed.running

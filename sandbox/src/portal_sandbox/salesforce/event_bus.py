@@ -99,16 +99,21 @@ class EventBus:
         return [BusEvent(row["position"], row["event_id"], row["schema_id"], bytes(row["payload"])) for row in rows]
 
     def latest_mark(self) -> int:
-        """The newest position, remembered so that a client may come back to it even when no event had it."""
+        """The newest position, for clients that hear of no event.
+
+        An idle org's bus moves on all the same, so that a waiting client's position does not grow old.
+        """
         with self._store.transaction() as db:
-            last = self._last_position(db)
-            row = db.execute("SELECT position, at FROM salesforce_mark ORDER BY position DESC LIMIT 1").fetchone()
-            if row is None or row["position"] != last or row["at"] < self._now() - MARK_EVERY_SECONDS:
-                # An idle org's bus moves on all the same, so a waiting client's position does not grow old.
-                last = last + 1 if row is not None and row["position"] == last else last
-                db.execute("INSERT OR REPLACE INTO salesforce_mark VALUES (?, ?)", (last, self._now()))
-                db.execute("DELETE FROM salesforce_mark WHERE at < ?", (self._oldest(),))
-        return last
+            row = db.execute(
+                "SELECT position, at FROM salesforce_event UNION ALL SELECT position, at FROM salesforce_mark"
+                " ORDER BY position DESC LIMIT 1"
+            ).fetchone()
+            if row is not None and row["at"] > self._now() - MARK_EVERY_SECONDS:
+                return int(row["position"])
+            position = self._last_position(db) + 1
+            db.execute("INSERT INTO salesforce_mark VALUES (?, ?)", (position, self._now()))
+            db.execute("DELETE FROM salesforce_mark WHERE at < ?", (self._oldest(),))
+        return position
 
     def encode(self, position: int) -> bytes:
         """The opaque replay id: eight bytes of position and two zero bytes."""

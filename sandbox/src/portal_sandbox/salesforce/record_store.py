@@ -19,6 +19,8 @@ CREATE INDEX IF NOT EXISTS salesforce_record_opportunity
     ON salesforce_record (entity, json_extract(body, '$.OpportunityId'));
 CREATE INDEX IF NOT EXISTS salesforce_record_parent
     ON salesforce_record (entity, json_extract(body, '$.ParentId'));
+CREATE INDEX IF NOT EXISTS salesforce_record_status
+    ON salesforce_record (entity, json_extract(body, '$.Status') COLLATE NOCASE);
 CREATE TABLE IF NOT EXISTS salesforce_unique (
     entity TEXT NOT NULL, field TEXT NOT NULL, value TEXT NOT NULL, record_id TEXT NOT NULL,
     PRIMARY KEY (entity, field, value)
@@ -57,11 +59,19 @@ def scan(db: sqlite3.Connection, entity: str, *, deleted: bool = False) -> Itera
 
 
 def scan_by(
-    db: sqlite3.Connection, entity: str, field: str, values: Iterable[str], *, deleted: bool = False
+    db: sqlite3.Connection,
+    entity: str,
+    field: str,
+    values: Iterable[str],
+    *,
+    deleted: bool = False,
+    any_case: bool = False,
 ) -> Iterator[Record]:
     """Records whose field equals one of the values. `field` is an API name of the schema, never caller text."""
     wanted = list(dict.fromkeys(values))
     column = "id" if field == "Id" else f"json_extract(body, '$.{field}')"
+    if any_case:
+        column += " COLLATE NOCASE"
     for start in range(0, len(wanted), 500):
         chunk = wanted[start : start + 500]
         marks = ",".join("?" * len(chunk))

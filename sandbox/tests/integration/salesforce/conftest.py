@@ -11,13 +11,14 @@ import pytest
 import requests
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from simple_salesforce import Salesforce
+
 from portal_sandbox.salesforce.event_bus import Topic
 from portal_sandbox.salesforce.ids import PORTAL_PRICEBOOK_ID
 from portal_sandbox.salesforce.seed import account_id, entry_id
 from portal_sandbox.salesforce.shared_org import org_of
 from portal_sandbox.server import build_sandbox
 from portal_sandbox.settings import Settings
-from simple_salesforce import Salesforce
 
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 PORTAL = "portal@sandbox.invalid"

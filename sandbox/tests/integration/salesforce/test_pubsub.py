@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import fastavro
 import grpc
 import pytest
+
 from portal_sandbox.salesforce.pubsub_proto import pubsub_pb2 as wire
 from portal_sandbox.salesforce.pubsub_proto import pubsub_pb2_grpc as stubs
 from portal_sandbox.salesforce.seed import account_id
@@ -57,10 +58,14 @@ async def some(call, number):
 async def failure(call):
     """Status and error code an RPC ends with."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        while await asyncio.wait_for(call.read(), 10) is not grpc.aio.EOF:
-            pass
+        await asyncio.wait_for(drain(call), 10)
     trailers = dict(caught.value.trailing_metadata())
     return caught.value.code(), trailers.get("error-code", "").removeprefix(PREFIX)
+
+
+async def drain(call):
+    while await call.read() is not grpc.aio.EOF:
+        pass
 
 
 @pytest.fixture
@@ -169,7 +174,7 @@ async def test_an_empty_response_moves_the_position_on(bus, switch):
 
 async def test_a_stream_without_demand_is_closed(bus, rest, switch):
     switch(idleCloseSeconds=0.1)
-    async with bus.subscribed("/data/AccountChangeEvent", number=1) as call:
+    async with bus.subscribed("/data/AccountChangeEvent", wire.EARLIEST, number=1) as call:
         await rest.change("Account", account_id("SNX-10001"), WH_Account__c="1")
         await some(call, 1)
         assert await asyncio.wait_for(call.read(), 10) is grpc.aio.EOF

@@ -3,13 +3,14 @@
 import asyncio
 
 import pytest
-from portal_sandbox.salesforce.seed import account_id
 from simple_salesforce.exceptions import (
     SalesforceExpiredSession,
     SalesforceMalformedRequest,
     SalesforceResourceNotFound,
 )
 from simple_salesforce.format import format_external_id, format_soql
+
+from portal_sandbox.salesforce.seed import account_id
 
 
 async def test_it_queries_all_pages(salesforce, switch):
@@ -19,7 +20,7 @@ async def test_it_queries_all_pages(salesforce, switch):
 
 
 async def test_it_escapes_what_the_sandbox_unescapes(salesforce):
-    name = "O'Brien \\ \"100%\"\n太郎"
+    name = 'O\'Brien \\ "100%"\n太郎'
     made = await asyncio.to_thread(salesforce.Account.create, {"Name": name})
     text = format_soql("SELECT Id FROM Account WHERE Name = {name}", name=name)
     found = await asyncio.to_thread(salesforce.query, text)
@@ -29,9 +30,7 @@ async def test_it_escapes_what_the_sandbox_unescapes(salesforce):
 async def test_it_creates_reads_upserts_and_deletes(salesforce):
     made = await asyncio.to_thread(salesforce.Account.create, {"Name": "A", "SF_Account_No__c": "S S/1"})
     path = format_external_id("SF_Account_No__c", "S S/1")
-    again = await asyncio.to_thread(
-        lambda: salesforce.Account.upsert(path, {"Name": "B"}, raw_response=True)
-    )
+    again = await asyncio.to_thread(lambda: salesforce.Account.upsert(path, {"Name": "B"}, raw_response=True))
     assert again.json()["created"] is False
     assert (await asyncio.to_thread(salesforce.Account.get, path))["Name"] == "B"
     assert await asyncio.to_thread(salesforce.Account.update, made["id"], {"Name": "C"}) == 204

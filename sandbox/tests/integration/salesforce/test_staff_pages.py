@@ -1,6 +1,7 @@
 from urllib.parse import unquote
 
 import pytest
+
 from portal_sandbox.salesforce.seed import account_id, entry_id, product_id
 
 

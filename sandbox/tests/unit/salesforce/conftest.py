@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+
 from portal_sandbox.core import Clock, Core, Faults, Ledger, Store, Switches, TlsPaths, load_dataset
 from portal_sandbox.salesforce.ids import PORTAL_PRICEBOOK_ID, PORTAL_USER_ID, STAFF_USER_ID
 from portal_sandbox.salesforce.seed import account_id, entry_id
@@ -77,7 +78,9 @@ class Work:
         return self.create("Order", AccountId=account_id(number), **values)
 
     def item(self, order, sku="INT-HOME-1G", **fields):
-        return self.create("OrderItem", **{"OrderId": order, "PricebookEntryId": entry_id(sku), "Quantity": 1, **fields})
+        return self.create(
+            "OrderItem", **{"OrderId": order, "PricebookEntryId": entry_id(sku), "Quantity": 1, **fields}
+        )
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@ import json
 
 import fastavro
 import pytest
+
 from portal_sandbox.salesforce.change_capture import bitmap
 from portal_sandbox.salesforce.event_bus import Topic
 from portal_sandbox.salesforce.ids import PORTAL_USER_ID

@@ -1,4 +1,5 @@
 import pytest
+
 from portal_sandbox.salesforce import ids
 from portal_sandbox.salesforce.seed import account_id
 

@@ -1,6 +1,7 @@
 import base64
 
 import pytest
+
 from portal_sandbox.salesforce.errors import SalesforceError
 from portal_sandbox.salesforce.ids import PORTAL_PRICEBOOK_ID, STANDARD_PRICEBOOK_ID
 from portal_sandbox.salesforce.seed import account_id, entry_id, product_id

@@ -1,4 +1,5 @@
 import pytest
+
 from portal_sandbox.salesforce.errors import SalesforceError
 from portal_sandbox.salesforce.seed import account_id, product_id
 from portal_sandbox.salesforce.soql.engine import Engine
@@ -7,7 +8,8 @@ from portal_sandbox.salesforce.soql.syntax import parse
 
 @pytest.fixture
 def query(org):
-    def run(text):
+    def run(template, record_id=""):
+        text = template.replace(":id", f"'{record_id}'")
         parsed = parse(text)
         with org.reading() as transaction:
             engine = Engine(transaction, text, "62.0")
@@ -56,16 +58,16 @@ def test_an_injected_quote_stays_text(query):
 
 def test_ids_match_in_both_lengths(query):
     long_id = account_id("SNX-10001")
-    assert len(query(f"SELECT Id FROM Account WHERE Id = '{long_id[:15]}'")) == 1
-    assert len(query(f"SELECT Id FROM Contact WHERE AccountId IN ('{long_id}', '{long_id[:15]}')")) == 1
+    assert len(query("SELECT Id FROM Account WHERE Id = :id", long_id[:15])) == 1
+    assert len(query("SELECT Id FROM Contact WHERE AccountId IN (:id, :id)", long_id[:15])) == 1
 
 
 def test_parents_are_nested_and_a_missing_parent_is_null(query, portal):
     case = portal.create("Case", Subject="No account")
-    (row,) = query(f"SELECT Subject, Account.Name, Account.Owner.Name FROM Case WHERE Id = '{case}'")
+    (row,) = query("SELECT Subject, Account.Name, Account.Owner.Name FROM Case WHERE Id = :id", case)
     assert row["Account"] is None
     (contact,) = query(
-        f"SELECT Account.Name, Account.SF_Account_No__c FROM Contact WHERE AccountId = '{account_id('SNX-10003')}'"
+        "SELECT Account.Name, Account.SF_Account_No__c FROM Contact WHERE AccountId = :id", account_id("SNX-10003")
     )
     assert contact["Account"]["Name"] == "Emily Carter"
     assert contact["Account"]["attributes"]["type"] == "Account"
@@ -75,7 +77,8 @@ def test_children_are_a_sub_result_and_none_of_them_is_null(query):
     sku = product_id("INT-HOME-1G")
     (row,) = query(
         "SELECT Id, (SELECT UnitPrice, Pricebook2.Name FROM PricebookEntries WHERE Pricebook2.IsStandard = false) "
-        f"FROM Product2 WHERE Id = '{sku}'"
+        "FROM Product2 WHERE Id = :id",
+        sku,
     )
     assert row["PricebookEntries"]["records"][0]["UnitPrice"] == 5500.0
     assert row["PricebookEntries"]["records"][0]["Pricebook2"]["Name"] == "Portal"
@@ -136,9 +139,18 @@ def test_what_the_org_does_not_know_is_refused_with_its_code(refusal, text, code
 
 
 def test_a_refusal_points_into_the_query(query):
-    with pytest.raises(SalesforceError, match=r"\^\nERROR at Row:1:Column:12\nNo such column 'Nope' on entity 'Account'"):
+    with pytest.raises(
+        SalesforceError, match=r"\^\nERROR at Row:1:Column:12\nNo such column 'Nope' on entity 'Account'"
+    ):
         query("SELECT Id, Nope FROM Account")
 
 
 def test_the_literal_limit_holds(refusal):
     assert refusal("SELECT Id FROM Account WHERE Name = '" + "x" * 4001 + "'") == "MALFORMED_QUERY"
+
+
+def test_a_picklist_is_found_whatever_its_case_and_an_empty_one_is_null(query, portal):
+    order = portal.order(Status="Pending Review")
+    assert [row["Id"] for row in query("SELECT Id FROM Order WHERE Status = 'PENDING review'")] == [order]
+    assert [row["Id"] for row in query("SELECT Id FROM Order WHERE Status IN ('Draft', 'pending review')")] == [order]
+    assert len(query("SELECT Id FROM Account WHERE Portal_Status__c = ''")) >= 20

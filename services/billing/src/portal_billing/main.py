@@ -32,7 +32,7 @@ from portal_billing.whmcs_products import WhmcsProducts
 from portal_billing.whmcs_reads import WhmcsReads
 from portal_billing.whmcs_sign_on import WhmcsSignOn
 from portal_billing.work_on_order import Transactions, WorkOnOrder
-from portal_chassis.clocks import MachineClock
+from portal_chassis.clocks import BusinessClock, MachineClock
 from portal_chassis.outbound import Outbound
 from portal_chassis.process import ProcessEngine
 from portal_chassis.service import Service
@@ -61,6 +61,14 @@ class Store:
     commands: CommandLog
 
 
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """Business time, which the sandbox may move, and machine time."""
+
+    business: BusinessClock
+    machine: MachineClock
+
+
 async def wire(service: Service) -> None:
     """Join everything for one process."""
     whmcs_settings, settings = _settings()
@@ -74,7 +82,8 @@ async def wire(service: Service) -> None:
         PostgresCommandLog(database),
     )
     whmcs = on_whmcs(connection, service.clock.today)
-    consumers.register(service.bus, use_cases(whmcs, store, service.processes, service.machine, settings))
+    clocks = Clocks(service.clock, service.machine)
+    consumers.register(service.bus, use_cases(whmcs, store, service.processes, clocks, settings))
 
 
 def on_whmcs(connection: WhmcsConnection, today: Callable[[], date]) -> Whmcs:
@@ -96,14 +105,14 @@ def on_whmcs(connection: WhmcsConnection, today: Callable[[], date]) -> Whmcs:
 
 
 def use_cases(
-    whmcs: Whmcs, store: Store, processes: ProcessEngine, machine: MachineClock, settings: BillingSettings
+    whmcs: Whmcs, store: Store, processes: ProcessEngine, clocks: Clocks, settings: BillingSettings
 ) -> consumers.UseCases:
     """Build the processes and use cases on whatever stands behind the ports; tests do so with fakes."""
-    tools = OrderTools(store.book, whmcs.orders, whmcs.products, store.turns, processes, machine, settings)
+    tools = OrderTools(store.book, whmcs.orders, whmcs.products, store.turns, processes, clocks.machine, settings)
     processes.register(OrderProcess(tools).definition())
-    processes.register(SweepOrder(store.book, whmcs.orders, store.turns, machine, settings).definition())
-    processes.register(ClientProcess(whmcs.clients, machine, settings).definition())
-    work = WorkOnOrder(store.transaction, store.book, processes)
+    processes.register(SweepOrder(store.book, whmcs.orders, store.turns, clocks.machine, settings).definition())
+    processes.register(ClientProcess(whmcs.clients, clocks.machine, settings).definition())
+    work = WorkOnOrder(store.transaction, store.book, processes, clocks.business)
     return consumers.UseCases(
         reads=whmcs.reads,
         invoices=ReadInvoices(whmcs.reads),

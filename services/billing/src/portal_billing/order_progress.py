@@ -18,6 +18,8 @@ _REACHED: Final[Mapping[Goal, frozenset[Phase]]] = {
     "release": frozenset({"released"}),
 }
 
+_STUCK: Final = frozenset({"blocked", "needs_human", "failed", "cancelled"})
+
 
 class Told(BaseModel):
     """A refusal callers are told until one asks anew."""
@@ -64,8 +66,11 @@ class OrderProgress(BaseModel):
         )
 
 
-def answer(goal: Goal, ask: int, view: ProcessView) -> OrderProtocolState:
-    """Tell a caller how far its goal is; raises the problem that stands in the way."""
+def answer(goal: Goal, ask: int, view: ProcessView, asked_at: datetime) -> OrderProtocolState:
+    """Tell a caller how far its goal is; raises the problem that stands in the way.
+
+    A problem the process met before it was asked is not told: another worker may be looking at it anew just now.
+    """
     progress = OrderProgress.model_validate(view.state)
     if progress.reached(goal):
         return progress.done()
@@ -74,7 +79,7 @@ def answer(goal: Goal, ask: int, view: ProcessView) -> OrderProtocolState:
         raise Refused("WHMCS_ORDER_REFUSED", facts={"message": message})
     if progress.problem is not None and progress.problem.ask >= ask:
         raise problem_of(progress.problem.code, progress.problem.facts)
-    if view.status in ("blocked", "needs_human", "failed", "cancelled") and view.code is not None:
+    if view.status in _STUCK and view.code is not None and view.updated_at >= asked_at:
         raise problem_of(view.code, view.facts)
     return OrderProtocolState(state="working", again_at=view.due_at, whmcs_order_id=progress.winner)
 

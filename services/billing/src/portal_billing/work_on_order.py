@@ -9,6 +9,7 @@ from portal_billing.order_desk import OrderDesk
 from portal_billing.order_process import WHMCS_ORDER
 from portal_billing.order_progress import OrderProgress, answer
 from portal_billing.ports import OrderBook
+from portal_chassis.clocks import BusinessClock
 from portal_chassis.deadline import Deadline
 from portal_chassis.postgres import Transaction
 from portal_chassis.process import ProcessEngine
@@ -29,9 +30,11 @@ class WorkOnOrder:
     transaction: Transactions
     book: OrderBook
     processes: ProcessEngine
+    clock: BusinessClock
 
     async def __call__(self, wanted: OrderDesk, deadline: Deadline) -> OrderProtocolState:
         """Work until the goal is reached, something has to be waited for, or the caller's time is up."""
+        asked_at = self.clock.now()
         async with self.transaction() as transaction:
             desk = await self.book.want(transaction, wanted)
             started = await self.processes.start(
@@ -45,7 +48,7 @@ class WorkOnOrder:
             if not started:
                 await self.processes.wake(transaction, WHMCS_ORDER, desk.order_id)
         view = await self.processes.run_inline(WHMCS_ORDER, desk.order_id, until=before(deadline))
-        return answer(desk.goal, desk.ask, view)
+        return answer(desk.goal, desk.ask, view, asked_at)
 
 
 def before(deadline: Deadline) -> Deadline:

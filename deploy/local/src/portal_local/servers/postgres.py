@@ -58,7 +58,11 @@ class PostgresServer(Server):
     @property
     def url(self) -> str:
         """Where the superuser connects."""
-        return self.database_url("postgres", SUPERUSER, self._password)
+        return self.superuser_url("postgres")
+
+    def superuser_url(self, database: str) -> str:
+        """Where the superuser connects to look into any database."""
+        return self.database_url(database, SUPERUSER, self._password)
 
     def database_url(self, database: str, role: str, password: str) -> str:
         """Where a role connects to a database. No TLS on loopback: saves building a context per connection."""
@@ -131,7 +135,7 @@ class PostgresServer(Server):
     def create_database(self, name: str, template: str = "template1") -> str:
         """A new database of the superuser, cloned from a template nobody is connected to; its URL."""
         self.administer(f"CREATE DATABASE {_identifier(name)} TEMPLATE {_identifier(template)}")
-        return self.database_url(name, SUPERUSER, self._password)
+        return self.superuser_url(name)
 
     def drop_database(self, name: str) -> None:
         """Remove a database, whoever is still connected."""

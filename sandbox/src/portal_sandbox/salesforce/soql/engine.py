@@ -207,6 +207,9 @@ class Engine:
                 continue
             if field.type in ID_TYPES:
                 return record_store.scan_by(db, item.name, field.name, operand_ids(term.values), deleted=deleted)
+            if field.type == "picklist":
+                texts = [value.text for value in term.values]
+                return record_store.scan_by(db, item.name, field.name, texts, deleted=deleted, any_case=True)
             if field.unique and not deleted:
                 holders = [
                     record_store.find_unique(db, item.name, field.name, value.text)

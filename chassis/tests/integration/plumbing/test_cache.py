@@ -1,0 +1,162 @@
+"""The cache on a real Redis: an invalidation always wins, and Redis down means live reads (C24, R236-R253)."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from portal_chassis.cache import Cache, CacheUnavailable
+from portal_contracts.problems import TryLater
+
+MINUTE = timedelta(minutes=1)
+
+
+class Vendor:
+    """Counts how often it was asked and answers with the current value."""
+
+    def __init__(self) -> None:
+        self.value = b"one"
+        self.asked = 0
+        self.gate: asyncio.Event | None = None
+        self.down = False
+
+    async def load(self) -> bytes:
+        self.asked += 1
+        value = self.value
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.down:
+            raise TryLater("WHMCS_UNAVAILABLE")
+        await asyncio.sleep(0)
+        return value
+
+
+@pytest.fixture
+def vendor():
+    return Vendor()
+
+
+@pytest.fixture
+async def cache(redis_url):
+    opened = Cache(redis_url, prefix="test")
+    yield opened
+    await opened.close()
+
+
+async def test_a_second_read_is_answered_from_the_cache(cache, vendor):
+    first = await cache.read_through("7", "invoices", MINUTE, vendor.load)
+    second = await cache.read_through("7", "invoices", MINUTE, vendor.load)
+    assert (first.body, second.body, vendor.asked) == (b"one", b"one", 1)
+    assert second.fresh
+    assert timedelta() <= second.age < MINUTE
+
+
+async def test_instances_share_what_was_read(cache, vendor, redis_url):
+    other = Cache(redis_url, prefix="test")
+    await cache.read_through("7", "invoices", MINUTE, vendor.load)
+    await other.read_through("7", "invoices", MINUTE, vendor.load)
+    await other.close()
+    assert vendor.asked == 1
+
+
+async def test_owners_and_names_are_apart(cache, vendor):
+    for owner, name in (("7", "invoices"), ("8", "invoices"), ("7", "services")):
+        await cache.read_through(owner, name, MINUTE, vendor.load)
+    assert vendor.asked == 3
+
+
+async def test_invalidating_an_owner_drops_everything_of_theirs_and_nothing_else(cache, vendor):
+    for owner, name in (("7", "invoices"), ("7", "services"), ("8", "invoices")):
+        await cache.read_through(owner, name, MINUTE, vendor.load)
+    await cache.invalidate("7")
+    vendor.value = b"two"
+    bodies = [
+        (await cache.read_through(owner, name, MINUTE, vendor.load)).body
+        for owner, name in (("7", "invoices"), ("7", "services"), ("8", "invoices"))
+    ]
+    assert bodies == [b"two", b"two", b"one"]
+
+
+async def test_invalidating_one_name_leaves_the_owners_others(cache, vendor):
+    for name in ("invoices", "services"):
+        await cache.read_through("7", name, MINUTE, vendor.load)
+    await cache.invalidate("7", "invoices")
+    vendor.value = b"two"
+    assert (await cache.read_through("7", "invoices", MINUTE, vendor.load)).body == b"two"
+    assert (await cache.read_through("7", "services", MINUTE, vendor.load)).body == b"one"
+
+
+@pytest.mark.parametrize("names", [(), ("invoices",)])
+async def test_an_invalidation_during_a_load_wins(cache, vendor, names):
+    vendor.gate = asyncio.Event()
+    loading = asyncio.create_task(cache.read_through("7", "invoices", MINUTE, vendor.load))
+    async with asyncio.timeout(5):
+        while not vendor.asked:  # noqa: ASYNC110 - the load is on its way
+            await asyncio.sleep(0.001)
+    vendor.value = b"two"
+    await cache.invalidate("7", *names)
+    vendor.gate.set()
+    assert (await loading).body == b"one"
+    assert (await cache.read_through("7", "invoices", MINUTE, vendor.load)).body == b"two"
+    assert (await cache.read_through("7", "invoices", MINUTE, vendor.load)).body == b"two"
+
+
+async def test_twenty_readers_make_one_load(cache, vendor):
+    results = await asyncio.gather(*(cache.read_through("7", "x", MINUTE, vendor.load) for _ in range(20)))
+    assert {result.body for result in results} == {b"one"}
+    assert vendor.asked == 1
+
+
+async def test_a_reader_that_goes_away_does_not_end_the_load_of_others(cache, vendor):
+    vendor.gate = asyncio.Event()
+    first = asyncio.create_task(cache.read_through("7", "x", MINUTE, vendor.load))
+    second = asyncio.create_task(cache.read_through("7", "x", MINUTE, vendor.load))
+    await asyncio.sleep(0.05)
+    first.cancel()
+    vendor.gate.set()
+    assert (await second).body == b"one"
+    await asyncio.gather(first, return_exceptions=True)
+    assert vendor.asked == 1
+
+
+async def test_an_old_value_is_loaded_again_and_serves_only_when_the_vendor_is_down(cache, vendor):
+    tiny, long = timedelta(milliseconds=1), timedelta(minutes=5)
+    await cache.read_through("7", "x", tiny, vendor.load, stale_for=long)
+    await asyncio.sleep(0.01)
+    vendor.value = b"two"
+    assert (await cache.read_through("7", "x", tiny, vendor.load, stale_for=long)).body == b"two"
+    await asyncio.sleep(0.01)
+    vendor.down = True
+    stale = await cache.read_through("7", "x", tiny, vendor.load, stale_for=long)
+    assert (stale.body, stale.fresh) == (b"two", False)
+    assert stale.age > tiny
+    with pytest.raises(TryLater):
+        await cache.read_through("7", "x", tiny, vendor.load)
+
+
+async def test_without_redis_every_read_is_live(vendor):
+    cache = Cache(None, prefix="test")
+    for _ in range(2):
+        assert (await cache.read_through("7", "x", MINUTE, vendor.load)).body == b"one"
+    await cache.invalidate("7")
+    await cache.close()
+    assert vendor.asked == 2
+
+
+async def test_redis_down_means_live_reads_and_loud_invalidations(cache, vendor, redis_server):
+    await cache.read_through("7", "x", MINUTE, vendor.load)
+    redis_server.kill()
+    vendor.value = b"two"
+    assert (await cache.read_through("7", "x", MINUTE, vendor.load)).body == b"two"
+    with pytest.raises(CacheUnavailable):
+        await cache.invalidate("7")
+    redis_server.start()
+    async with asyncio.timeout(5):
+        while True:
+            try:
+                await cache.invalidate("7")
+                break
+            except CacheUnavailable:
+                await asyncio.sleep(0.05)
+    vendor.value = b"three"
+    assert (await cache.read_through("7", "x", MINUTE, vendor.load)).body == b"three"

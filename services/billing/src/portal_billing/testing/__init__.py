@@ -1,0 +1,21 @@
+"""Fakes of billing's ports, for tests alone."""
+
+from portal_billing.testing.fake_clients import FakeClients
+from portal_billing.testing.fake_orders import FakeOrders, FakeProducts
+from portal_billing.testing.fake_reads import FakeReads, FakeSignOn
+from portal_billing.testing.fake_store import MemoryClientTurns, MemoryCommandLog, MemoryOrderBook
+from portal_billing.testing.faults import Fate, Fates, Killed
+
+__all__ = [
+    "FakeClients",
+    "FakeOrders",
+    "FakeProducts",
+    "FakeReads",
+    "FakeSignOn",
+    "Fate",
+    "Fates",
+    "Killed",
+    "MemoryClientTurns",
+    "MemoryCommandLog",
+    "MemoryOrderBook",
+]

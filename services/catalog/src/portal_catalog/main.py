@@ -1,0 +1,28 @@
+from datetime import timedelta
+
+from portal_catalog.bus_billing import BusBilling
+from portal_catalog.consumers import register
+from portal_catalog.refresh_process import KEY, KIND, CatalogRefresh, RefreshState
+from portal_catalog.salesforce import SalesforceProducts
+from portal_catalog.settings import CatalogSettings
+from portal_catalog.shelf import Shelf
+from portal_catalog.store import PostgresSnapshots
+from portal_chassis.service import Service
+from portal_salesforce.client import Salesforce
+from portal_salesforce.settings import SalesforceSettings
+
+
+async def wire(service: Service) -> None:
+    """Join catalog's parts."""
+    check = timedelta(seconds=CatalogSettings().check_seconds)
+    salesforce = Salesforce(SalesforceSettings())
+    service.on_stop(salesforce.close)
+    store = PostgresSnapshots(service.database)
+    shelf = Shelf(store)
+    await shelf.reload()
+    refresh = CatalogRefresh(SalesforceProducts(salesforce), BusBilling(service.bus), store, shelf, check)
+    service.processes.register(refresh.definition())
+    register(service.bus, shelf, service.processes)
+    async with service.database.transaction() as transaction:
+        if not await service.processes.start(transaction, KIND, KEY, RefreshState()):
+            await service.processes.wake(transaction, KIND, KEY)

@@ -1,0 +1,1 @@
+"""Generated from pubsub.proto, which says how."""

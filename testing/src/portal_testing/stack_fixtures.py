@@ -1,0 +1,43 @@
+"""The whole portal as fixtures; it starts with the first test that asks and stops with the test run."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+
+if TYPE_CHECKING:  # every test run of every member loads this module
+    import httpx
+
+    from portal_testing.stack import PortalStack
+
+
+@pytest.fixture(scope="session")
+def portal_stack_of_the_run() -> Iterator[PortalStack]:
+    """Ask for `portal_stack` instead: it heals what the test before broke."""
+    from portal_testing.stack import PortalStack  # noqa: PLC0415 - see the top
+
+    folder = Path(tempfile.mkdtemp(prefix="portal-stack-"))
+    stack = PortalStack(folder / "state").start_everything()
+    yield stack
+    stack.stop_everything()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def portal_stack(portal_stack_of_the_run: PortalStack) -> PortalStack:
+    """The whole portal on picked ports, all of it ready, no fault armed; rows of earlier tests are still there."""
+    portal_stack_of_the_run.heal()
+    return portal_stack_of_the_run
+
+
+@pytest_asyncio.fixture
+async def portal_http(portal_stack: PortalStack) -> AsyncIterator[httpx.AsyncClient]:
+    """An HTTP client of the gateway with an empty cookie jar."""
+    async with portal_stack.new_client() as client:
+        yield client
