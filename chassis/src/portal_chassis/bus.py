@@ -225,11 +225,23 @@ class Bus:
             decoder=_raw_messages,
             no_reply=True,
         )
-        subscriber(consumer.take)
+        subscriber(_reported(consumer))
 
     async def _renew(self) -> None:
         if self._relay is not None:
             self._relay.reconnected()
+
+
+def _reported(consumer: Consumer) -> Callable[[Any], Awaitable[None]]:
+    """FastStream without its logger says nothing about an exception; the bus tries the messages again in 30 s."""
+
+    async def take(messages: Any) -> None:
+        try:
+            await consumer.take(messages)
+        except Exception:
+            log.exception("a batch of events could not be worked off", durable=consumer.durable)
+
+    return take
 
 
 async def _raw_messages(batch: Any) -> Any:

@@ -14,6 +14,8 @@ from typing import Final, Self
 from portal_contracts.problems import TryLater
 
 HEADER: Final = "Portal-Deadline"
+_LONGEST: Final = 15
+"""Digits; enough for the year 33658, and no number that arithmetic chokes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,9 @@ class Deadline:
 
     @classmethod
     def parse(cls, header: str) -> Self:
-        """Read a header's value; raises ValueError when it is no whole number of milliseconds."""
+        """Read a header's value; raises ValueError when it is no plausible whole number of milliseconds."""
+        if len(header) > _LONGEST:
+            raise ValueError("too long for a time in milliseconds")
         return cls(int(header))
 
     def remaining(self) -> float:

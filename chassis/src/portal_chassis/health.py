@@ -52,7 +52,13 @@ class Health:
         listener = socket.create_server((host, port), backlog=16)
         self.port = listener.getsockname()[1]
         config = uvicorn.Config(
-            self.application, log_config=None, access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=1
+            self.application,
+            interface="asgi3",
+            lifespan="off",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=1,
         )
         self._server = Server(config)
         self._serving = asyncio.create_task(self._server.serve(sockets=[listener]), name="health")

@@ -65,7 +65,7 @@ async def migrate(database: Database, *packages: str) -> int:
         await connection.execute(_TABLE)
         rows = await connection.fetch("SELECT package, name, sha256 FROM portal_migration")
         applied = {(row["package"], row["name"]): row["sha256"] for row in rows}
-        for package in packages:
+        for package in dict.fromkeys(packages):
             for migration in migrations_of(package):
                 known = applied.get((package, migration.name))
                 if known == migration.sha256:

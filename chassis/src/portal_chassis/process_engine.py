@@ -18,30 +18,21 @@ from portal_chassis.clocks import BusinessClock, MachineClock, SystemMachineCloc
 from portal_chassis.deadline import Deadline
 from portal_chassis.logs import get_logger
 from portal_chassis.postgres import StoreUnavailable, Transaction
+from portal_chassis.process_gauges import observe
 from portal_chassis.process_ladder import change_after, change_for, change_retry
+from portal_chassis.process_leases import Held, Leases
 from portal_chassis.process_model import NeedsHuman, ProcessDefinition, ProcessView, S, StaleLease, Step
-from portal_chassis.process_port import LEASE, Change, Claim, Committed, NewProcess, ProcessStore
+from portal_chassis.process_port import Change, Claim, Committed, NewProcess, ProcessStore
 from portal_chassis.process_run import Run
 from portal_chassis.telemetry import CONSUMER, continue_from, current_traceparent, link_to, span
 from portal_contracts.problems import Misconfigured, PortalProblem, Refused
 
 POLL_SECONDS: Final = 1.0
-OBSERVE_SECONDS: Final = 15.0
-_LEASE_SECONDS: Final = LEASE.total_seconds()
+_FORMER_SECONDS: Final = 5.0
 _CRASHES_BEFORE_PAUSE: Final = 2
 """After the first crash the survivor goes on at once; one that keeps killing its workers climbs the ladder."""
 
 _log = get_logger(__name__)
-
-
-@dataclass(eq=False)
-class _Held:
-    """A process this worker runs now."""
-
-    claim: Claim
-    renewed_at: float
-    task: "asyncio.Task[None] | None" = None
-    lost: bool = False
 
 
 @dataclass
@@ -69,10 +60,10 @@ class ProcessEngine:
         self._at_once = at_once
         self._poll_seconds = poll_seconds
         self._kinds: dict[str, _Registered] = {}
-        self._held: dict[int, _Held] = {}
+        self._leases = Leases(store, self._machine)
         self._due = asyncio.Event()
         self._stopping = False
-        self._renewing: asyncio.Task[None] | None = None
+        self._away = False
         self._context = contextvars.copy_context()
         clock.moved.subscribe(self.nudge)
 
@@ -154,9 +145,7 @@ class ProcessEngine:
         while True:
             for claim in await self._store.claim([kind], self._clock.now(), 1, key=key):
                 self._launch(claim, current_traceparent())
-            held = next(
-                (held for held in self._held.values() if (held.claim.kind, held.claim.key) == (kind, key)), None
-            )
+            held = self._leases.find(kind, key)
             if held is not None and held.task is not None:
                 await asyncio.wait({held.task}, timeout=max(0.0, until.remaining()))
             view = await self._store.read(kind, key)
@@ -171,17 +160,17 @@ class ProcessEngine:
     async def run_until_idle(self) -> None:
         """Run everything that is due now, and what that makes due, until nothing is: for tests on virtual time."""
         while True:
-            free = self._at_once - len(self._held)
+            free = self._at_once - len(self._leases)
             for claim in await self._store.claim(self.kinds, self._clock.now(), free) if free else ():
                 self._launch(claim)
-            tasks = [held.task for held in self._held.values() if held.task is not None]
+            tasks = self._leases.tasks
             if not tasks:
                 return
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
 
     async def run(self) -> None:
         """Claim and run what is due until `stop`. A database that is away is asked again each second."""
-        observing = asyncio.create_task(self._observe(), name="process metrics")
+        observing = asyncio.create_task(observe(self._store, self._clock, self.kinds), name="process metrics")
         try:
             while not self._stopping:
                 self._due.clear()
@@ -198,7 +187,7 @@ class ProcessEngine:
         """Claim no more, let running steps end for a while, then cancel them and give their processes back."""
         self._stopping = True
         self._due.set()
-        tasks = [held.task for held in self._held.values() if held.task is not None]
+        tasks = self._leases.tasks
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=grace_seconds)
             for task in late:
@@ -212,31 +201,37 @@ class ProcessEngine:
 
     async def _claim_some(self) -> bool:
         """Claim as much as fits; True when there may be more."""
-        free = self._at_once - len(self._held)
+        free = self._at_once - len(self._leases)
         if not free or not self._kinds:
             return False
         try:
             claims = await self._store.claim(self.kinds, self._clock.now(), free)
-        except StoreUnavailable:
-            _log.warning("the process store is away")
+        except (StoreUnavailable, TimeoutError):
+            if not self._away:
+                self._away = True
+                _log.warning("the process store is away")
             return False
+        self._away = False
         for claim in claims:
             self._launch(claim)
         return len(claims) == free
 
     def _launch(self, claim: Claim, parent: str | None = None) -> None:
-        held = _Held(claim, self._machine.monotonic())
-        self._held[claim.id] = held
+        held, former = self._leases.take(claim)
         # A fresh context: the deadline and actor of whoever happened to start it are not the process's.
         held.task = asyncio.create_task(
-            self._drive(held, parent), name=f"process {claim.kind} {claim.key}", context=self._context.copy()
+            self._drive(held, parent, former),
+            name=f"process {claim.kind} {claim.key}",
+            context=self._context.copy(),
         )
-        if self._renewing is None or self._renewing.done():
-            self._renewing = asyncio.create_task(self._renew(), name="process leases", context=self._context.copy())
+        held.task.add_done_callback(_seen)
+        self._leases.keep_renewing(self._context.copy())
 
-    async def _drive(self, held: _Held, parent: str | None) -> None:
+    async def _drive(self, held: Held, parent: str | None, former: "asyncio.Task[None] | None") -> None:
         """Run steps back to back until the process parks, ends or is lost."""
         claim = held.claim
+        if former is not None:
+            await asyncio.wait({former}, timeout=_FORMER_SECONDS)
         links = () if parent is not None else link_to(claim.traceparent)
         attributes = {"portal.process.kind": claim.kind, "portal.process.key": claim.key}
         try:
@@ -249,19 +244,20 @@ class ProcessEngine:
         except asyncio.CancelledError:
             if not held.lost:
                 await self._give_back(held)
-        except Exception:
+        except Exception:  # noqa: BLE001 - the next line says why
             # Not written: the lease runs out, and the next worker counts this as a crash.
             _log.exception("the end of a step was not committed", kind=claim.kind, key=claim.key, step=held.claim.step)
         finally:
-            self._held.pop(claim.id, None)
+            self._leases.drop(held)
             self._due.set()
 
-    async def _step(self, held: _Held) -> bool:
+    async def _step(self, held: Held) -> bool:
         """Run one step and commit what became of it; True when the next one follows at once."""
         claim = held.claim
         started = self._machine.monotonic()
         change = await self._run(held)
         before = self._machine.monotonic()
+        held.committing = True
         try:
             committed = await self._store.commit(claim, change)
         except (StaleLease, StoreUnavailable):
@@ -277,10 +273,11 @@ class ProcessEngine:
             self._tell(claim, change, committed)
             return False
         held.renewed_at = before
+        held.committing = False
         held.claim = _continued(claim, change, committed)
         return True
 
-    async def _run(self, held: _Held) -> Change:
+    async def _run(self, held: Held) -> Change:
         """Run the action of the current step and give what it writes."""
         claim = held.claim
         if claim.crashed and claim.failures >= _CRASHES_BEFORE_PAUSE:
@@ -296,7 +293,7 @@ class ProcessEngine:
             what = "step" if step is None else "state"
             outcome = NeedsHuman("INTERNAL_ERROR", {"unknown": what, "step": claim.step})
             return change_for(definition, claim, outcome, claim.state, self._clock.now(), go_on=False)
-        run: Run[Any] = Run(claim, state, self._clock, self._store, lambda: self._holds(held))
+        run: Run[Any] = Run(claim, state, self._clock, self._store, lambda: self._leases.holds(held))
         try:
             with span(f"{claim.kind} {claim.step}"):
                 async with asyncio.timeout(step.limit.total_seconds()):
@@ -305,6 +302,12 @@ class ProcessEngine:
             return change_for(definition, claim, ended, written, self._clock.now(), go_on=not self._stopping)
         except StaleLease:
             raise
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Nobody cancelled us: the step awaited something that was. That is the step's failure.
+            return self._after(claim, RuntimeError("something the step waited for was cancelled"))
         except Exception as error:  # noqa: BLE001 - whatever a step raises decides what happens next
             return self._after(claim, error)
 
@@ -333,62 +336,12 @@ class ProcessEngine:
             if seconds < self._poll_seconds:  # sooner than the next poll would find it
                 asyncio.get_running_loop().call_later(max(0.0, seconds), self.nudge)
 
-    def _holds(self, held: _Held) -> bool:
-        return not held.lost and self._machine.monotonic() - held.renewed_at < _LEASE_SECONDS
-
-    async def _renew(self) -> None:
-        """Renew all leases at a third of their time, and cancel the runs of those that are lost."""
-        while True:
-            await asyncio.sleep(_LEASE_SECONDS / 3)
-            if not self._held:
-                return
-            before = self._machine.monotonic()
-            asked = {id_: held.claim.lease for id_, held in self._held.items()}
-            try:
-                kept = await self._store.renew(asked)
-            except (StoreUnavailable, TimeoutError):
-                kept = ()
-            for id_, lease in asked.items():
-                held = self._held.get(id_)
-                if held is None or held.claim.lease != lease:
-                    continue
-                if id_ in kept:
-                    held.renewed_at = before
-                elif not self._holds(held) or kept:
-                    self._lose(held)
-
-    def _lose(self, held: _Held) -> None:
-        held.lost = True
-        if held.task is not None:
-            held.task.cancel()
-
-    async def _give_back(self, held: _Held) -> None:
+    async def _give_back(self, held: Held) -> None:
         try:
             async with asyncio.timeout(1):
                 await self._store.release(held.claim)
         except (StoreUnavailable, TimeoutError):
             _log.info("a process was not given back; its lease will run out", kind=held.claim.kind, key=held.claim.key)
-
-    async def _observe(self) -> None:
-        """Keep the gauges of open processes and of the oldest due one up to date."""
-        seen: set[tuple[str, str]] = set()
-        while True:
-            try:
-                loads = await self._store.load()
-            except (StoreUnavailable, TimeoutError):
-                loads = []
-            now = self._clock.now()
-            for kind, status in seen - {(load.kind, load.status) for load in loads}:
-                metrics.PROCESSES.labels(kind, status).set(0)
-            late: dict[str, float] = dict.fromkeys(self._kinds, 0.0)
-            for load in loads:
-                seen.add((load.kind, load.status))
-                metrics.PROCESSES.labels(load.kind, load.status).set(load.count)
-                if load.oldest_due is not None:
-                    late[load.kind] = max(late.get(load.kind, 0.0), (now - load.oldest_due).total_seconds())
-            for kind, seconds in late.items():
-                metrics.PROCESS_OLDEST_DUE.labels(kind).set(seconds)
-            await asyncio.sleep(OBSERVE_SECONDS)
 
     def _new(self, kind: str, key: str, state: BaseModel, due: datetime | None, traceparent: str | None) -> NewProcess:
         definition = self._kinds[kind].definition
@@ -408,6 +361,12 @@ class ProcessEngine:
     def _check_step(self, kind: str, step: str | None) -> None:
         if step is not None and step not in self._kinds[kind].steps:
             raise ValueError(f"{kind} has no step {step}")
+
+
+def _seen(task: "asyncio.Task[None]") -> None:
+    """Take note of how a run ended; only something like an interrupt gets past `_drive`, and that is told elsewhere."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _continued(claim: Claim, change: Change, committed: Committed) -> Claim:

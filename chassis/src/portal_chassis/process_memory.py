@@ -277,6 +277,11 @@ class InMemoryProcessStore:
         """Give when the next process is due, so that a virtual clock can jump there."""
         return min((row.due for row in self._rows.values() if row.due is not None), default=None)
 
+    def held_for(self) -> float | None:
+        """Give the seconds until the last lease that somebody holds has run out, so that a test can outlive it."""
+        ends = [row.lease_until for row in self._rows.values() if row.lease is not None]
+        return max(0.0, max(ends) - self._clock.monotonic()) + 1.0 if ends else None
+
     async def _open_row(self, transaction: Transaction, kind: str, key: str) -> _Row | None:
         await self._lock(_in_memory(transaction), (kind, key))
         row = self._rows.get((kind, key))

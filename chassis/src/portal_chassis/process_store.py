@@ -19,7 +19,7 @@ from portal_chassis.process_port import LEASE, Change, Claim, Committed, Load, N
 if TYPE_CHECKING:
     from portal_chassis.postgres import Row
 
-COMMIT_TRIES: Final = 60
+COMMIT_TRIES: Final = 120
 """How often the end of a step is written again while the server is away, once a second."""
 
 _CONFLICTS: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
@@ -55,8 +55,8 @@ WHERE kind = $1 AND key = $2 AND status NOT IN ('done', 'failed', 'cancelled') R
 _CLAIM: Final = """
 WITH due AS (
     SELECT id, lease IS NOT NULL AS crashed FROM portal_process
-    WHERE due_at <= $1::timestamptz AND kind = ANY ($2::text[]) AND (lease_until IS NULL OR lease_until < clock_timestamp())
-        AND ($5::text IS NULL OR key = $5)
+    WHERE due_at <= $1::timestamptz AND kind = ANY ($2::text[]) AND ($5::text IS NULL OR key = $5)
+        AND (lease_until IS NULL OR lease_until < clock_timestamp())
     ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED
 )
 UPDATE portal_process p SET

@@ -6,8 +6,8 @@
     run("billing", wire, migrations="portal_billing")
 
 Start: settings, logs and traces, then database, bus and clock side by side, then `wire`, then serving and consuming,
-then the outbox relay and the processes, and only then readiness. On SIGTERM or SIGINT nothing more is accepted, what runs is
-finished, everything is flushed, and the exit code is 0 within eight seconds.
+then the outbox relay and the processes, and only then readiness. On SIGTERM or SIGINT nothing more is accepted, what
+runs is finished, everything is flushed, and the exit code is 0 within eight seconds.
 """
 
 import asyncio
@@ -123,11 +123,11 @@ def run(name: str, wire: Wire, *, migrations: str | None = None) -> None:
     logs.configure(name, settings.log_level)
     telemetry.configure(name, settings)
     gc.set_threshold(*GC_THRESHOLDS)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        code = runner.run(_Process(name, settings, wire, migrations).live())
+    runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+    code = runner.run(_Process(name, settings, wire, migrations).live())
     telemetry.flush()
     sys.stdout.flush()
-    # Threads of vendor libraries must not hold up the end of a process whose work is done.
+    # Neither closing the loop nor leaving Python: both wait for threads of vendor libraries, and the work is done.
     os._exit(code)
 
 
@@ -159,11 +159,11 @@ class _Process:
             code = self._outcome(starting, "could not start")
         else:
             starting.cancel()
+            await asyncio.wait({starting}, timeout=1)
         if code == 0 and not stopping.done():
             self._health.started = True
             _log.info("ready", seconds=round(monotonic() - begun, 3), health_port=self._health.port)
-            await asyncio.wait({stopping, *self._tasks}, return_when=asyncio.FIRST_EXCEPTION)
-            code = max((self._outcome(task, "stopped") for task in self._tasks if task.done()), default=0)
+            code = await self._work(stopping)
         self._health.started = False
         try:
             async with asyncio.timeout(STOP_SECONDS - 1):
@@ -172,6 +172,16 @@ class _Process:
             _log.error("stopping took too long; what is left is abandoned")
         _log.info("stopped", code=code)
         return code
+
+    async def _work(self, stopping: "asyncio.Task[Any]") -> int:
+        """Wait until told to stop or until a background fails, and give the exit code."""
+        waiting_for: set[asyncio.Task[Any]] = {stopping, *self._tasks}
+        while not stopping.done():
+            done, waiting_for = await asyncio.wait(waiting_for, return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {stopping}:
+                if code := self._outcome(task, "stopped"):
+                    return code
+        return 0
 
     async def _start(self) -> None:
         await self._health.serve(self._settings.health_host, self._settings.health_port)

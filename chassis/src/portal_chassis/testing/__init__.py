@@ -4,7 +4,7 @@ from portal_chassis.memory import InMemoryDatabase, InMemoryTransaction
 from portal_chassis.process_memory import InMemoryProcessStore
 from portal_chassis.testing.clock import ManualClock
 from portal_chassis.testing.fake_bus import Asked, FakeBus
-from portal_chassis.testing.processes import engine
+from portal_chassis.testing.processes import MortalStore, WorkerKilled, engine, run_to_rest
 from portal_chassis.testing.spans import CollectedSpan, SpanCollector
 
 __all__ = [
@@ -15,6 +15,9 @@ __all__ = [
     "InMemoryProcessStore",
     "InMemoryTransaction",
     "ManualClock",
+    "MortalStore",
     "SpanCollector",
+    "WorkerKilled",
     "engine",
+    "run_to_rest",
 ]

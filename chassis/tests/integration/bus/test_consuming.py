@@ -3,10 +3,12 @@
 # ruff: noqa: PLR0917 - fixtures are asked for by name
 
 import asyncio
+import contextlib
 import json
 import resource
 from dataclasses import replace
 
+import asyncpg
 import nats
 import pytest
 from nats.js.errors import NotFoundError
@@ -309,6 +311,25 @@ async def test_a_handler_that_is_rolled_back_leaves_neither_effect_nor_inbox_row
     await eventually(lambda: _count(database, "SELECT count(*) = 1 FROM portal_dead_letter"))
     assert await numbers(database) == []
     assert await database.fetchval("SELECT count(*) FROM portal_inbox") == 0
+
+
+async def test_an_error_of_postgres_that_a_handler_swallowed_is_a_dead_letter_and_not_a_silent_loss(
+    running, names, database, provision, client, eventually
+):
+    """A COMMIT of a failed transaction rolls back and says nothing."""
+
+    def wire(bus):
+        @bus.consumes(names.ThingSold)
+        async def sold(event, delivery):
+            await delivery.transaction.execute("INSERT INTO effect VALUES ($1, 'x')", event.number)
+            with contextlib.suppress(asyncpg.PostgresError):
+                await delivery.transaction.execute("SELECT 1 / 0")
+
+    await provision()
+    await running("desk", wire, database=database)
+    await publish(client, names, 1, "one")
+    await eventually(lambda: _count(database, "SELECT count(*) = 1 FROM portal_dead_letter"))
+    assert await numbers(database) == []
 
 
 async def _has(database, number):

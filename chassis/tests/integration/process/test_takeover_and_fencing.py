@@ -9,7 +9,8 @@ from pydantic import BaseModel
 
 from portal_chassis.deadline import Deadline
 from portal_chassis.process import Block, Done, Next, Outcome, ProcessDefinition, Run, StaleLease, Step, Wait
-from portal_chassis.telemetry import continue_from
+from portal_chassis.telemetry import SERVER, continue_from, span
+from portal_chassis.testing import SpanCollector
 from portal_contracts.problems import Refused
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -496,7 +497,7 @@ async def test_a_renewed_lease_holds_and_a_lost_one_does_not(world):
     engine = world.worker(ProcessDefinition("work", Work, (Step("only", action),)))
     await world.start(engine, "work", "1", Work())
     running = await enter(gate, engine)
-    (held,) = engine._held.values()
+    (held,) = engine._leases
     asked = {held.claim.id: held.claim.lease}
     assert set(await world.store.renew(asked)) == {held.claim.id}
     assert not await world.store.renew({held.claim.id: held.claim.lease - 1})
@@ -505,3 +506,104 @@ async def test_a_renewed_lease_holds_and_a_lost_one_does_not(world):
     assert not await world.store.renew(asked)
     gate.open.set()
     await running
+
+
+async def test_a_worker_that_claims_its_own_lost_process_again_ends_its_former_run_first(world):
+    gate = Gate()
+    trail = []
+
+    async def action(run: Run[Work]) -> Outcome:
+        trail.append(f"enter {run.attempt}")
+        try:
+            if run.attempt == 1:
+                await gate.pass_through()
+        finally:
+            trail.append(f"leave {run.attempt}")
+        return Done(effects=(world.effect(f"attempt {run.attempt}"),))
+
+    engine = world.worker(ProcessDefinition("work", Work, (Step("only", action),)))
+    await world.start(engine, "work", "1", Work())
+    running = await enter(gate, engine)
+    await world.let_leases_pass()
+    await engine.run_until_idle()
+    await running
+    assert trail == ["enter 1", "leave 1", "enter 2", "leave 2"]
+    assert await world.effects() == ["attempt 2"]
+
+
+async def test_a_worker_that_finds_its_lease_gone_ends_the_run(world):
+    gate = Gate()
+    ended = []
+
+    async def action(run: Run[Work]) -> Outcome:
+        try:
+            await gate.pass_through()
+        except asyncio.CancelledError:
+            ended.append("cancelled")
+            raise
+        return Done()
+
+    engine = world.worker(ProcessDefinition("work", Work, (Step("only", action),)))
+    await world.start(engine, "work", "1", Work())
+    running = await enter(gate, engine)
+    await engine._leases.renew()
+    assert not ended
+    async with world.transaction() as transaction:
+        await engine.cancel(transaction, "work", "1", "CART_EMPTY")
+    await engine._leases.renew()
+    await running
+    assert ended == ["cancelled"]
+    assert (await world.view(engine, "work", "1")).status == "cancelled"
+
+
+async def test_a_step_whose_inner_task_was_cancelled_has_failed_and_is_not_repeated_at_once(world):
+    async def action(run: Run[Work]) -> Outcome:
+        inner = asyncio.create_task(asyncio.sleep(60))
+        inner.cancel()
+        await inner
+        return Done()
+
+    engine = world.worker(ProcessDefinition("work", Work, (Step("only", action),)))
+    await world.start(engine, "work", "1", Work())
+    await engine.run_until_idle()
+    view = await world.view(engine, "work", "1")
+    assert (view.status, view.attempts) == ("waiting", 1)
+
+
+async def test_spans_of_a_process_link_to_the_trace_that_started_it(world):
+    async def one(run: Run[Work]) -> Outcome:
+        return Next()
+
+    async def two(run: Run[Work]) -> Outcome:
+        return Done()
+
+    engine = world.worker(ProcessDefinition("work", Work, (Step("one", one), Step("two", two))))
+    collector = SpanCollector()
+    with collector.recording(ratio=0.0):
+        with continue_from(TRACE):
+            await world.start(engine, "work", "1", Work())
+        await world.start(engine, "work", "2", Work())
+        await engine.run_until_idle()
+    (process,) = collector.named("process work")
+    assert (process.kind, process.links, process.parent_id) == ("consumer", (TRACE.split("-")[1],), None)
+    assert process.attributes["portal.process.key"] == "1"
+    assert collector.outline(process.trace_id) == (
+        "test consumer process work\n  test internal work one\n  test internal work two"
+    )
+
+
+async def test_inline_steps_belong_to_the_callers_trace(world):
+    async def action(run: Run[Work]) -> Outcome:
+        return Done()
+
+    engine = world.worker(ProcessDefinition("work", Work, (Step("only", action),)))
+    collector = SpanCollector()
+    with collector.recording(), span("POST /orders", SERVER):
+        await world.start(engine, "work", "1", Work(), inline=True)
+        await engine.run_inline("work", "1", until=Deadline.after(5))
+    (root,) = collector.named("POST /orders")
+    assert collector.outline(root.trace_id).splitlines() == [
+        "test server POST /orders",
+        "  test consumer process work",
+        "    test internal work only",
+    ]

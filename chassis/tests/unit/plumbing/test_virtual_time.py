@@ -2,6 +2,7 @@
 
 import logging
 import random
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -10,7 +11,15 @@ from pydantic import BaseModel
 
 from portal_chassis.process import Done, Next, Outcome, ProcessDefinition, Run, Step, Wait
 from portal_chassis.process_port import LEASE
-from portal_chassis.testing import InMemoryProcessStore, InMemoryTransaction, ManualClock, engine
+from portal_chassis.testing import (
+    InMemoryProcessStore,
+    InMemoryTransaction,
+    ManualClock,
+    MortalStore,
+    WorkerKilled,
+    engine,
+    run_to_rest,
+)
 from portal_contracts.problems import TryLater
 
 SCHEDULES = 1500
@@ -21,6 +30,13 @@ class Order(BaseModel):
 
     marked: bool = False
     polls: int = 0
+
+
+class Calm(random.Random):
+    """Dice that never bring bad luck."""
+
+    def random(self) -> float:
+        return 0.99
 
 
 class Vendor:
@@ -102,3 +118,46 @@ async def test_every_random_schedule_ends_with_exactly_one_effect(batch):
             view = await starter.read("order", order)
             assert view is not None
             assert (view.status, vendor.effects.get(order)) == ("done", 1), f"seed {seed}"
+
+
+async def run_with_deaths(*deaths):
+    """Run one order to its end; each death is a worker's: at its n-th write, before or after the write's effect."""
+    clock = ManualClock()
+    store = InMemoryProcessStore(clock)
+    vendor = Vendor(Calm())
+    workers = [engine(definition(vendor), clock=clock, store=store)]
+    await workers[0].start(InMemoryTransaction(), "order", "1", Order())
+    reached = []
+    for dies_at, after_effect in deaths:
+        mortal = MortalStore(store, dies_at=dies_at, after_effect=after_effect)
+        doomed = engine(definition(vendor), clock=clock, store=mortal)
+        with suppress(WorkerKilled):
+            await run_to_rest(doomed, clock, store)
+        reached.append(mortal.died)
+    await run_to_rest(workers[0], clock, store)
+    view = await workers[0].read("order", "1")
+    return view.status, vendor.effects, reached
+
+
+async def test_a_worker_may_die_at_any_write_and_another_finishes_the_work_once():
+    """T-01: every kill point, before and after its effect."""
+    points = 0
+    for after_effect in (False, True):
+        dies_at = 0
+        while True:
+            dies_at += 1
+            status, effects, (reached,) = await run_with_deaths((dies_at, after_effect))
+            assert (status, effects) == ("done", {"1": 1}), (dies_at, after_effect)
+            if not reached:
+                break
+            points += 1
+    assert points >= 12
+
+
+async def test_two_workers_may_die_at_any_two_writes():
+    """T-04: all pairs of kill points."""
+    pairs = [(first, second) for first in range(1, 9) for second in range(1, 9)]
+    for first, second in pairs:
+        for after in ((False, False), (False, True), (True, False), (True, True)):
+            status, effects, _ = await run_with_deaths((first, after[0]), (second, after[1]))
+            assert (status, effects) == ("done", {"1": 1}), (first, second, after)

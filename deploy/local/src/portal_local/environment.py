@@ -28,7 +28,7 @@ WHMCS_SECRET: Final = "sandbox-secret"  # noqa: S105 - obviously fake
 FREEBIT_OEM_ID: Final = "SANDBOX"
 FREEBIT_OEM_KEY: Final = "sandbox-oem-key"
 _SENDGRID_API_KEY: Final = "SG.sandbox-key"
-_PORTAL_PRICEBOOK_ID: Final = "01sSd0000000001IAA"
+PORTAL_PRICEBOOK_ID: Final = "01sSd0000000001IAA"
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,7 @@ def _salesforce(ground: Ground) -> dict[str, str]:
         "SF_PRIVATE_KEY_PATH": str(ground.keys.salesforce_private),
         "SF_CA_BUNDLE": str(ground.authority),
         "SF_PUBSUB_ENDPOINT": ground.url("pubsub"),
-        "PORTAL_PRICEBOOK_ID": _PORTAL_PRICEBOOK_ID,
+        "PORTAL_PRICEBOOK_ID": PORTAL_PRICEBOOK_ID,
     }
 
 

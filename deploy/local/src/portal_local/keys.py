@@ -26,9 +26,9 @@ class Keys:
     """JSON object, key id to base64 of the raw public key: what every service checks it with."""
     actor_key_id: str
     identity: Path
-    """32 random bytes, base64: identity's encryption at rest."""
+    """32 random bytes: identity's encryption at rest."""
     fulfillment: Path
-    """32 random bytes, base64: fulfillment's encryption at rest."""
+    """32 random bytes: fulfillment's encryption at rest."""
 
 
 def ensure_keys(folder: Path) -> Keys:
@@ -47,7 +47,7 @@ def ensure_keys(folder: Path) -> Keys:
     if not (keys.actor_private.exists() and keys.actor_public.exists()):
         _make_actor_pair(keys)
     for path in (keys.identity, keys.fulfillment):
-        _keep(path, lambda: base64.b64encode(os.urandom(32)))
+        _keep(path, lambda: os.urandom(32))
     return keys
 
 

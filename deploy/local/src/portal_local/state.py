@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -64,6 +65,8 @@ class StateFolder:
             ours = self.path.name == _DEFAULT_FOLDER or self.keys.is_dir()
             if not ours and any(self.path.iterdir()):
                 raise LocalError(f"{self.path} holds other things; {FOLDER_VARIABLE} must name a folder of its own")
+            if self.path.stat().st_mode & (stat.S_IRWXO | stat.S_IRGRP | stat.S_IWGRP):
+                self.path.chmod(0o700)  # something else, such as a test report, made it first
             for folder in (self.keys, self.logs):
                 folder.mkdir(exist_ok=True, mode=0o700)
         except PermissionError as refused:

@@ -1,12 +1,10 @@
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 
 @pytest.fixture
@@ -15,3 +13,12 @@ def folder() -> Iterator[Path]:
     path = Path(tempfile.mkdtemp(prefix="portal-local-"))
     yield path
     shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def nothing_left() -> Iterator[None]:
+    """The test leaves no process behind."""
+    before = set(psutil.Process().children(recursive=True))
+    yield
+    after = set(psutil.Process().children(recursive=True)) - before
+    assert not [one for one in after if one.status() != psutil.STATUS_ZOMBIE]

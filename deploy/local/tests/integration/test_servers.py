@@ -120,11 +120,12 @@ def test_redis_wants_its_password_and_forgets_over_a_restart(folder: Path) -> No
 def test_a_port_in_use_is_one_line_naming_server_and_port(folder: Path, name: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        server: Server = {
-            "NATS": lambda: NatsServer(folder / "nats", port=port),
-            "Postgres": lambda: postgres_in(folder, port),
-            "Redis": lambda: RedisServer(folder / "redis", port=port),
-        }[name]()
+        servers: dict[str, Server] = {
+            "NATS": NatsServer(folder / "nats", port=port),
+            "Postgres": postgres_in(folder, port),
+            "Redis": RedisServer(folder / "redis", port=port),
+        }
+        server = servers[name]
         with pytest.raises(PortInUseError) as raised:
             server.start()
         assert str(raised.value) == f"{name}: port {port} is already in use on 127.0.0.1"

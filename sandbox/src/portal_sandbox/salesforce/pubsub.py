@@ -27,12 +27,14 @@ Result = TypeVar("Result")
 class PubSubServer:
     """The running server."""
 
-    def __init__(self, server: Any, port: int) -> None:
+    def __init__(self, server: Any, service: "PubSubService", port: int) -> None:
         self._server = server
+        self._service = service
         self.port = port
 
     async def stop(self) -> None:
         """Ends open streams and closes the port."""
+        self._service.close()
         await self._server.stop(STOP_GRACE_SECONDS)
 
 
@@ -43,6 +45,12 @@ class PubSubService(stubs.PubSubServicer):
         self._core = core
         self._org: Org = org_of(core)
         self._tokens = Tokens(core, self._org.switches)
+        self._closing = asyncio.Event()
+
+    def close(self) -> None:
+        """Lets open streams end by themselves."""
+        self._closing.set()
+        self._org.bus.wake()
 
     async def GetTopic(self, request: Any, context: Any) -> Any:  # noqa: N802 - the service's own name
         """A topic's schema and rights."""
@@ -95,7 +103,7 @@ class PubSubService(stubs.PubSubServicer):
         """A pull subscription."""
 
         async def work(rpc_id: str, token: str) -> None:
-            await Subscription(self._org, self._tokens, token, context, rpc_id).run()
+            await Subscription(self._org, self._tokens, token, context, rpc_id, closing=self._closing).run()
 
         await self._guarded("Subscribe", context, work)
 
@@ -167,8 +175,9 @@ async def serve(core: Core, host: str, port: int) -> PubSubServer:
             ("grpc.so_reuseport", 0),
         ]
     )
-    stubs.add_PubSubServicer_to_server(PubSubService(core), server)  # type: ignore[no-untyped-call]  # generated
+    service = PubSubService(core)
+    stubs.add_PubSubServicer_to_server(service, server)  # type: ignore[no-untyped-call]  # generated
     credentials = grpc.ssl_server_credentials([(core.tls.key.read_bytes(), core.tls.certificate.read_bytes())])
     bound = server.add_secure_port(f"{host}:{port}", credentials)
     await server.start()
-    return PubSubServer(server, bound)
+    return PubSubServer(server, service, bound)

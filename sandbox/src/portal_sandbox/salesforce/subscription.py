@@ -21,10 +21,13 @@ LONGEST_WAIT = 5.0
 class Subscription:
     """Serves one stream until the client leaves or a rule ends it."""
 
-    def __init__(self, org: Org, tokens: Tokens, token: str, context: Any, rpc_id: str) -> None:
+    def __init__(
+        self, org: Org, tokens: Tokens, token: str, context: Any, rpc_id: str, *, closing: asyncio.Event
+    ) -> None:
         self._org = org
         self._bus = org.bus
         self._switches = org.switches
+        self._closing = closing
         self._tokens = tokens
         self._token = token
         self._context = context
@@ -110,7 +113,7 @@ class Subscription:
         self._demand = min(self._demand + number, MAX_DEMAND)
 
     async def _serve(self, known: KnownTopic) -> None:
-        while not self._half_closed:
+        while not (self._half_closed or self._closing.is_set()):
             self._check_health()
             if self._switches.is_on("silentStall"):
                 self._last_sent = self._drained_at = time.monotonic()

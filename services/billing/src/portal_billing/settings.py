@@ -23,6 +23,7 @@ class WhmcsSettings(BaseSettings):
     write_seconds: float = Field(default=30.0, gt=0, description="Longest write of a record")
     order_seconds: float = Field(default=30.0, gt=0, description="Longest AddOrder, AcceptOrder or CancelOrder")
     answer_limit: int = Field(default=8_388_608, gt=0, description="Largest answer read, in bytes")
+    page_rows: int = Field(default=100, ge=1, description="Rows of a list asked for at a time (whmcs.md section 8)")
     interactive_at_once: int = Field(default=6, ge=1, description="Calls in flight for customers who wait")
     orders_at_once: int = Field(default=4, ge=1, description="Calls in flight for orders and new clients")
 

@@ -23,8 +23,6 @@ from portal_chassis.logs import get_logger
 from portal_chassis.outbound import Outbound, OutboundCall
 from portal_contracts.problems import TryLater
 
-PAGE: Final = 100
-"""Rows asked for at a time (whmcs.md section 8)."""
 MOST_PAGES: Final = 200
 READ_ATTEMPTS: Final = 3
 CONNECT_SECONDS: Final = 5.0
@@ -109,7 +107,9 @@ class WhmcsApi:
         start = 0
         try:
             for _ in range(MOST_PAGES):
-                body = await self.read(action, {**parameters, "limitstart": start, "limitnum": PAGE})
+                body = await self.read(
+                    action, {**parameters, "limitstart": start, "limitnum": self._settings.page_rows}
+                )
                 total, page = whole(body, "totalresults"), rows(body, plural, singular)
                 found.update({whole(row, key): row for row in page})
                 start += len(page)

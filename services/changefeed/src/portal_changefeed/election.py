@@ -50,7 +50,7 @@ class Election:
         raises.
         """
         async with self._database.session() as session:
-            while not await _answer(session, _TRY, LOCK):
+            while not await _answer(session, _TRY, LOCK):  # noqa: ASYNC110 - a lock of Postgres tells nobody
                 await asyncio.sleep(self._candidate_seconds)
             generation = await _answer(session, _ELECT)
             _log.info("elected to follow salesforce's event bus", generation=generation)

@@ -20,6 +20,8 @@ class StreamFailed(Exception):  # noqa: N818 - that is what happened
         self.error_code = error_code
         self.details = details
         self.rpc_id = rpc_id
+        self.session: object = None
+        """What the stream was opened with, for `PubSub.log_in`."""
 
 
 class Reaction(Enum):
@@ -77,4 +79,6 @@ _BY_STATUS: Final = {
 
 def rule_for(failure: StreamFailed) -> Rule:
     """Decide by the error code; the status alone says little and is used only when there is no code we know."""
+    if failure.status == "INVALID_ARGUMENT" and not failure.error_code and "replay id" in failure.details.lower():
+        return Rule(Reaction.REPLAY_ALL)
     return _RULES.get(failure.error_code) or _BY_STATUS.get(failure.status, REOPEN)

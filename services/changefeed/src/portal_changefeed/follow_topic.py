@@ -5,7 +5,7 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from portal_changefeed.bitmaps import WrongSchemaError
 from portal_changefeed.decoding import UndecodableError, decode
@@ -34,6 +34,7 @@ _EVENTS: Final = counter(
 )
 _FAILURES: Final = counter("portal_changefeed_stream_ends", "Streams that ended, by reaction", "topic", "reaction")
 _log = get_logger(__name__)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,10 @@ class Patience:
     watchdog: float
     """Salesforce promises a sign of life within 270 s; after this long without one the connection is dead (4.6)."""
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+
+class SilentStreamError(Exception):
+    """Nothing came for longer than Salesforce promises."""
 
 
 class FollowTopic:
@@ -70,7 +75,7 @@ class FollowTopic:
             await self._follow()
         except StreamFailed as failure:
             return await self._react(failure)
-        except TimeoutError:
+        except SilentStreamError:
             _log.warning("salesforce's event stream is silent, reconnecting", topic=self._topic)
             _FAILURES.labels(self._topic, "watchdog").inc()
             await self._pubsub.reconnect()
@@ -89,18 +94,20 @@ class FollowTopic:
         position = await self._positions.position(self._topic)
         async with self._pubsub.open(self._topic, position, DEMAND) as stream:
             owed = DEMAND
-            while True:
-                async with asyncio.timeout(self._patience.watchdog):
-                    batch = await stream.read()
-                if batch is None:
-                    return
+            while (batch := await self._in_time(stream.read())) is not None:
                 self._failures = self._logins = 0  # only an answer proves that the stream works, opening it does not
-                async with asyncio.timeout(HANDLE_SECONDS):
-                    await self._take(batch)
+                await self._take(batch)
                 owed -= len(batch.events)
                 if owed <= LOW_WATER:
-                    await stream.ask_for(min(DEMAND - owed, DEMAND))
+                    await self._in_time(stream.ask_for(min(DEMAND - owed, DEMAND)))
                     owed = DEMAND
+
+    async def _in_time(self, step: Awaitable[T]) -> T:
+        try:
+            async with asyncio.timeout(self._patience.watchdog):
+                return await step
+        except TimeoutError:
+            raise SilentStreamError from None
 
     async def _take(self, batch: Batch) -> None:
         # One batch at a time: when the response is empty nothing is in flight, so its position may be stored (4.4).
@@ -109,7 +116,11 @@ class FollowTopic:
             latest = batch.events[-1].replay_id if batch.events else batch.latest
             if not latest:
                 return
-            new = await self._positions.take(self._topic, received, latest)
+            try:
+                async with asyncio.timeout(HANDLE_SECONDS):
+                    new = await self._positions.take(self._topic, received, latest)
+            except TimeoutError:
+                raise StoreUnavailable from None
         _EVENTS.labels(self._topic, "taken").inc(new)
         _EVENTS.labels(self._topic, "repeated").inc(len(received) - new)
 
@@ -122,7 +133,7 @@ class FollowTopic:
             schema = await self._pubsub.schema(raw.schema_id)
             return Received(raw, tuple(translate(schema, decode(schema, raw.payload), context)), once=once)
         except (UndecodableError, WrongSchemaError, KeyError, TypeError, ValueError) as error:
-            reason = f"{type(error).__name__}: {error}"[:300]
+            reason = _reason(error)
             _log.error("an event cannot be read, it is kept as it came", topic=self._topic, id=event_id, reason=reason)
             _EVENTS.labels(self._topic, "undecodable").inc()
             missed = EventsMissed(topic=self._topic, reason="undecodable", detected_at=context.now)
@@ -135,7 +146,7 @@ class FollowTopic:
         if rule.reaction is Reaction.REPLAY_ALL:
             return await self._replay_all(said)
         if rule.reaction is Reaction.LOG_IN:
-            return await self._log_in(said)
+            return await self._log_in(failure.session, said)
         if rule.reaction is Reaction.WAIT_LONG:
             _log.error("an event stream is refused, people must act", details=failure.details, **said)
             return LONG_WAIT
@@ -148,12 +159,12 @@ class FollowTopic:
         await self._positions.lose(self._topic, missed)
         return self._pause(0.0)
 
-    async def _log_in(self, said: dict[str, str]) -> float:
+    async def _log_in(self, session: object, said: dict[str, str]) -> float:
         self._logins += 1
         log = _log.error if self._logins >= WORRYING_LOGINS else _log.info
         log("an event stream needs a new session", tries=self._logins, **said)
         try:
-            await self._pubsub.log_in()
+            await self._pubsub.log_in(session)
         except (TryLater, Misconfigured) as problem:
             _log.error("no new session for an event stream", problem=str(problem), **said)
             return LONGEST_PAUSE if isinstance(problem, Misconfigured) else self._pause(FIRST_PAUSE)
@@ -161,6 +172,12 @@ class FollowTopic:
 
     def _pause(self, least: float) -> float:
         """Give 1 s, 2 s, … 60 s, halved by chance so that six topics do not come back at once."""
-        whole = min(FIRST_PAUSE * 2**self._failures, LONGEST_PAUSE)
+        whole = min(FIRST_PAUSE * float(2**self._failures), LONGEST_PAUSE)
         self._failures = min(self._failures + 1, 10)
         return max(least, whole * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load only
+
+
+def _reason(error: Exception) -> str:
+    # Other errors quote what they stumbled over, and that may be somebody's data.
+    quotable = isinstance(error, UndecodableError | WrongSchemaError)
+    return str(error)[:300] if quotable else f"unexpected content: {type(error).__name__}"

@@ -63,8 +63,8 @@ class PubSub(Protocol):
         """Give a schema by its id, from memory after the first time; StreamFailed or UndecodableError."""
         ...
 
-    async def log_in(self) -> None:
-        """Replace the token that the last streams were opened with; raises portal problems."""
+    async def log_in(self, stale: object) -> None:
+        """Replace the token a failure names, unless somebody did so already; raises portal problems."""
         ...
 
     async def reconnect(self) -> None:

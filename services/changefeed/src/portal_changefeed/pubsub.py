@@ -41,7 +41,6 @@ class GrpcPubSub:
     def __init__(self, endpoint: Endpoint, tokens: AccessTokens) -> None:
         self._endpoint = endpoint
         self._tokens = tokens
-        self._token: AccessToken | None = None
         self._channel: grpc.aio.Channel | None = None
         self._schemas: dict[str, EventSchema] = {}
         self.user_id: str | None = None
@@ -49,11 +48,15 @@ class GrpcPubSub:
     @asynccontextmanager
     async def open(self, topic: str, after: bytes | None, demand: int) -> AsyncIterator[Stream]:
         """Open a stream; it is torn down for good at the end of the block, so that no event comes twice from two."""
-        call = self._stub().subscribe(metadata=await self._metadata())
+        token = await self._usable_token()
+        call = self._stub().subscribe(metadata=_metadata(token))
         stream = GrpcStream(call)
         try:
             await stream.begin(topic, after, demand)
             yield stream
+        except StreamFailed as failure:
+            failure.session = token
+            raise
         finally:
             call.cancel()
 
@@ -66,8 +69,9 @@ class GrpcPubSub:
 
     async def _fetch_schema(self, schema_id: str) -> EventSchema:
         request = wire.SchemaRequest(schema_id=schema_id)
+        token = await self._usable_token()
         try:
-            found = await self._stub().get_schema(request, metadata=await self._metadata(), timeout=CALL_SECONDS)
+            found = await self._stub().get_schema(request, metadata=_metadata(token), timeout=CALL_SECONDS)
         except grpc.aio.AioRpcError as error:
             failure = _failure(error.code(), error.details(), error.trailing_metadata())
             if failure.error_code == "schema.validation.failed":
@@ -75,10 +79,9 @@ class GrpcPubSub:
             raise failure from error
         return parse_schema(found.schema_json)
 
-    async def log_in(self) -> None:
-        """Replace the token if it is still the one that the last streams were opened with."""
-        stale, self._token = self._token, None
-        if stale is not None:
+    async def log_in(self, stale: object) -> None:
+        """Replace the token unless that happened already: six topics meet the end of one session."""
+        if isinstance(stale, AccessToken):
             await self._tokens.renew(stale)
 
     async def reconnect(self) -> None:
@@ -89,17 +92,13 @@ class GrpcPubSub:
 
     close = reconnect
 
-    async def _metadata(self) -> tuple[tuple[str, str], ...]:
-        token = self._token = await self._tokens.current()
+    async def _usable_token(self) -> AccessToken:
+        token = await self._tokens.current()
         if not token.opaque:
             message = "the connected app issues JWT tokens, which the Pub/Sub API refuses"
             raise Misconfigured("SALESFORCE_MISCONFIGURED", facts={"message": message})
         self.user_id = token.user_id
-        return (
-            ("accesstoken", token.value),
-            ("instanceurl", token.instance_url),
-            ("tenantid", token.organization_id),
-        )
+        return token
 
     def _stub(self) -> PubSubStub:
         if self._channel is None:
@@ -165,11 +164,21 @@ class GrpcStream:
         except _BROKEN as error:  # the call ended while we were writing: its status says why
             await self._raise_status()
             raise StreamFailed("UNAVAILABLE", details=str(error)) from error
+        except asyncio.CancelledError:
+            # grpc says so as well when the channel was closed under the stream, which is not the end of our task.
+            task = asyncio.current_task()
+            if task is None or task.cancelling() or not self._call.cancelled():
+                raise
+            raise StreamFailed("CANCELLED", details="the channel was closed") from None
 
     async def _raise_status(self) -> None:
         code = await self._call.code()
         if code is not grpc.StatusCode.OK:
             raise _failure(code, await self._call.details(), await self._call.trailing_metadata())
+
+
+def _metadata(token: AccessToken) -> tuple[tuple[str, str], ...]:
+    return (("accesstoken", token.value), ("instanceurl", token.instance_url), ("tenantid", token.organization_id))
 
 
 def _failure(code: grpc.StatusCode, details: str | None, trailers: Any) -> StreamFailed:

@@ -1,4 +1,4 @@
-"""The methods of Salesforce's Pub/Sub API by their real names (reference salesforce.md 4.1); see pubsub.proto for why."""
+"""The methods of Salesforce's Pub/Sub API by their real names (reference salesforce.md 4.1); pubsub.proto says why."""
 
 from typing import Any, Final
 

@@ -203,7 +203,7 @@ class Engine:
             if not isinstance(term, Comparison) or term.operator not in ("=", "IN") or len(term.path.names) != 1:
                 continue
             field = item.find(term.path.names[0])
-            if field is None or any(value.kind != "string" for value in term.values):
+            if field is None or any(value.kind != "string" or not value.text for value in term.values):
                 continue
             if field.type in ID_TYPES:
                 return record_store.scan_by(db, item.name, field.name, operand_ids(term.values), deleted=deleted)

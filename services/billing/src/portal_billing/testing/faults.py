@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from portal_billing.ports import Unclear
 from portal_chassis.testing import ManualClock
@@ -15,7 +15,6 @@ R = TypeVar("R")
 Kind = Literal[
     "fine", "down", "forbidden", "lost_before", "lost_after", "late", "paused", "killed_before", "killed_after"
 ]
-READ_KINDS: Final[tuple[Kind, ...]] = ("down", "forbidden")
 
 
 class Killed(BaseException):

@@ -1,6 +1,6 @@
 """Small stand-ins for the portal's processes, so that the supervisor is tested without waiting for them.
 
-`python fake_portal.py serve <port> [crash|deaf]` is one process; `python fake_portal.py up <name:mode>...` runs the
+`python -m portal_local.testing serve <port> fine|crash|deaf` is one process; `… up <name>:<mode>…` runs the
 supervisor's `up` in the state folder of the environment with such processes.
 """
 
@@ -20,6 +20,8 @@ from portal_local.up import up
 
 
 def fake_plan(**modes: str) -> Plan:
+    """Processes by name: `fine` ones, a `crash` at the start, one `deaf` to SIGTERM."""
+
     def plan(_ground: Ground, logs: Path) -> Sequence[PythonProcess]:
         return [_process(name, mode, logs) for name, mode in modes.items()]
 
@@ -30,7 +32,7 @@ def _process(name: str, mode: str, logs: Path) -> PythonProcess:
     port = pick_port()
     return PythonProcess(
         name=name,
-        arguments=(__file__, "serve", str(port), mode),
+        arguments=("-m", "portal_local.testing", "serve", str(port), mode),
         environment=inherited(),
         ready_url=f"http://127.0.0.1:{port}/readyz",
         log_path=logs / f"{name}.log",
@@ -59,6 +61,7 @@ async def _serve(port: int, mode: str) -> None:
 
 
 def main() -> int:
+    """Run what the arguments say."""
     match sys.argv[1:]:
         case ["serve", port, mode]:
             asyncio.run(_serve(int(port), mode))

@@ -1,0 +1,17 @@
+"""The append-only list of security events (R050)."""
+
+import json
+from typing import Any
+from uuid import UUID
+
+from portal_chassis.postgres import Transaction
+
+
+async def write_audit(transaction: Transaction, user_id: str | None, event: str, **facts: Any) -> None:
+    """Add an entry in the transaction of what it tells of; facts hold no secrets."""
+    await transaction.execute(
+        "INSERT INTO audit_entry (user_id, event, facts) VALUES ($1, $2, $3)",
+        UUID(user_id) if user_id else None,
+        event,
+        json.dumps(facts),
+    )

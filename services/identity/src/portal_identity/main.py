@@ -1,0 +1,61 @@
+import asyncio
+
+from portal_chassis.service import Service
+from portal_identity.bus_ports import BusBilling, BusStaffDesk
+from portal_identity.confirm_signup import UseSignupLink
+from portal_identity.consumers import UseCases, register
+from portal_identity.log_in import OpenSession
+from portal_identity.log_out import CloseSession
+from portal_identity.mint_actor import MintActorToken
+from portal_identity.mint_signup_link import MintLink
+from portal_identity.password_hashing import Argon2Hasher
+from portal_identity.read_customer import ReadCustomer
+from portal_identity.recent_accounts import RecentAccounts
+from portal_identity.request_signup import KeepSignup
+from portal_identity.salesforce import SalesforceAccounts
+from portal_identity.sealing import Seal
+from portal_identity.settings import IdentitySettings
+from portal_identity.signing_key import key_id_of, read_signing_key
+from portal_identity.signup_process import SignupProcess
+from portal_identity.store_brakes import Brakes
+from portal_identity.store_sessions import Sessions
+from portal_identity.store_signups import Signups
+from portal_identity.store_users import Users
+from portal_salesforce.client import Salesforce
+from portal_salesforce.settings import SalesforceSettings
+
+SWEEP_SECONDS = 3600
+
+
+async def wire(service: Service) -> None:
+    """Join identity's parts."""
+    settings = IdentitySettings()
+    database, clock = service.database, service.machine
+    salesforce = Salesforce(SalesforceSettings())
+    service.on_stop(salesforce.close)
+    signing_key = read_signing_key(settings.actor_private_key_path)
+    key_id = key_id_of(signing_key, service.settings.actor_public_keys_path, settings.actor_key_id)
+    signups = Signups(database, Seal.from_file(settings.identity_key_path))
+    users = Users(database)
+    sessions = Sessions(database, settings.session_idle_seconds)
+    brakes, hasher = Brakes(database), Argon2Hasher()
+    accounts = RecentAccounts(SalesforceAccounts(salesforce), clock)
+    process = SignupProcess(signups, users, accounts, BusBilling(service.bus), BusStaffDesk(service.bus))
+    service.processes.register(process.definition())
+    use = UseCases(
+        keep_signup=KeepSignup(database, signups, brakes, hasher, settings),
+        mint_link=MintLink(signups, settings, clock),
+        use_link=UseSignupLink(database, signups, service.processes, clock),
+        open_session=OpenSession(users, sessions, brakes, hasher, settings, clock),
+        close_session=CloseSession(database, sessions),
+        mint_actor=MintActorToken(sessions, signing_key, key_id, clock),
+        read_customer=ReadCustomer(users),
+    )
+    register(service.bus, use)
+
+    async def sweep() -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            await brakes.sweep()
+
+    service.background("rate windows", sweep)

@@ -1,0 +1,43 @@
+from dataclasses import dataclass
+from uuid import uuid4
+
+from portal_chassis.postgres import Database
+from portal_contracts.identity import RequestSignup, SignupAccepted, SignupRequested
+from portal_contracts.problems import FieldError, Refused
+from portal_contracts.values import comparable_email
+from portal_identity.password_policy import too_weak
+from portal_identity.ports import KeptSignup, PasswordHasher
+from portal_identity.settings import IdentitySettings
+from portal_identity.store_brakes import Brakes
+from portal_identity.store_signups import Signups
+
+
+@dataclass(frozen=True, slots=True)
+class KeepSignup:
+    """Keep a form and have its mailbox proven. Every well-formed form gets one answer after the same work (C39)."""
+
+    database: Database
+    signups: Signups
+    brakes: Brakes
+    hasher: PasswordHasher
+    settings: IdentitySettings
+
+    async def __call__(self, command: RequestSignup) -> SignupAccepted:
+        """Refuse a weak password; raise TryLater RATE_LIMITED by address, mailbox or number (D18)."""
+        form = command.form
+        known = (form.email, form.customer_number, form.name.family_name, form.name.given_name)
+        if too_weak(form.password, self.settings.password_length, known):
+            fault = FieldError(
+                field="password", code="PASSWORD_TOO_WEAK", facts={"limit": self.settings.password_length}
+            )
+            raise Refused("PASSWORD_TOO_WEAK", facts={"limit": self.settings.password_length}, fields=[fault])
+        await self.brakes.count(
+            ("signup_address", command.client_address, self.settings.signups_an_hour_per_address, 3600),
+            ("signup_email", comparable_email(form.email), self.settings.signups_an_hour_per_email, 3600),
+            ("signup_number", form.customer_number, self.settings.signups_an_hour_per_number, 3600),
+        )
+        kept = KeptSignup(str(uuid4()), form, await self.hasher.hash(form.password))
+        async with self.database.transaction() as transaction:
+            if await self.signups.keep(transaction, kept, command.request_id):
+                await transaction.record(SignupRequested(signup_id=kept.signup_id))
+        return SignupAccepted()

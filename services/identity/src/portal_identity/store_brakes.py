@@ -1,0 +1,79 @@
+"""Brakes on guessing: counts per window, and waits that grow with failures and never lock an owner out for good."""
+
+from hashlib import sha256
+from typing import Final
+
+from portal_chassis.postgres import Database
+from portal_contracts.problems import TryLater
+from portal_identity.audit import write_audit
+
+FREE_FAILURES: Final = 5
+LONGEST_WAIT: Final = 900
+FORGET_AFTER: Final = "1 day"
+
+Limit = tuple[str, str, int, int]
+"""Scope, key, how many, in how many seconds."""
+
+_COUNT = """
+INSERT INTO rate_window (scope, key, opened_at, count)
+VALUES ($1, $2, to_timestamp(floor(extract(epoch FROM now()) / $3) * $3), 1)
+ON CONFLICT (scope, key, opened_at) DO UPDATE SET count = rate_window.count + 1
+RETURNING count, ceil(extract(epoch FROM opened_at) + $3 - extract(epoch FROM now()))::int AS wait
+"""
+_FAILED = """
+INSERT INTO login_failure AS f (account, failures, blocked_until, last_at) VALUES ($1, 1, now(), now())
+ON CONFLICT (account) DO UPDATE SET
+    failures = CASE WHEN f.last_at < now() - $4::text::interval THEN 1 ELSE f.failures + 1 END,
+    last_at = now(),
+    blocked_until = now() + make_interval(secs => CASE
+        WHEN f.last_at < now() - $4::text::interval OR f.failures + 1 < $2 THEN 0
+        ELSE least($3, power(2, least(f.failures + 1 - $2, 20))) END)
+RETURNING failures
+"""
+
+
+class Brakes:
+    """Counts tries in Postgres, so that every instance sees the same."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def count(self, *limits: Limit) -> None:
+        """Count a try in each window; TryLater RATE_LIMITED when one is full. Known and unknown keys count alike."""
+        for scope, key, most, seconds in limits:
+            row = await self._database.fetchrow(_COUNT, scope, _digest(key), float(seconds))
+            if row is not None and row["count"] > most:
+                raise _limited(row["wait"])
+
+    async def check_failures(self, account: str) -> None:
+        """TryLater RATE_LIMITED while the account's wait lasts, whether it exists or not (R049)."""
+        wait = await self._database.fetchval(
+            "SELECT ceil(extract(epoch FROM blocked_until - now()))::int FROM login_failure WHERE account = $1",
+            _digest(account),
+        )
+        if wait is not None and wait > 0:
+            raise _limited(wait)
+
+    async def failed(self, account: str, client_address: str) -> None:
+        """Note a failure: from the fifth on each doubles the wait from a second to a quarter of an hour."""
+        async with self._database.transaction() as transaction:
+            failures = await transaction.fetchval(
+                _FAILED, _digest(account), FREE_FAILURES, float(LONGEST_WAIT), FORGET_AFTER
+            )
+            await write_audit(transaction, None, "log_in_failed", address=client_address, failures=failures)
+
+    async def succeeded(self, account: str) -> None:
+        """Forget the failures of an account."""
+        await self._database.execute("DELETE FROM login_failure WHERE account = $1", _digest(account))
+
+    async def sweep(self) -> None:
+        """Drop windows nobody needs any more."""
+        await self._database.execute("DELETE FROM rate_window WHERE opened_at < now() - interval '2 hours'")
+
+
+def _limited(wait: int) -> TryLater:
+    return TryLater("RATE_LIMITED", facts={"seconds": max(1, wait)}, retry_after=max(1, wait))
+
+
+def _digest(key: str) -> bytes:
+    return sha256(key.encode()).digest()

@@ -1,0 +1,62 @@
+from uuid import UUID, uuid4
+
+from portal_chassis.postgres import Database, Transaction
+from portal_contracts.identity import OpenedSession, SessionRevoked
+from portal_identity.audit import write_audit
+from portal_identity.ports import Session
+from portal_identity.secret_tokens import token_hash
+from portal_identity.store_users import USER, user_of
+
+_OPEN = """
+INSERT INTO session (id, token_hash, csrf_token, user_id, expires_at, client_address, user_agent)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+"""
+_USE = f"""
+SELECT s.id, s.csrf_token, s.opened_at, s.expires_at, s.last_used_at < now() - interval '1 minute' AS touch, {USER}
+FROM session s JOIN portal_user u ON u.id = s.user_id JOIN customer_link l ON l.user_id = u.id
+WHERE s.token_hash = $1 AND s.revoked_at IS NULL AND s.expires_at > now()
+AND s.last_used_at > now() - make_interval(secs => $2)
+"""  # noqa: S608 - constants only
+
+
+class Sessions:
+    """Open sessions: only hashes of their tokens are stored. `idle_seconds` without use end one."""
+
+    def __init__(self, database: Database, idle_seconds: int) -> None:
+        self._database = database
+        self._idle_seconds = float(idle_seconds)
+
+    async def open(self, opened: OpenedSession, client_address: str, user_agent: str) -> None:
+        """Store a fresh session."""
+        async with self._database.transaction() as transaction:
+            await transaction.execute(
+                _OPEN,
+                uuid4(),
+                token_hash(opened.session_token),
+                opened.csrf_token,
+                UUID(opened.user_id),
+                opened.expires_at,
+                client_address,
+                user_agent,
+            )
+            await write_audit(transaction, opened.user_id, "logged_in", address=client_address)
+
+    async def use(self, hashed: bytes) -> Session | None:
+        """Give a living session and note its use, at most once a minute."""
+        row = await self._database.fetchrow(_USE, hashed, self._idle_seconds)
+        if row is None:
+            return None
+        if row["touch"]:
+            await self._database.execute("UPDATE session SET last_used_at = now() WHERE id = $1", row["id"])
+        return Session(str(row["id"]), row["csrf_token"], row["opened_at"], row["expires_at"], user_of(row))
+
+    async def revoke(self, transaction: Transaction, session_id: str, user_id: str) -> None:
+        """End a session and tell everybody who may remember it; a repeat does nothing."""
+        done = await transaction.execute(
+            "UPDATE session SET revoked_at = now() WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL",
+            UUID(session_id),
+            UUID(user_id),
+        )
+        if done.endswith(" 1"):
+            await write_audit(transaction, user_id, "logged_out")
+            await transaction.record(SessionRevoked(session_id=session_id))

@@ -1,0 +1,106 @@
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from portal_chassis.postgres import Database, Transaction
+from portal_contracts.identity import CustomerLink, CustomerRegistered
+from portal_contracts.problems import Refused
+from portal_contracts.values import PersonName, comparable_email
+from portal_identity.audit import write_audit
+from portal_identity.ports import KeptSignup, User
+
+if TYPE_CHECKING:
+    from portal_chassis.postgres import Row
+
+USER = """
+u.id AS user_id, u.email, u.family_name, u.given_name, u.locale, u.password_hash,
+l.account_id, l.whmcs_client_id, l.customer_number
+"""
+_JOIN = f"SELECT {USER} FROM portal_user u JOIN customer_link l ON l.user_id = u.id"  # noqa: S608 - constants only
+_ADD_USER = """
+INSERT INTO portal_user (id, email, comparable_email, family_name, given_name, locale, password_hash)
+VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING
+"""
+_ADD_LINK = """
+INSERT INTO customer_link (user_id, account_id, whmcs_client_id, customer_number) VALUES ($1, $2, $3, $4)
+ON CONFLICT DO NOTHING
+"""
+
+
+class Users:
+    """Portal users and their links."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create(self, kept: KeptSignup, link: CustomerLink) -> None:
+        """Make user and link and announce them, once. Refused EMAIL_TAKEN or CUSTOMER_NUMBER_TAKEN."""
+        async with self._database.transaction() as transaction:
+            user_id, form = UUID(kept.signup_id), kept.form
+            added = await transaction.execute(
+                _ADD_USER,
+                user_id,
+                form.email,
+                comparable_email(form.email),
+                form.name.family_name,
+                form.name.given_name,
+                form.locale,
+                kept.password_hash,
+            )
+            if not added.endswith(" 1"):
+                await self._made_before(transaction, user_id)
+                return
+            linked = await transaction.execute(
+                _ADD_LINK, user_id, link.account_id, link.whmcs_client_id, link.customer_number
+            )
+            if not linked.endswith(" 1"):
+                raise Refused("CUSTOMER_NUMBER_TAKEN")  # takes the user back with the transaction
+            await write_audit(transaction, kept.signup_id, "registered")
+            await transaction.record(
+                CustomerRegistered(
+                    user_id=link.user_id, account_id=link.account_id, whmcs_client_id=link.whmcs_client_id
+                )
+            )
+
+    @staticmethod
+    async def _made_before(transaction: Transaction, user_id: UUID) -> None:
+        if await transaction.fetchval("SELECT 1 FROM portal_user WHERE id = $1", user_id) is None:
+            raise Refused("EMAIL_TAKEN")
+
+    async def number_taken(self, customer_number: str, account_id: str) -> bool:
+        """Whether a portal user has this number or account (R022)."""
+        statement = "SELECT 1 FROM customer_link WHERE customer_number = $1 OR account_id = $2"
+        return await self._database.fetchval(statement, customer_number, account_id) is not None
+
+    async def email_taken(self, email: str) -> bool:
+        """Whether a portal user has this mailbox (R022)."""
+        statement = "SELECT 1 FROM portal_user WHERE comparable_email = $1"
+        return await self._database.fetchval(statement, comparable_email(email)) is not None
+
+    async def by_email(self, email: str) -> User | None:
+        """Find by the comparable form of an e-mail address."""
+        return await self._one(f"{_JOIN} WHERE u.comparable_email = $1", email)
+
+    async def by_id(self, user_id: str) -> User | None:
+        """Find by the user's id."""
+        return await self._one(f"{_JOIN} WHERE u.id = $1", UUID(user_id))
+
+    async def by_account(self, account_id: str) -> User | None:
+        """Find by the Salesforce account."""
+        return await self._one(f"{_JOIN} WHERE l.account_id = $1", account_id)
+
+    async def _one(self, statement: str, argument: object) -> User | None:
+        row = await self._database.fetchrow(statement, argument)
+        return user_of(row) if row is not None else None
+
+
+def user_of(row: "Row") -> User:
+    """Read a row of the USER columns."""
+    link = CustomerLink(
+        user_id=str(row["user_id"]),
+        account_id=row["account_id"],
+        whmcs_client_id=row["whmcs_client_id"],
+        customer_number=row["customer_number"],
+        locale=row["locale"],
+    )
+    name = PersonName(family_name=row["family_name"], given_name=row["given_name"])
+    return User(str(row["user_id"]), row["email"], name, row["locale"], row["password_hash"], link)

@@ -1,0 +1,89 @@
+"""Identity on a real Postgres, with its outside faked."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from portal_chassis.actor import ActorVerifier
+from portal_chassis.clocks import SystemMachineClock, business_clock
+from portal_chassis.deadline import Deadline
+from portal_chassis.migrating import migrate
+from portal_chassis.postgres import Database
+from portal_chassis.process import ProcessEngine
+from portal_chassis.process_store import PostgresProcessStore
+from portal_chassis.settings import ChassisSettings
+from portal_contracts.identity import ConfirmSignup, MintSignupLink, RequestSignup, SignupForm
+from portal_contracts.message import Event
+from portal_identity.confirm_signup import UseSignupLink
+from portal_identity.log_in import OpenSession
+from portal_identity.log_out import CloseSession
+from portal_identity.mint_actor import MintActorToken
+from portal_identity.mint_signup_link import MintLink
+from portal_identity.password_hashing import Argon2Hasher
+from portal_identity.read_customer import ReadCustomer
+from portal_identity.request_signup import KeepSignup
+from portal_identity.sealing import Seal
+from portal_identity.settings import IdentitySettings
+from portal_identity.signup_process import SignupProcess
+from portal_identity.store_brakes import Brakes
+from portal_identity.store_sessions import Sessions
+from portal_identity.store_signups import Signups
+from portal_identity.store_users import Users
+from portal_identity.testing import InMemoryAccounts, InMemoryBilling, InMemoryStaffDesk, account
+
+
+@dataclass
+class Identity:
+    database: Database
+    accounts: InMemoryAccounts = field(default_factory=lambda: InMemoryAccounts(SNX_10001=account()))
+    billing: InMemoryBilling = field(default_factory=InMemoryBilling)
+    staff: InMemoryStaffDesk = field(default_factory=InMemoryStaffDesk)
+    events: list[Event] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        async def record(_, event: Event) -> None:
+            self.events.append(event)
+
+        self.database.record_with(record)
+        clock = SystemMachineClock()
+        self.key = Ed25519PrivateKey.generate()
+        self.verifier = ActorVerifier({"test": self.key.public_key()})
+        self.settings = IdentitySettings(actor_private_key_path=Path("-"), identity_key_path=Path("-"))
+        signups, self.users, hasher = Signups(self.database, Seal(b"k" * 32)), Users(self.database), Argon2Hasher()
+        self.sessions = Sessions(self.database, self.settings.session_idle_seconds)
+        self.brakes = Brakes(self.database)
+        self.processes = ProcessEngine(
+            PostgresProcessStore(self.database), business_clock(ChassisSettings()), SystemMachineClock()
+        )
+        process = SignupProcess(signups, self.users, self.accounts, self.billing, self.staff)
+        self.processes.register(process.definition())
+        self.keep_signup = KeepSignup(self.database, signups, self.brakes, hasher, self.settings)
+        self.mint_link = MintLink(signups, self.settings, clock)
+        self.use_link = UseSignupLink(self.database, signups, self.processes, clock)
+        self.open_session = OpenSession(self.users, self.sessions, self.brakes, hasher, self.settings, clock)
+        self.close_session = CloseSession(self.database, self.sessions)
+        self.mint_actor = MintActorToken(self.sessions, self.key, "test", clock)
+        self.read_customer = ReadCustomer(self.users)
+
+    async def request(self, form: SignupForm, request_id: str = "request-0001", address: str = "192.0.2.1") -> str:
+        """Send a form and give the token its mail would carry."""
+        await self.keep_signup(RequestSignup(request_id=request_id, form=form, client_address=address))
+        signup_id = await self.database.fetchval("SELECT id FROM signup WHERE request_id = $1", request_id)
+        return (await self.mint_link(MintSignupLink(signup_id=str(signup_id)))).token
+
+    async def confirm(self, token: str):
+        return await self.use_link(ConfirmSignup(token=token), Deadline.after(10))
+
+
+@pytest.fixture
+async def identity(database_url: str) -> AsyncIterator[Identity]:
+    database = Database(database_url, name="identity-tests", connections=20)
+    await migrate(database, "portal_chassis", "portal_identity")
+    await database.connect()
+    found = Identity(database)
+    yield found
+    await found.processes.stop(2)
+    await database.close()

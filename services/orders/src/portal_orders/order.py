@@ -1,0 +1,217 @@
+"""An order as the portal keeps it, and what follows from its facts. No I/O.
+
+Two axes (R170): the business state and the activation. What is shown depends on the time as well, so the facts are kept
+and the shown value is derived when somebody asks.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Final, Literal
+
+from pydantic import BaseModel
+
+from portal_chassis.clocks import TOKYO
+from portal_contracts.catalog import BillingCycle, Category, ItemClass, LocalizedText, SoldProduct
+from portal_contracts.orders import ActivationState, OrderItem, OrderState
+from portal_contracts.values import Address
+
+PAYMENT_MISSING: Final = "PAYMENT_METHOD_MISSING"
+OPEN_STATES: Final[frozenset[OrderState]] = frozenset({"draft", "pending_review", "approved"})
+BEFORE_APPROVAL: Final[frozenset[OrderState]] = frozenset({"draft", "pending_review"})
+
+ReadActivation = Literal["not_started", "activating", "activated", "failed", "unknown"]
+"""What the sales system can say about activation; the other states follow from codes, dates and time (C03)."""
+
+
+class KeptItem(BaseModel):
+    """An item with the names and classes of its day (C30)."""
+
+    product_id: str
+    sku: str
+    name: LocalizedText
+    category: Category
+    item_class: ItemClass
+    billing_cycle: BillingCycle
+    quantity: int
+    unit_price: int
+    esim: bool = False
+
+    @property
+    def amount(self) -> int:
+        """Whole yen for all of the quantity."""
+        return self.quantity * self.unit_price
+
+    def shown(self) -> OrderItem:
+        """Give the item as customers see it."""
+        return OrderItem(
+            sku=self.sku,
+            name=self.name,
+            item_class=self.item_class,
+            billing_cycle=self.billing_cycle,
+            quantity=self.quantity,
+            unit_price=self.unit_price,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SalesItem:
+    """An item as the sales system has it now. `unit_price` is in yen; staff may type a fraction."""
+
+    product_id: str
+    quantity: int
+    unit_price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class SalesOrder:
+    """An order as the sales system has it now, in our words."""
+
+    order_id: str
+    account_id: str
+    order_number: str
+    key: str | None
+    opportunity_id: str | None
+    state: OrderState
+    activation: ReadActivation
+    changed_at: datetime
+    """Its last change there; an older reading never overwrites a newer one."""
+    created_at: datetime
+    items: tuple[SalesItem, ...] = ()
+    error_code: str | None = None
+    whmcs_order_id: int | None = None
+    whmcs_service_id: int | None = None
+    scheduled: bool = False
+    scheduled_at: datetime | None = None
+    eid: str | None = None
+    address: Address | None = None
+    rejection_reason: str = ""
+    """Staff's own words: for Salesforce alone, never for the customer (C36)."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptOrder:
+    """An order in the portal's own read model."""
+
+    order_id: str
+    account_id: str
+    order_number: str
+    key: str | None
+    opportunity_id: str | None
+    state: OrderState
+    activation: ReadActivation
+    changed_at: datetime
+    placed_at: datetime
+    items: tuple[KeptItem, ...] = ()
+    error_code: str | None = None
+    whmcs_order_id: int | None = None
+    whmcs_service_id: int | None = None
+    scheduled: bool = False
+    scheduled_at: datetime | None = None
+    eid: str | None = None
+    address: Address | None = None
+    traceparent: str | None = None
+    activating_since: datetime | None = None
+    activated_at: datetime | None = None
+    parked: bool = False
+    """Fulfillment waits for a person."""
+    requested_at: datetime | None = None
+    """When provisioning was last asked for."""
+    progressed_at: datetime | None = None
+    """When fulfillment was last heard of."""
+    rejected: bool = False
+    """Cancelled before it was approved."""
+
+    @property
+    def service(self) -> KeptItem | None:
+        """The item that is the service itself (C12)."""
+        return next((item for item in self.items if item.item_class == "service"), None)
+
+    @property
+    def category(self) -> Category | None:
+        """The service's category; without a service the first item's."""
+        item = self.service or next(iter(self.items), None)
+        return item.category if item else None
+
+    @property
+    def name(self) -> LocalizedText:
+        """The service's name; the order number stands in for it."""
+        item = self.service or next(iter(self.items), None)
+        return item.name if item else LocalizedText(en=self.order_number, ja=self.order_number)
+
+
+def monthly_and_one_time(items: Iterable[KeptItem]) -> tuple[int, int]:
+    """Give what is paid each month and what is paid at once, in yen; a yearly fee is paid at once."""
+    listed = list(items)
+    monthly = sum(item.amount for item in listed if item.billing_cycle == "monthly")
+    return monthly, sum(item.amount for item in listed) - monthly
+
+
+def shown_activation(
+    order: KeptOrder | SalesOrder, now: datetime, *, stuck_after: timedelta | None = None
+) -> ActivationState:
+    """Derive the canonical activation state (C03, C04, C38, §2.2)."""
+    if order.activation == "failed":
+        return "awaiting_payment_method" if order.error_code == PAYMENT_MISSING else "failed"
+    if order.activation in ("activated", "unknown"):
+        return order.activation
+    if waits_for_its_day(order, now):
+        return "scheduled"
+    if isinstance(order, KeptOrder) and order.state == "approved":
+        since = order.activating_since
+        if order.parked or (since is not None and stuck_after is not None and now - since > stuck_after):
+            return "needs_reconciliation"
+    return order.activation
+
+
+def waits_for_its_day(order: KeptOrder | SalesOrder, now: datetime) -> bool:
+    """Say whether an approved order is scheduled for later: facts decide, whatever the activation says (C38)."""
+    return (
+        order.state == "approved"
+        and order.scheduled
+        and order.scheduled_at is not None
+        and order.scheduled_at > now
+        and order.activation in ("not_started", "activating")
+    )
+
+
+def scheduled_on(order: KeptOrder | SalesOrder) -> date | None:
+    """Give the business date of a scheduled order."""
+    if not order.scheduled or order.scheduled_at is None:
+        return None
+    return order.scheduled_at.astimezone(TOKYO).date()
+
+
+def keep_items(
+    items: Sequence[SalesItem], known: Sequence[KeptItem], products: Sequence[SoldProduct]
+) -> tuple[KeptItem, ...]:
+    """Join the sales system's items with names and classes: those of their day where kept, else the catalog's.
+
+    An item of a product nobody knows is left out.
+    """
+    kept = {item.product_id: item for item in known}
+    sold = {product.product_id: product for product in products}
+    joined: list[KeptItem] = []
+    for item in items:
+        price = int(item.unit_price.to_integral_value())
+        if item.product_id in kept:
+            update = {"quantity": item.quantity, "unit_price": price}
+            joined.append(kept[item.product_id].model_copy(update=update))
+        elif item.product_id in sold:
+            joined.append(_kept_item(sold[item.product_id], item.quantity, price))
+    return tuple(joined)
+
+
+def _kept_item(product: SoldProduct, quantity: int, price: int) -> KeptItem:
+    return KeptItem(
+        product_id=product.product_id,
+        sku=product.sku,
+        name=product.name,
+        category=product.category,
+        item_class=product.item_class,
+        billing_cycle=product.billing_cycle,
+        quantity=quantity,
+        unit_price=price,
+        esim=product.esim,
+    )

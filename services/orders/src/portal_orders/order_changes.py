@@ -1,0 +1,66 @@
+"""What a new reading of an order changes in the portal's own row, and what is worth telling. No I/O."""
+
+from datetime import datetime
+from typing import Literal
+
+from portal_orders.order import BEFORE_APPROVAL, KeptItem, KeptOrder, SalesOrder
+
+Noticed = Literal["approved", "rejected", "cancelled", "completed", "rescheduled", "changed"]
+"""What somebody else did to an order, in the words of its timeline."""
+
+
+def updated(kept: KeptOrder | None, sales: SalesOrder, items: tuple[KeptItem, ...], now: datetime) -> KeptOrder:
+    """Give the row after a reading; what only the portal knows stays as it was."""
+    activating = sales.activation == "activating" and sales.state == "approved"
+    activating_since = (kept.activating_since if kept else None) or now
+    activated_at = kept.activated_at if kept else None
+    if sales.activation == "activated" and activated_at is None:
+        activated_at = sales.changed_at
+    return KeptOrder(
+        order_id=sales.order_id,
+        account_id=sales.account_id,
+        order_number=sales.order_number,
+        key=sales.key,
+        opportunity_id=sales.opportunity_id,
+        state=sales.state,
+        activation=sales.activation,
+        changed_at=sales.changed_at,
+        placed_at=kept.placed_at if kept else sales.created_at,
+        items=items,
+        error_code=sales.error_code,
+        whmcs_order_id=sales.whmcs_order_id,
+        whmcs_service_id=sales.whmcs_service_id,
+        scheduled=sales.scheduled,
+        scheduled_at=sales.scheduled_at,
+        eid=None if sales.state in ("completed", "cancelled") else sales.eid or (kept.eid if kept else None),
+        address=sales.address or (kept.address if kept else None),
+        traceparent=kept.traceparent if kept else None,
+        activating_since=activating_since if activating else None,
+        activated_at=activated_at,
+        parked=bool(kept and kept.parked) and sales.state == "approved",
+        requested_at=kept.requested_at if kept else None,
+        progressed_at=kept.progressed_at if kept else None,
+        rejected=bool(kept) and sales.state == "cancelled" and (kept.rejected or kept.state in BEFORE_APPROVAL)
+        if kept
+        else False,
+    )
+
+
+def noticed(before: KeptOrder, after: KeptOrder) -> tuple[Noticed, ...]:
+    """Say what somebody else did between two readings, in the order in which it is told.
+
+    A completion that carries a WHMCS order is the portal's own doing and is announced by fulfillment.
+    """
+    found: list[Noticed] = []
+    if before.state in BEFORE_APPROVAL and after.state in ("approved", "completed"):
+        found.append("approved")
+    if before.state != after.state and after.state == "completed" and after.whmcs_order_id is None:
+        found.append("completed")
+    if before.state != after.state and after.state == "cancelled":
+        found.append("rejected" if after.rejected else "cancelled")
+    if after.state in ("pending_review", "approved"):
+        if (before.scheduled, before.scheduled_at) != (after.scheduled, after.scheduled_at):
+            found.append("rescheduled")
+        if (before.items, before.address) != (after.items, after.address):
+            found.append("changed")
+    return tuple(found)
