@@ -107,14 +107,15 @@ class Cache:
 
     async def _look(self, owner: str, name: str) -> tuple[bytes, tuple[float, bytes] | None]:
         """Give the current token and the value stored under it with its time; an empty token means no Redis."""
-        if self._redis is None or time.monotonic() < self._away_until:
+        redis = self._redis
+        if redis is None or time.monotonic() < self._away_until:
             return b"", None
         keys = (self._token_key(owner), self._token_key(owner, name), self._value_key(owner, name))
         try:
-            answer = cast("list[bytes | None]", await self._redis.mget(keys))
+            answer = cast("list[bytes | None]", await redis.mget(keys))
             owner_token, name_token, stored = answer
             if owner_token is None or name_token is None:
-                owner_token, name_token = await self._new_tokens(owner, name)
+                owner_token, name_token = await self._new_tokens(redis, owner, name)
         except _failures() as error:
             self._leave_alone(error)
             return b"", None
@@ -124,11 +125,10 @@ class Cache:
         end = len(token) + _HEAD
         return token, (int.from_bytes(stored[len(token) : end], "big") / 1000, stored[end:])
 
-    async def _new_tokens(self, owner: str, name: str) -> tuple[bytes, bytes]:
+    async def _new_tokens(self, redis: "Redis", owner: str, name: str) -> tuple[bytes, bytes]:
         """Create the tokens that are missing; whoever was first wins."""
-        assert self._redis is not None  # noqa: S101 - only called with one
         keys = (self._token_key(owner), self._token_key(owner, name))
-        async with self._redis.pipeline(transaction=False) as pipeline:
+        async with redis.pipeline(transaction=False) as pipeline:
             for key in keys:
                 pipeline.set(key, secrets.token_bytes(_HEAD), ex=TOKEN_LIFE, nx=True)
             pipeline.mget(keys)

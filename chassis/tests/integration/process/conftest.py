@@ -22,9 +22,27 @@ from portal_chassis.testing import ManualClock
 async def wait_until(engine: ProcessEngine, kind: str, key: str, true: Callable[[ProcessView], bool]) -> ProcessView:
     """Wait for what a worker elsewhere will have done: the database is the only place to see it."""
     async with asyncio.timeout(30):
-        while (view := await engine.read(kind, key)) is None or not true(view):  # noqa: ASYNC110 - nothing tells us
+        while (view := await engine.read(kind, key)) is None or not true(view):
             await asyncio.sleep(0.002)
     return view
+
+
+class Gate:
+    """A step that says when it was entered and goes on when it is let."""
+
+    def __init__(self) -> None:
+        self.entered = asyncio.Event()
+        self.open = asyncio.Event()
+
+    async def pass_through(self) -> None:
+        self.entered.set()
+        await self.open.wait()
+
+    async def enter(self, engine: ProcessEngine) -> asyncio.Task[None]:
+        """Let an engine run until one of its steps stands in the gate."""
+        running = asyncio.create_task(engine.run_until_idle())
+        await self.entered.wait()
+        return running
 
 
 @dataclass
@@ -120,3 +138,8 @@ def world(build_world: Callable[[], World]) -> World:
 @pytest.fixture
 def until_ended() -> Callable[[ProcessEngine, str, str], Awaitable[ProcessView]]:
     return lambda engine, kind, key: wait_until(engine, kind, key, lambda view: view.ended)
+
+
+@pytest.fixture
+def new_gate() -> type[Gate]:
+    return Gate

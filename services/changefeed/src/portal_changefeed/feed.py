@@ -11,6 +11,7 @@ from portal_changefeed.ports import LeadershipLostError
 from portal_changefeed.pubsub import GrpcPubSub
 from portal_changefeed.store import PostgresPositions
 from portal_changefeed.topics import TOPICS
+from portal_changefeed.watch_allocations import WatchAllocations
 from portal_chassis.logs import get_logger
 from portal_chassis.postgres import Database, StoreUnavailable
 
@@ -25,17 +26,20 @@ class Feed:
 
     def __init__(
         self,
+        *,
         database: Database,
         pubsub: Callable[[], GrpcPubSub],
         now: Callable[[], datetime],
         patience: Patience,
         election: Election,
+        allocations: WatchAllocations,
     ) -> None:
         self._database = database
         self._pubsub = pubsub
         self._now = now
         self._patience = patience
         self._election = election
+        self._allocations = allocations
 
     async def run(self) -> None:
         """Run until cancelled."""
@@ -51,7 +55,7 @@ class Feed:
         pubsub = self._pubsub()
         topics = [FollowTopic(topic, pubsub, positions, self._now, self._patience).run() for topic in TOPICS]
         try:
-            await first_end(self._tidy(positions), *topics)
+            await first_end(self._tidy(positions), self._allocations.run(), *topics)
         finally:
             await pubsub.close()
 

@@ -5,6 +5,7 @@ from portal_changefeed.feed import Feed
 from portal_changefeed.follow_topic import Patience
 from portal_changefeed.pubsub import Endpoint, GrpcPubSub
 from portal_changefeed.settings import ChangefeedSettings
+from portal_changefeed.watch_allocations import WatchAllocations
 from portal_chassis.service import Service
 from portal_salesforce import Salesforce, SalesforceSettings
 
@@ -13,14 +14,15 @@ async def wire(service: Service) -> None:
     """Join the parts."""
     settings = ChangefeedSettings()
     org = SalesforceSettings()
-    salesforce = Salesforce(org)  # only its token is used: the records behind the hints are read by their owners
+    salesforce = Salesforce(org)  # for its token and the org's limits: records are read by their owners
     endpoint = Endpoint(org.pubsub_endpoint, org.ca_bundle, settings.ping_seconds, settings.ping_answer_seconds)
     feed = Feed(
-        service.database,
-        lambda: GrpcPubSub(endpoint, salesforce.tokens),
-        service.clock.now,
-        Patience(watchdog=settings.watchdog_seconds),
-        Election(service.database),
+        database=service.database,
+        pubsub=lambda: GrpcPubSub(endpoint, salesforce.tokens),
+        now=service.clock.now,
+        patience=Patience(watchdog=settings.watchdog_seconds),
+        election=Election(service.database),
+        allocations=WatchAllocations(salesforce.limits),
     )
     service.background("salesforce event bus", feed.run)
     service.on_stop(salesforce.close)

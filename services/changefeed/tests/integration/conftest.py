@@ -14,6 +14,7 @@ from portal_changefeed.election import Election
 from portal_changefeed.feed import Feed
 from portal_changefeed.follow_topic import Patience
 from portal_changefeed.pubsub import Endpoint, GrpcPubSub
+from portal_changefeed.watch_allocations import WatchAllocations
 from portal_chassis.migrating import migrate
 from portal_chassis.outbox import Outbox
 from portal_chassis.postgres import Database
@@ -102,11 +103,12 @@ class World:
             await asyncio.sleep(min(seconds, 0.2))
 
         feed = Feed(
-            self.database,
-            lambda: GrpcPubSub(endpoint, connector.tokens),
-            lambda: datetime.now(UTC),
-            Patience(watchdog, hurry),
-            Election(self.database, candidate_seconds=0.1),
+            database=self.database,
+            pubsub=lambda: GrpcPubSub(endpoint, connector.tokens),
+            now=lambda: datetime.now(UTC),
+            patience=Patience(watchdog, hurry),
+            election=Election(self.database, candidate_seconds=0.1),
+            allocations=WatchAllocations(connector.limits),
         )
         running = asyncio.create_task(feed.run())
         try:
@@ -153,7 +155,7 @@ class World:
         answer = None
         with suppress(TimeoutError):
             async with asyncio.timeout(within):
-                while not pleases(answer := await ask()):  # noqa: ASYNC110 - what is asked tells nobody
+                while not pleases(answer := await ask()):
                     await asyncio.sleep(0.05)
                 return answer
         pytest.fail(f"not within {within} s; the last answer was {answer!r}")

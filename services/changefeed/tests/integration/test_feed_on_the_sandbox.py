@@ -1,10 +1,13 @@
 """Salesforce's events become ours whatever happens to the connection (R152, R153, C24, C29)."""
 
+import asyncio
+
 import pytest
 
 from portal_changefeed.ports import LeadershipLostError
 from portal_changefeed.store import PostgresPositions
 from portal_changefeed.topics import PROVISION_TOPIC, TOPICS
+from portal_chassis.postgres import StoreUnavailable
 from portal_salesforce.soql import equals, select
 from portal_sandbox.salesforce.ids import STAFF_USER_ID
 from portal_sandbox.salesforce.shared_org import org_of
@@ -167,6 +170,7 @@ async def test_a_lost_position_is_announced_and_everything_comes_again(world):
     first = await world.order()
     async with world.feeding():
         await world.eventually(world.hints)
+        await world.eventually(world.all_positions, lambda count: count == len(TOPICS))
     world.switch(replayGeneration=1)
     second = await world.order()
     async with world.feeding():
@@ -301,3 +305,22 @@ async def test_a_replaced_leader_can_write_nothing(world):
         await old.take(PROVISION_TOPIC, [], b"old")
     assert await current.position(PROVISION_TOPIC) == b"new"
     assert await world.recorded() == []
+
+
+async def test_a_database_that_was_away_costs_no_event(world, postgres_server):
+    async with world.feeding():
+        expected = [await world.order()]
+        await world.eventually(world.hints)
+        await asyncio.to_thread(postgres_server.kill)
+        expected.append(await world.order())
+        await asyncio.sleep(0.5)
+        await asyncio.to_thread(postgres_server.start)
+        expected.append(await world.order())
+
+        async def hints():
+            try:
+                return set(await world.hints())
+            except StoreUnavailable:
+                return set()
+
+        assert await world.eventually(hints, lambda found: len(found) >= 3, 15.0) == set(expected)

@@ -70,7 +70,7 @@ class Customer:
         """Give the mails in the customer's mailbox, the oldest first."""
         response = await self._browser.get(f"{self._mailbox}/_sim/messages", params={"to": address})
         found: list[dict[str, Any]] = response.json()["messages"]
-        return sorted(found, key=lambda mail: str(mail["receivedAt"]))
+        return sorted(found, key=lambda mail: str(mail["acceptedAt"]))
 
     async def mailed_token(self, address: str) -> str:
         """Wait for a mail with a link and give the token in it."""
