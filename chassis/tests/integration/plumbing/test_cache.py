@@ -91,7 +91,7 @@ async def test_an_invalidation_during_a_load_wins(cache, vendor, names):
     vendor.gate = asyncio.Event()
     loading = asyncio.create_task(cache.read_through("7", "invoices", MINUTE, vendor.load))
     async with asyncio.timeout(5):
-        while not vendor.asked:  # noqa: ASYNC110 - the load is on its way
+        while not vendor.asked:
             await asyncio.sleep(0.001)
     vendor.value = b"two"
     await cache.invalidate("7", *names)

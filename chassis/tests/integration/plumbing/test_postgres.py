@@ -111,7 +111,7 @@ async def test_a_server_that_is_away_is_one_word_and_its_return_needs_no_restart
     assert not await table.answers()
     postgres_server.start()
     async with asyncio.timeout(10):
-        while not await table.answers():  # noqa: ASYNC110 - the server is starting
+        while not await table.answers():
             await asyncio.sleep(0.05)
     assert await names(table) == []
 

@@ -56,7 +56,7 @@ async def test_the_offset_is_read_at_start_and_followed(control):
     assert abs(clock.now() - datetime.now(UTC) - timedelta(hours=1)) < timedelta(seconds=5)
     following = asyncio.create_task(clock.follow())
     async with asyncio.timeout(5):
-        while len(control.asked) < 2:  # noqa: ASYNC110 - the long poll is on its way
+        while len(control.asked) < 2:
             await asyncio.sleep(0.001)
         moved = asyncio.create_task(clock.moved.wait())
         await asyncio.sleep(0)

@@ -158,7 +158,7 @@ async def test_readiness_turns_red_with_the_database_and_green_again(begin, data
     assert (await get(port, "/livez"))[0] == 200
     postgres_server.start()
     async with asyncio.timeout(10):
-        while (await get(port, "/readyz"))[0] != 200:  # noqa: ASYNC110 - the server is starting
+        while (await get(port, "/readyz"))[0] != 200:
             await asyncio.sleep(0.05)
     program.process.send_signal(signal.SIGTERM)
     assert await program.end() == 0

@@ -35,7 +35,8 @@ class BoundedAdapter(HTTPAdapter):
 
     def __init__(self, connections: int, on_answer: Callable[[Mapping[str, str]], None]) -> None:
         self._on_answer = on_answer
-        super().__init__(pool_connections=4, pool_maxsize=connections, max_retries=0, pool_block=True)
+        # Twice the calls at once: one whose caller has left holds its connection until its own time is over.
+        super().__init__(pool_connections=4, pool_maxsize=connections * 2, max_retries=0, pool_block=True)
 
     def send(self, request: Any, *args: Any, **kwargs: Any) -> requests.Response:
         """Send and read everything before returning; an answer that drips in is given up when its time is over."""

@@ -27,7 +27,7 @@ SERVERS = ("NATS", "Postgres", "Redis")
 
 async def eventually(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(15):
-        while not condition():  # noqa: ASYNC110 - other processes set no event
+        while not condition():
             await asyncio.sleep(0.02)
 
 

@@ -14,7 +14,7 @@ from portal_changefeed.ports import Batch, Positions, PubSub, RawEvent, Received
 from portal_changefeed.topics import PROVISION_TOPIC
 from portal_changefeed.translation import Context, translate
 from portal_chassis.logs import get_logger
-from portal_chassis.metrics import counter
+from portal_chassis.metrics import counter, gauge
 from portal_chassis.postgres import StoreUnavailable
 from portal_chassis.telemetry import CONSUMER, span
 from portal_contracts.changefeed import EventsMissed
@@ -33,6 +33,7 @@ _EVENTS: Final = counter(
     "portal_changefeed_events", "Events received from Salesforce, by what came of them", "topic", "outcome"
 )
 _FAILURES: Final = counter("portal_changefeed_stream_ends", "Streams that ended, by reaction", "topic", "reaction")
+_LAST_SIGN: Final = gauge("portal_changefeed_last_sign_seconds", "Unix time of the last response", "topic")
 _log = get_logger(__name__)
 T = TypeVar("T")
 
@@ -96,6 +97,7 @@ class FollowTopic:
             owed = DEMAND
             while (batch := await self._in_time(stream.read())) is not None:
                 self._failures = self._logins = 0  # only an answer proves that the stream works, opening it does not
+                _LAST_SIGN.labels(self._topic).set_to_current_time()
                 await self._take(batch)
                 owed -= len(batch.events)
                 if owed <= LOW_WATER:

@@ -19,6 +19,7 @@ class WantedItem(KeptItem):
     """An item to order, with what the sales system needs of it."""
 
     entry_id: str
+    whmcs_product_id: int
     options: dict[str, str] = {}
 
 
@@ -93,7 +94,7 @@ def wanted_orders(orders: Sequence[ServiceOrder]) -> list[WantedOrder]:
 
 def _wanted(one: Ordered) -> WantedItem:
     product: SoldProduct = one.product
-    if product.price is None or product.pricebook_entry_id is None:
+    if product.price is None or product.pricebook_entry_id is None or product.whmcs_product_id is None:
         raise ValueError(f"{product.sku} was not checked before it was ordered")
     return WantedItem(
         product_id=product.product_id,
@@ -106,6 +107,7 @@ def _wanted(one: Ordered) -> WantedItem:
         unit_price=product.price,
         esim=product.esim,
         entry_id=product.pricebook_entry_id,
+        whmcs_product_id=product.whmcs_product_id,
         options=dict(one.line.options),
     )
 

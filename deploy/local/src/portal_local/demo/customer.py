@@ -24,10 +24,12 @@ class DemoFailed(Exception):  # noqa: N818 - it ends the demo and says why
 class Problem(Exception):  # noqa: N818 - the gateway's own word
     """The gateway answered with application/problem+json."""
 
-    def __init__(self, status: int, body: Mapping[str, Any]) -> None:
+    def __init__(self, status: int, body: Mapping[str, Any], retry_after: int = 0) -> None:
         super().__init__(f"{status} {body.get('code')}: {body.get('detail')}")
         self.status = status
         self.body = body
+        self.retry_after = retry_after
+        """Seconds of the Retry-After header; 0 without one."""
 
     @property
     def code(self) -> str:
@@ -56,9 +58,9 @@ class Customer:
         """Read a resource of the portal. Raises Problem."""
         return _content(await self._browser.get(self._gateway + path))
 
-    async def post(self, path: str, body: Mapping[str, Any]) -> Any:
+    async def post(self, path: str, body: Mapping[str, Any], *, key: str | None = None) -> Any:
         """Change something, as the portal's page would: same origin, CSRF token, a key that makes a repeat harmless."""
-        headers = {"Origin": self._gateway, "Idempotency-Key": str(uuid4())}
+        headers = {"Origin": self._gateway, "Idempotency-Key": key or str(uuid4())}
         for cookie in self._browser.cookies.jar:
             if cookie.name in CSRF_COOKIES and cookie.value:
                 headers["X-CSRF-Token"] = cookie.value
@@ -102,7 +104,7 @@ class Customer:
 def _content(response: httpx.Response) -> Any:
     body = response.json() if response.content else {}
     if response.status_code >= httpx.codes.BAD_REQUEST:
-        raise Problem(response.status_code, body)
+        raise Problem(response.status_code, body, int(response.headers.get("Retry-After", "0")))
     return body
 
 

@@ -46,16 +46,16 @@ class Journey:
 
     async def play(self) -> list[str]:
         """Run all steps and give the disagreements found; raises DemoFailed or Problem where a step fails."""
-        person = await self._account()
-        await self._sign_up(person)
-        await self._refused_without_card(person)
-        await self._add_card()
-        await self._order(person)
-        await self._approve()
-        await self._activated()
-        await self._read_back(person)
-        await self._pay()
-        await self._mails(person)
+        person = await self.set_up_account()
+        await self.sign_up(person)
+        await self.be_refused_without_card(person)
+        await self.add_card()
+        await self.order(person)
+        await self.approve()
+        await self.wait_until_active()
+        await self.compare(person)
+        await self.pay()
+        await self.check_mails(person)
         return [line for order in self.orders for line in order.disagreements]
 
     @property
@@ -69,7 +69,8 @@ class Journey:
         yield
         self.progress(text, monotonic() - began)
 
-    async def _account(self) -> Person:
+    async def set_up_account(self) -> Person:
+        """Have Sales make an account with a contact, as before every real sign-up (R033)."""
         async with self._step("Sales sets up an account with a Customer Number in Salesforce"):
             await self.systems.salesforce.log_in()
             number = f"SNX-{secrets.randbelow(900_000) + 100_000}"
@@ -90,7 +91,8 @@ class Journey:
             )
         return person
 
-    async def _sign_up(self, person: Person) -> None:
+    async def sign_up(self, person: Person) -> None:
+        """Send the form, use the mailed link, log in."""
         async with self._step(f"Sign up as {person.customer_number}"):
             await self._customer.post(
                 "/auth/signup",
@@ -118,7 +120,8 @@ class Journey:
             if me["customerNumber"] != person.customer_number:
                 raise DemoFailed("the portal knows another customer")
 
-    def _cart(self, person: Person) -> dict[str, Any]:
+    def full_cart(self, person: Person) -> dict[str, Any]:
+        """Three services with what belongs to them."""
         return {
             "addressConfirmed": True,
             "lines": [
@@ -131,17 +134,19 @@ class Journey:
             ],
         }
 
-    async def _refused_without_card(self, person: Person) -> None:
+    async def be_refused_without_card(self, person: Person) -> None:
+        """Order too early (R061, R064)."""
         async with self._step("Try to order without a payment method: refused, with the way to fix it"):
             try:
-                await self._customer.post("/orders", self._cart(person))
+                await self._customer.post("/orders", self.full_cart(person))
             except Problem as problem:
                 if (problem.status, problem.code) != (CONFLICT, "PAYMENT_METHOD_MISSING"):
                     raise
             else:
                 raise DemoFailed("the portal took an order without a payment method")
 
-    async def _add_card(self) -> None:
+    async def add_card(self) -> None:
+        """Add a card on WHMCS's page (R062, R065)."""
         async with self._step("Follow a single-use link into WHMCS and add a card there"):
             page = await self._customer.open_single_sign_on("add_payment_method")
             await self._customer.submit(page, CARD)
@@ -149,15 +154,17 @@ class Journey:
             if not summary["hasPaymentMethod"]:
                 raise DemoFailed("the portal does not see the new card")
 
-    async def _order(self, person: Person) -> None:
+    async def order(self, person: Person, cart: dict[str, Any] | None = None) -> None:
+        """Browse and order a cart, by default the full one."""
+        cart = cart or self.full_cart(person)
         async with self._step("Browse the catalog"):
             catalog = await self._customer.get("/catalog")
             on_sale = {product["sku"] for group in catalog["groups"] for product in group["products"]}
-            missing = {line["sku"] for line in self._cart(person)["lines"]} - on_sale
+            missing = {line["sku"] for line in cart["lines"]} - on_sale
             if missing:
                 raise DemoFailed(f"not in the catalog: {', '.join(sorted(missing))}")
         async with self._step("Order one cart: an eSIM with its fee and voicemail, Home Internet, a VPN"):
-            checkout = await self._customer.post("/orders", self._cart(person))
+            checkout = await self._customer.post("/orders", cart)
             self.trace_id = self._customer.trace_ids[-1]
             path = f"/checkouts/{checkout['checkoutId']}"
 
@@ -170,18 +177,21 @@ class Journey:
                 OrderFacts(order["orderId"], order["orderNumber"], order["opportunityId"], order["category"])
                 for order in checkout["orders"]
             ]
-            if len(self.orders) != ORDERS or len({order.opportunity_id for order in self.orders}) != ORDERS:
-                raise DemoFailed("three services must make three orders with an opportunity each")
+            services = sum("parent" not in line for line in cart["lines"])
+            if len(self.orders) != services or len({order.opportunity_id for order in self.orders}) != services:
+                raise DemoFailed("each service must make an order with an opportunity of its own")
             for order in self.orders:
                 record = await self.systems.salesforce.read("Order", order.order_id)
                 order.agree("status after checkout", record["Status"], "Pending Review")
 
-    async def _approve(self) -> None:
+    async def approve(self) -> None:
+        """Approve every order, as staff do (R128)."""
         async with self._step("Staff approve the three orders in Salesforce; the Flow publishes its event"):
             for order in self.orders:
                 await self.systems.salesforce.change("Order", order.order_id, {"Status": "Approved"})
 
-    async def _activated(self) -> None:
+    async def wait_until_active(self) -> None:
+        """Wait until the portal says that every order is active."""
         async with self._step("WHMCS order, eSIM, acceptance, write-back"):
             for order in self.orders:
                 path = f"/orders/{order.order_id}"
@@ -191,7 +201,8 @@ class Journey:
 
                 await eventually(completed, f"order {order.order_number} to be active", patience=90.0)
 
-    async def _read_back(self, person: Person) -> None:
+    async def compare(self, person: Person) -> None:
+        """Read every fact back and note where two systems disagree."""
         async with self._step("Read every fact back from Salesforce, WHMCS, Freebit and the portal"):
             client_id = (await self._customer.get("/me"))["whmcsClientId"]
             for order in self.orders:
@@ -199,7 +210,8 @@ class Journey:
                 entries = (await self._customer.get(f"/orders/{order.order_id}/timeline"))["entries"]
                 order.stages = _stages(entries)
 
-    async def _pay(self) -> None:
+    async def pay(self) -> None:
+        """Pay the first order's invoice (R071)."""
         order = self.orders[0]
         async with self._step(f"Pay invoice {order.invoice_id} through a single-use link"):
             page = await self._customer.open_single_sign_on("invoice", invoiceId=order.invoice_id)
@@ -209,7 +221,8 @@ class Journey:
             at_whmcs = await self.systems.whmcs.call("GetInvoice", invoiceid=order.invoice_id)
             order.agree("invoice after payment at WHMCS", at_whmcs["status"], "Paid")
 
-    async def _mails(self, person: Person) -> None:
+    async def check_mails(self, person: Person) -> None:
+        """See that every mail came once (R032, R260, R261)."""
         expected = 2 + 2 * ORDERS  # link, welcome; received and active for each order
         async with self._step("The mails are in the mailbox: link, welcome, orders received, services active"):
 

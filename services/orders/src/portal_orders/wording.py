@@ -1,0 +1,97 @@
+"""What customers read about an order, in English and Japanese (§2.2), and who must act. No I/O."""
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import Final, Literal
+
+from portal_contracts.catalog import LocalizedText
+from portal_contracts.orders import ActivationState, WhoActs
+from portal_contracts.problems import CATALOGUE, Fact, customer_text
+from portal_orders.order import PAYMENT_MISSING, KeptOrder, scheduled_on, shown_activation
+
+Owner = Literal["customer", "staff", "us", "vendor", "nobody"]
+
+PAYMENT_METHODS_PAGE: Final = "/billing/payment-methods"
+
+
+def both(en: str, ja: str) -> LocalizedText:
+    """Give a text in both languages."""
+    return LocalizedText(en=en, ja=ja)
+
+
+_STATES: Final[Mapping[str, LocalizedText]] = {
+    "draft": both("Being created", "作成中"),
+    "pending_review": both("Awaiting review", "審査中"),
+    "completed": both("Active", "開通済み"),
+    "cancelled": both("Cancelled", "キャンセル済み"),
+    "unknown": both("Being checked", "確認中"),
+}
+_ACTIVATIONS: Final[Mapping[ActivationState, LocalizedText]] = {
+    "not_started": both("Approved", "承認済み"),
+    "awaiting_payment_method": both("Awaiting payment method", "お支払い方法の登録待ち"),
+    "activating": both("Activating", "開通作業中"),
+    "activated": both("Active", "開通済み"),
+    "failed": both("Delayed, we are on it", "確認中"),
+    "needs_reconciliation": both("Taking longer than usual", "通常より時間がかかっています"),
+    "unknown": both("Being checked", "確認中"),
+}
+REJECTED: Final = both(
+    "We could not accept this order. Nothing was charged. Please contact support if you have questions.",
+    "誠に申し訳ございませんが、今回のご注文はお受けできませんでした。料金は発生しておりません。"
+    "ご不明な点はサポートまでお問い合わせください。",
+)
+"""The curated reason of a rejection; staff's own note stays in Salesforce (C36)."""
+
+NOBODY: Final = WhoActs(owner="nobody", text=both("Nothing to do.", "お手続きは必要ありません。"))
+STAFF_REVIEW: Final = WhoActs(
+    owner="staff",
+    text=both("Our staff review your order. You do not need to do anything.", "担当者がご注文内容を確認しております。"),
+)
+WE_ACTIVATE: Final = WhoActs(
+    owner="us", text=both("We are setting your service up.", "サービスの開通作業を進めております。")
+)
+_WE_LOOK: Final = WhoActs(
+    owner="us", text=both("We are looking into it.", "状況を確認しております。今しばらくお待ちください。")
+)
+
+
+def on_day(day: date) -> LocalizedText:
+    """Give "Scheduled for …" (§2.2)."""
+    return both(f"Scheduled for {day.isoformat()}", f"{day.isoformat()} 開通予定")
+
+
+def status_words(order: KeptOrder, now: datetime, stuck_after: timedelta) -> LocalizedText:
+    """Give the one line a customer reads about an order."""
+    if order.state != "approved":
+        return _STATES[order.state]
+    activation = shown_activation(order, now, stuck_after=stuck_after)
+    day = scheduled_on(order)
+    if activation == "scheduled" and day is not None:
+        return on_day(day)
+    return _ACTIVATIONS[activation]
+
+
+def who_acts(order: KeptOrder, now: datetime, stuck_after: timedelta) -> WhoActs:
+    """Say who must act next on an order, what for, and where the customer can."""
+    if order.state in ("completed", "cancelled"):
+        return NOBODY
+    if order.state != "approved":
+        return STAFF_REVIEW if order.state == "pending_review" else _WE_LOOK
+    activation = shown_activation(order, now, stuck_after=stuck_after)
+    if activation in ("awaiting_payment_method", "failed"):
+        return who_mends(order.error_code)
+    if activation == "needs_reconciliation":
+        return _WE_LOOK
+    day = scheduled_on(order)
+    if activation == "scheduled" and day is not None:
+        return WhoActs(owner="us", text=on_day(day))
+    return NOBODY if activation == "activated" else WE_ACTIVATE
+
+
+def who_mends(code: str | None, facts: Mapping[str, Fact] | None = None) -> WhoActs:
+    """Say who must act on a problem; one nobody knows is ours."""
+    if code is None or code not in CATALOGUE:
+        return _WE_LOOK
+    owner: Owner = CATALOGUE[code].owner
+    text = both(customer_text(code, "en", facts), customer_text(code, "ja", facts))
+    return WhoActs(owner=owner, text=text, action=PAYMENT_METHODS_PAGE if code == PAYMENT_MISSING else None)

@@ -1,0 +1,49 @@
+"""One approval, many signals, one order (C01, C20, C29; reference reliability.md T-06, T-11)."""
+
+import asyncio
+
+import pytest
+
+from portal_testing.invariants import broken_invariants
+from portal_testing.stack import PortalStack
+
+
+async def test_one_approval_announced_twenty_times_makes_one_order(shopper, portal_stack: PortalStack) -> None:
+    order_id = await shopper.order_esim()
+    await shopper.journey.approve()
+    for number in range(20):
+        event = {"OrderId__c": order_id[: 15 + 3 * (number % 2)], "IdemKey__c": f"{order_id}-{number}", "Version__c": 1}
+        await shopper.salesforce.create("OrderProvisionRequested__e", event)
+    assert await shopper.finish() == []
+    assert await broken_invariants(portal_stack, order_id, shopper.person.eid) == []
+
+
+async def test_an_event_for_an_order_nobody_approved_does_nothing(shopper, portal_stack: PortalStack) -> None:  # I7
+    order_id = await shopper.order_vpn()
+    await shopper.salesforce.create("OrderProvisionRequested__e", {"OrderId__c": order_id, "Version__c": 1})
+    await asyncio.sleep(2)
+    assert await portal_stack.sandbox.ledger(kind="whmcs.order.created", key=order_id) == []
+    assert (await shopper.customer.get(f"/orders/{order_id}"))["state"] == "pending_review"
+
+
+async def test_the_sweeper_alone_finds_an_approval(shopper, portal_stack: PortalStack) -> None:
+    await portal_stack.terminate("changefeed")
+    order_id = await shopper.order_vpn()
+    await shopper.journey.approve()
+    assert await shopper.finish() == []
+    await portal_stack.start("changefeed")
+    assert await broken_invariants(portal_stack, order_id) == []
+
+
+@pytest.mark.kill
+@pytest.mark.timeout(240)
+async def test_wiping_the_nats_store_in_mid_flight_loses_nothing(shoppers, portal_stack: PortalStack) -> None:  # T-06
+    found = [await shoppers.somebody() for _ in range(3)]
+    orders = [await shopper.order_esim() for shopper in found]
+    await portal_stack.sandbox.arm_fault("whmcs", "AddOrder", "slow", times=3, params={"seconds": 1})
+    for shopper in found:
+        await shopper.journey.approve()
+    await portal_stack.wipe_nats()
+    for shopper, order_id in zip(found, orders, strict=True):
+        assert await shopper.finish() == []
+        assert await broken_invariants(portal_stack, order_id, shopper.person.eid) == []
