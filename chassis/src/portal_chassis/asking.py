@@ -4,6 +4,7 @@ On nats-py's own `request`, which muxes all replies over one private inbox; Fast
 waits half a second by default (reference/libraries.md §1.2).
 """
 
+import asyncio
 from collections.abc import Iterable
 from time import perf_counter
 from typing import Any, Final, TypeVar, cast
@@ -107,12 +108,17 @@ class Asking:
         if actor is not None:
             headers[ACTOR_HEADER] = actor
         inject(headers)
+        task = asyncio.current_task()
+        cancellations = task.cancelling() if task is not None else 0
         try:
             reply = await self._connection.request(subject, body, timeout=left, headers=headers)
         except MaxPayloadError:
             raise Refused("PAYLOAD_TOO_LARGE", facts={"limit": self._connection.max_payload}) from None
         except NatsError as error:
             raise TryLater("SERVICE_UNAVAILABLE", facts={"subject": subject}) from error
+        if task is not None and task.cancelling() > cancellations:
+            # Python 3.11's wait_for, which nats-py uses, swallows a cancellation that meets the answer.
+            raise asyncio.CancelledError
         if reply.headers is None:
             return RawReply(reply.data, None)
         problem = reply.headers.get(PROBLEM_HEADER)

@@ -301,3 +301,27 @@ async def test_a_message_has_one_handler(running, names):
             bus.answers(names.Greet)(greet)
 
     await running("desk", wire)
+
+
+async def test_a_cancellation_that_meets_the_answer_is_not_swallowed(running, names):
+    """Python 3.11's `wait_for` returns the result and forgets the cancellation; a loop of asks could not be ended."""
+
+    def wire(bus):
+        @bus.answers(names.Greet)
+        async def greet(message, call):
+            return names.Greeting(text="hello")
+
+    await running("desk", wire)
+    shop = await running("shop")
+
+    async def endless():
+        while True:
+            await shop.ask(names.Greet(name="Aoi"))
+
+    for number in range(200):
+        task = asyncio.create_task(endless())
+        for _ in range(number % 40):
+            await asyncio.sleep(0)
+        task.cancel()
+        _, alive = await asyncio.wait({task}, timeout=2)
+        assert not alive

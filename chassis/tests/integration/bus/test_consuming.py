@@ -1,7 +1,5 @@
 """Events on a real JetStream: inbox, dead letters, outages (architecture §4; libraries.md §1.5-1.9)."""
 
-# ruff: noqa: PLR0917 - fixtures are asked for by name
-
 import asyncio
 import contextlib
 import json

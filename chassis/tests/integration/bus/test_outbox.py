@@ -1,7 +1,5 @@
 """Recording and publishing on real Postgres and JetStream (architecture §4, §5)."""
 
-# ruff: noqa: PLR0917 - fixtures are asked for by name
-
 import asyncio
 import random
 

@@ -1,7 +1,5 @@
 """One trace across request, handler, outbox, stream and consumer; an unsampled one costs nothing (architecture §10)."""
 
-# ruff: noqa: PLR0917 - fixtures are asked for by name
-
 import pytest
 
 from portal_chassis import telemetry

@@ -33,6 +33,8 @@ Accept = Callable[[Any], Verdict | None]
 
 TRIES: Final = 3
 FIRST_PAUSE_SECONDS: Final = 0.4
+WAY_BACK_SECONDS: Final = 0.2
+"""Kept of the caller's time, so that "Salesforce does not answer" still reaches who waits instead of silence."""
 QUOTA_SILENCE_SECONDS: Final = 120.0
 """After the daily quota ran out we stay silent for this long before looking again."""
 
@@ -99,7 +101,8 @@ class Calls:
         if monotonic() < self._silent_until:
             raise unavailable(QUOTA_SECONDS)
         try:
-            async with self._outbound.call(request.name, timeout=self._settings.call_seconds) as call:
+            seconds = _seconds(self._settings.call_seconds)
+            async with self._outbound.call(request.name, timeout=seconds) as call:
                 verdict, content = await self._judged(token, request, accept)
                 if verdict is not None:
                     call.outcome(_word(verdict))
@@ -133,7 +136,7 @@ class Calls:
 
     async def _log_in(self) -> tuple[int, Any]:
         try:
-            async with self._outbound.call("token", timeout=self._settings.call_seconds):
+            async with self._outbound.call("token", timeout=_seconds(self._settings.call_seconds)):
                 return await self._in_thread(self._blocking_login)
         except (TimeoutError, NoAnswer):
             raise unavailable() from None
@@ -171,7 +174,7 @@ def _may_repeat(verdict: Verdict, request: WireRequest) -> bool:
 
 def _seconds(most: float) -> float:
     deadline = current_deadline()
-    return max(0.05, deadline.capped(most)) if deadline else most
+    return max(0.05, min(most, deadline.remaining() - WAY_BACK_SECONDS)) if deadline else most
 
 
 def _time_left(pause: float) -> bool:

@@ -47,9 +47,12 @@ class Salesforce:
         settings: SalesforceSettings,
         *,
         outbound: Outbound | None = None,
+        headers: Mapping[str, str] | None = None,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        """`headers` go with every REST call of this client, such as `Sforce-Auto-Assign` (reference 2.1)."""
         self.settings = settings
+        self._headers = dict(headers or {})
         bulkhead = outbound or Outbound("salesforce", at_once=settings.at_once, waiting=WAITING)
         self._calls = Calls(settings, bulkhead, pause=pause)
         self._root = f"/services/data/v{settings.api_version}/"
@@ -214,7 +217,7 @@ class Salesforce:
         harmless: bool = True,
         accept: Callable[[Any], Verdict | None] | None = None,
     ) -> Any:
-        request = WireRequest(name, method, path, parameters, body, harmless=harmless)
+        request = WireRequest(name, method, path, parameters, body, self._headers, harmless=harmless)
         return await self._calls.make(request, accept)
 
     async def _first_page(self, query: soql.Select) -> Any:

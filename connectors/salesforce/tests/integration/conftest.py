@@ -21,7 +21,23 @@ def private_key():
 
 
 @pytest.fixture
-async def sandbox(tmp_path, private_key):
+def heard():
+    """Every request the sandbox's Salesforce got: method, path, headers by lower-case name."""
+    return []
+
+
+def listening(app, heard):
+    async def listen(scope, receive, send):
+        if scope["type"] == "http":
+            headers = {name.decode(): value.decode() for name, value in scope["headers"]}
+            heard.append((scope["method"], scope["path"], headers))
+        await app(scope, receive, send)
+
+    return listen
+
+
+@pytest.fixture
+async def sandbox(tmp_path, private_key, heard):
     public_key = tmp_path / "public.pem"
     public_key.write_bytes(
         private_key.public_key().public_bytes(
@@ -31,6 +47,7 @@ async def sandbox(tmp_path, private_key):
     ports = dict.fromkeys(("control_port", "salesforce_port", "salesforce_tls_port", "pubsub_port"), 0)
     settings = Settings(data_dir=tmp_path / "sandbox", salesforce_public_key_path=public_key, **ports)
     built = build_sandbox(settings, vendors=["salesforce"])
+    built._apps["salesforce"] = listening(built._apps["salesforce"], heard)
     async with built.running():
         yield built.core
 

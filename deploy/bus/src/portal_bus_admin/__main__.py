@@ -1,14 +1,16 @@
 """`python -m portal_bus_admin`: the loop as a process, with `/readyz` on PORTAL_HEALTH_PORT."""
 
 import asyncio
-import contextlib
 import signal
+from typing import Final
 
 from portal_bus_admin.identities import ADMIN
 from portal_bus_admin.loop import BusAdmin
 from portal_chassis import logs
 from portal_chassis.health import Health
 from portal_chassis.settings import ChassisSettings
+
+_STOP_SECONDS: Final = 3.0
 
 
 async def _main(settings: ChassisSettings) -> None:
@@ -19,10 +21,15 @@ async def _main(settings: ChassisSettings) -> None:
     health.started = True
     running = asyncio.create_task(admin.run())
     loop = asyncio.get_running_loop()
+    told = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, running.cancel)
-    with contextlib.suppress(asyncio.CancelledError):
-        await running
+        loop.add_signal_handler(number, told.set)
+    stopping = asyncio.create_task(told.wait())
+    await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    admin.stop()
+    await asyncio.wait({running}, timeout=_STOP_SECONDS)
+    if running.done():
+        running.result()  # what went wrong at the start, such as an unknown key
     await health.close()
 
 

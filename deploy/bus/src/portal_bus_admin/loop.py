@@ -39,16 +39,17 @@ class BusAdmin:
         self._services = services
         self._every = every
         self._changed = asyncio.Event()
+        self._stopping = False
         self._failing = False
 
     async def run(self) -> None:
-        """Work until cancelled."""
+        """Work until `stop`. Not to be cancelled: nats-py's requests swallow a cancellation that meets their answer."""
         client = await self._connect()
         try:
             for subject in _DELETIONS:
                 await client.subscribe(subject, cb=self._deleted)
             jetstream = client.jetstream(timeout=5)
-            while True:
+            while not self._stopping:
                 self._changed.clear()
                 try:
                     for line in await apply(jetstream, self._services):
@@ -56,9 +57,15 @@ class BusAdmin:
                     self.ready, self._failing = True, False
                 except NatsError as error:
                     self._report(error)
-                await self._pause()
+                if not self._stopping:
+                    await self._pause()
         finally:
             await client.close()
+
+    def stop(self) -> None:
+        """End `run` after the round it is in."""
+        self._stopping = True
+        self._changed.set()
 
     async def check(self) -> bool:
         """Whether everything was in place when it looked last; for readiness."""

@@ -20,14 +20,13 @@ async def admin_at(url: str, seed_path=None) -> AsyncIterator[BusAdmin]:
     try:
         yield admin
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        admin.stop()
+        await asyncio.wait_for(task, 10)
 
 
 async def until(condition):
     async with asyncio.timeout(10):
-        while not await condition():  # noqa: ASYNC110 - the condition lives in another process
+        while not await condition():
             await asyncio.sleep(0.02)
 
 

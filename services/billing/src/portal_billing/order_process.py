@@ -16,7 +16,7 @@ from portal_billing.order_progress import OrderProgress
 from portal_billing.order_steps import OrderTools
 from portal_billing.release_steps import ReleaseSteps
 from portal_billing.reserve_steps import ReserveSteps
-from portal_chassis.process import Done, Next, Outcome, ProcessDefinition, Run, Step, Wait
+from portal_chassis.process import Done, Effect, Next, Outcome, ProcessDefinition, Run, Step, Wait
 from portal_contracts.problems import Refused
 
 WHMCS_ORDER: Final = "whmcs_order"
@@ -59,13 +59,17 @@ class OrderProcess:
             return Wait(after=_IDLE, because=f"told {problem.code}")
         run.state.problem = None
         if run.state.reached(desk.goal):
-            return Wait(after=_IDLE, because=run.state.phase)
+            return Wait(after=_IDLE, because=run.state.phase, effects=self._opened(run, desk))
         if run.state.phase == "released" and desk.goal == "accept":
             cancelled = Refused("WHMCS_ORDER_CANCELLED", facts={"whmcs_order_id": run.state.winner or 0})
             return self._tools.tell(run, desk, cancelled)
         if run.state.phase == "released":
             run.state = OrderProgress()
         return Next(_towards(desk, run.state))
+
+    def _opened(self, run: Run[OrderProgress], desk: OrderDesk) -> tuple[Effect, ...]:
+        """End a release that was asked for once more after it was done: it must not keep others out."""
+        return (lambda transaction: self._tools.book.stays(transaction, run.key),) if desk.closing else ()
 
 
 def _towards(desk: OrderDesk, progress: OrderProgress) -> str:

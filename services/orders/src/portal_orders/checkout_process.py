@@ -50,15 +50,10 @@ class CheckoutProcess:
         """Look for an Internet service while the account's claim is ours: nobody else can pass meanwhile (C14)."""
         if run.state.has_internet:
             services = await self.billing.services(run.state.whmcs_client_id)
-            sold = {item.whmcs_product_id for order in run.state.orders for item in order.items[:1]}
-            internet = sold if len(run.state.orders) == 1 else self._internet_products(run.state)
-            if any(self._is_internet(service, internet) for service in services):
+            ordered = {order.items[0].whmcs_product_id for order in run.state.orders if order.category == "internet"}
+            if any(self._is_internet(service, ordered) for service in services):
                 raise Refused("INTERNET_ALREADY_ORDERED")
         return Next()
-
-    @staticmethod
-    def _internet_products(state: CheckoutState) -> set[int]:
-        return {order.items[0].whmcs_product_id for order in state.orders if order.category == "internet"}
 
     def _is_internet(self, service: Subscription, products: set[int]) -> bool:
         known = service.whmcs_product_id in products or comparable_text(service.group) in self.internet_groups

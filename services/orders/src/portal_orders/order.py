@@ -200,7 +200,8 @@ def keep_items(
             joined.append(kept[item.product_id].model_copy(update=update))
         elif item.product_id in sold:
             joined.append(_kept_item(sold[item.product_id], item.quantity, price))
-    return tuple(joined)
+    places = {item.product_id: place for place, item in enumerate(known)}
+    return tuple(sorted(joined, key=lambda item: places.get(item.product_id, len(places))))
 
 
 def _kept_item(product: SoldProduct, quantity: int, price: int) -> KeptItem:

@@ -14,9 +14,8 @@ from portal_contracts.billing import Subscription
 from portal_contracts.catalog import Category, LocalizedText, SoldProduct
 from portal_contracts.identity import CustomerLink
 from portal_contracts.orders import ProvisionRequested, TimelineEntry, WhoActs
-from portal_contracts.problems import Fact
 from portal_contracts.values import Address
-from portal_orders.order import KeptItem, KeptOrder, SalesOrder
+from portal_orders.order import KeptOrder, SalesOrder
 
 Transactions = Callable[[], AbstractAsyncContextManager[Transaction]]
 """Opens a transaction of the service's own database."""
@@ -122,6 +121,9 @@ class SalesOrders(Protocol):
     async def of_account(self, account_id: str) -> Sequence[SalesOrder]:
         """Read all orders of an account."""
 
+    async def orders_of_items(self, item_ids: Collection[str]) -> Mapping[str, str]:
+        """Give the order of each item that exists."""
+
     async def approved(self) -> Sequence[str]:
         """Give the ids of all approved orders that are not completed, all pages (C01)."""
 
@@ -171,7 +173,10 @@ class OrderBook(Protocol):
         """Give an account's orders, the newest first."""
 
     async def unprogressed(self, order_ids: Collection[str], before: datetime) -> Collection[str]:
-        """Give those of the orders whose provisioning neither was asked for since `before` nor ever made progress."""
+        """Give those of the orders the sweeper has to look at.
+
+        Nobody asked for their provisioning since `before` and it never made progress, or it failed, or they are unknown.
+        """
 
     async def lock(self, transaction: Transaction, order_id: str) -> KeptOrder | None:
         """Give an order and keep others from changing it until the transaction ends."""
@@ -252,11 +257,13 @@ class Checkouts(Protocol):
 class Hint:
     """Something says: look at this order. With a `signal`, provisioning is asked for if the order is approved."""
 
-    order_id: str
+    record_id: str
+    """The order's id, or an item's with `item`."""
     due_at: datetime
     signal: ProvisionRequested | None = None
     give_up_at: datetime | None = None
     """Until when an order that is not approved yet is looked at again: events may precede their commit."""
+    item: bool = False
     id: int = 0
 
 
@@ -266,14 +273,11 @@ class Hints(Protocol):
     async def add(self, transaction: Transaction, hint: Hint) -> None:
         """Keep a hint."""
 
-    async def take(self, now: datetime, most_orders: int, hidden_for: timedelta) -> Sequence[Hint]:
-        """Take due hints of up to so many orders and hide them from others for a while; the oldest first."""
+    async def take(self, now: datetime, most: int, hidden_for: timedelta) -> Sequence[Hint]:
+        """Take due hints and hide them from others for a while; the oldest first."""
 
     async def drop(self, transaction: Transaction, hints: Sequence[Hint]) -> None:
         """Forget hints that have been worked off."""
 
     async def postpone(self, transaction: Transaction, hints: Sequence[Hint], due_at: datetime) -> None:
         """Look at hints again later."""
-
-
-Facts = Mapping[str, Fact]

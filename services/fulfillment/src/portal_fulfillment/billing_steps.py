@@ -1,0 +1,66 @@
+"""The steps that bring WHMCS's side of the order along; billing makes every one of them harmless to repeat."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from portal_chassis.process import Next, Outcome, Run, Wait
+from portal_contracts.billing import OrderProtocolState
+from portal_contracts.problems import Refused
+from portal_fulfillment.ports import Billing
+from portal_fulfillment.progress import Progress
+from portal_fulfillment.provisioning_state import ProvisioningState, needs_line
+
+SHORTEST_WAIT: Final = timedelta(seconds=1)
+LONGEST_WAIT: Final = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class BillingSteps:
+    """Reserve, accept, release."""
+
+    billing: Billing
+    progress: Progress
+
+    async def reserve(self, run: Run[ProvisioningState]) -> Outcome:
+        """Have one Pending order, then on to the SIM; an order without a line is accepted at once."""
+        order = run.state.known_order()
+        reply = await self.billing.reserve(
+            run.key, run.generation, order.whmcs_client_id, order.lines, order.eid if needs_line(order) else None
+        )
+        if reply.state == "working":
+            return _ask_again(run, reply)
+        run.state.whmcs_order_id = reply.whmcs_order_id
+        facts = {"whmcs_order_id": reply.whmcs_order_id or 0}
+        reached = self.progress.reached(run, "reserved", facts=facts)
+        return Next(None if needs_line(order) else "accept", effects=(reached,))
+
+    async def accept(self, run: Run[ProvisioningState]) -> Outcome:
+        """Accept the one order, with the line's number and ICCID (D02)."""
+        line = run.state.line
+        reply = await self.billing.accept(
+            run.key,
+            run.generation,
+            phone_number=line.account if line is not None else None,
+            iccid=line.iccid if line is not None else None,
+        )
+        if reply.state == "working":
+            return _ask_again(run, reply)
+        run.state.whmcs_order_id = reply.whmcs_order_id or run.state.whmcs_order_id
+        if reply.service_id is None:
+            raise Refused("WHMCS_SERVICE_NOT_ACTIVE", facts={"whmcs_order_id": run.state.whmcs_order_id or 0})
+        run.state.whmcs_service_id = reply.service_id
+        facts = {"whmcs_order_id": run.state.whmcs_order_id or 0, "whmcs_service_id": reply.service_id}
+        return Next(effects=(self.progress.reached(run, "accepted", facts=facts),))
+
+    async def release(self, run: Run[ProvisioningState]) -> Outcome:
+        """Cancel what is reserved. Only reached while no line is active and none can become so (C19)."""
+        failure = run.state.failure
+        reply = await self.billing.release(run.key, run.generation, failure.code if failure is not None else "")
+        return _ask_again(run, reply) if reply.state == "working" else Next()
+
+
+def _ask_again(run: Run[ProvisioningState], reply: OrderProtocolState) -> Wait:
+    """Come back when billing said it makes sense, within reason: its clock may be elsewhere."""
+    wanted = reply.again_at - run.clock.now() if reply.again_at is not None else SHORTEST_WAIT
+    return Wait(after=min(max(wanted, SHORTEST_WAIT), LONGEST_WAIT), because="billing is working")

@@ -1,0 +1,150 @@
+"""The ASGI end of every path: trace, limits, session, forgery checks, deadline, then the operation's own answer."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from time import perf_counter
+from typing import Final
+
+from prometheus_client import Histogram
+
+from portal_chassis.deadline import Deadline, within
+from portal_chassis.logs import get_logger
+from portal_chassis.metrics import histogram
+from portal_chassis.telemetry import Span, current_ids, current_traceparent
+from portal_contracts.problems import Misconfigured, PortalProblem, Refused, TryLater
+from portal_gateway.exchange import BODY_LIMIT, Caller, Exchange, Gateway
+from portal_gateway.operation import Operation
+from portal_gateway.problem_json import preferred_language, problem_reply
+from portal_gateway.reply import Headers, Receive, Reply, Scope, Send, StreamReply
+from portal_gateway.request_span import request_span
+
+REQUEST_SECONDS: Final = histogram(
+    "portal_http_request_seconds", "How long HTTP requests took, streams left out", "operation", "status"
+)
+_BEARER: Final = b"bearer "
+
+log = get_logger(__name__)
+
+
+class Endpoint:
+    """One path with its operations by method."""
+
+    def __init__(self, gateway: Gateway, operations: Sequence[Operation]) -> None:
+        self._gateway = gateway
+        self._operations: Mapping[str, Operation] = {operation.method: operation for operation in operations}
+        if "GET" in self._operations:
+            self._operations = {**self._operations, "HEAD": self._operations["GET"]}
+        self._allowed = ", ".join(self._operations).encode()
+        self._seconds: dict[tuple[str, int], Histogram] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; every problem becomes problem+json here."""
+        operation = self._operations.get(scope["method"])
+        if operation is None:
+            await _send(send, _not_allowed(scope, self._allowed), [])
+            return
+        started = perf_counter()
+        exchange = Exchange(self._gateway, operation, scope, receive)
+        always = operation.changes and self._gateway.settings.trace_writes
+        with request_span(operation.name, exchange.headers.get(b"traceparent"), always=always) as opened:
+            reply = await self._answer(exchange, scope, opened)
+            opened.set("http.response.status_code", reply.status)
+            if isinstance(reply, StreamReply):
+                await self._stream(reply, scope, receive, send)
+                return
+            await _send(send, reply, _trace_headers())
+        self._observe(operation, reply.status, perf_counter() - started)
+
+    async def _answer(self, exchange: Exchange, scope: Scope, opened: Span) -> Reply | StreamReply:
+        try:
+            with within(Deadline.after(self._gateway.settings.request_seconds)):
+                self._gateway.requests.enter()
+                try:
+                    return await self._admitted(exchange)
+                finally:
+                    self._gateway.requests.leave()
+        except PortalProblem as problem:
+            return _problem(problem, exchange, scope, opened)
+        except TimeoutError:
+            return _problem(TryLater("SERVICE_UNAVAILABLE"), exchange, scope, opened)
+        except Exception:
+            log.exception("a request could not be answered", operation=exchange.operation.name)
+            return _problem(Misconfigured("INTERNAL_ERROR"), exchange, scope, opened)
+
+    async def _admitted(self, exchange: Exchange) -> Reply | StreamReply:
+        operation = exchange.operation
+        if not operation.changes:
+            await self._identify(exchange, operation)
+            return await operation.answer(exchange)
+        async with asyncio.timeout(self._gateway.settings.request_seconds):  # a body may come slowly
+            by_cookie = await self._identify(exchange, operation)
+            needs_session = operation.needs_session
+            self._gateway.guard.check_origin(exchange.headers, required=needs_session and by_cookie)
+            if not needs_session:
+                return await operation.answer(exchange)
+            caller = exchange.customer()
+            if by_cookie:
+                self._gateway.guard.check_token(exchange.headers, caller.session.csrf_token)
+            with self._gateway.writes.of(caller.actor.session_id):
+                return await operation.answer(exchange)
+
+    async def _identify(self, exchange: Exchange, operation: Operation) -> bool:
+        """Find the session where one is needed; tells whether a cookie named it, which other sites could cause."""
+        token, by_cookie = self._token(exchange.headers)
+        if not operation.needs_session:
+            if token is not None and not operation.changes:
+                self._gateway.sessions.touch(token)
+            return by_cookie
+        if token is None:
+            raise Refused("SESSION_REQUIRED")
+        exchange.caller = Caller(token, await self._gateway.sessions.signed_in(token))
+        return by_cookie
+
+    def _token(self, headers: Mapping[bytes, bytes]) -> tuple[str | None, bool]:
+        authorization = headers.get(b"authorization")
+        if authorization is not None and authorization[: len(_BEARER)].lower() == _BEARER:
+            return authorization[len(_BEARER) :].strip().decode("latin-1"), False
+        return self._gateway.cookies.session_token(headers.get(b"cookie")), True
+
+    async def _stream(self, reply: StreamReply, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [*reply.headers, *_trace_headers()]
+        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        if scope["method"] != "HEAD":
+            await reply.run(receive, send)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    def _observe(self, operation: Operation, status: int, seconds: float) -> None:
+        key = (operation.method, status)
+        series = self._seconds.get(key)
+        if series is None:
+            series = self._seconds[key] = REQUEST_SECONDS.labels(operation.name, str(status))
+        series.observe(seconds)
+
+
+def _problem(problem: PortalProblem, exchange: Exchange, scope: Scope, opened: Span) -> Reply:
+    opened.set("portal.problem", problem.code)
+    if not isinstance(problem, Refused):
+        opened.fail(problem.code)
+    headers: Headers = []
+    if problem.code == "PAYLOAD_TOO_LARGE" and problem.facts.get("limit") == BODY_LIMIT:
+        headers.append((b"connection", b"close"))  # the rest of the body is not wanted
+    return problem_reply(problem, scope["path"], preferred_language(exchange.headers.get(b"accept-language")), headers)
+
+
+def _not_allowed(scope: Scope, allowed: bytes) -> Reply:
+    language = preferred_language(dict(scope["headers"]).get(b"accept-language"))
+    return problem_reply(Refused("METHOD_NOT_ALLOWED"), scope["path"], language, [(b"allow", allowed)])
+
+
+async def _send(send: Send, reply: Reply, more: Headers) -> None:
+    headers = [*reply.headers, (b"content-length", str(len(reply.body)).encode()), *more]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})
+
+
+def _trace_headers() -> Headers:
+    """Say which trace the request belongs to, so that support can find it."""
+    traceparent, ids = current_traceparent(), current_ids()
+    if traceparent is None or ids is None:
+        return []
+    return [(b"x-trace-id", ids[0].encode()), (b"traceresponse", traceparent.encode())]

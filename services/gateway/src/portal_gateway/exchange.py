@@ -1,0 +1,235 @@
+"""One HTTP request while it is worked on: what came in, who sent it, and asking on its behalf."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+from urllib.parse import parse_qsl
+from uuid import uuid4
+
+from pydantic import TypeAdapter, ValidationError
+
+from portal_chassis.actor import Actor
+from portal_chassis.clocks import MachineClock
+from portal_contracts.identity import RequestId
+from portal_contracts.message import Message, Request
+from portal_contracts.problems import PortalProblem, ProblemReply, Refused, from_reply
+from portal_gateway.client_address import client_address
+from portal_gateway.cookies import Cookies
+from portal_gateway.forgery import ForgeryGuard
+from portal_gateway.input_faults import BODY, refused_field, refused_fields
+from portal_gateway.limits import InFlight
+from portal_gateway.micro_cache import Kept, MicroCache
+from portal_gateway.operation import Operation
+from portal_gateway.ports import Asks
+from portal_gateway.reply import JSON, NO_STORE, Receive, Reply, Scope
+from portal_gateway.sessions import Sessions, SignedIn
+from portal_gateway.settings import GatewaySettings
+from portal_gateway.timeline_streams import TimelineStreams
+
+BODY_LIMIT: Final = 64 * 1024
+"""Bytes of a request's body."""
+QUERY_FIELDS: Final = 50
+IDEMPOTENCY_KEY: Final = "Idempotency-Key"
+_REQUEST_ID: Final[TypeAdapter[str]] = TypeAdapter(RequestId)
+_EMPTY: Final = b"{}"
+
+M = TypeVar("M", bound=Message)
+R = TypeVar("R", bound=Message)
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """What all requests share."""
+
+    bus: Asks
+    sessions: Sessions
+    cache: MicroCache
+    cookies: Cookies
+    guard: ForgeryGuard
+    requests: InFlight
+    writes: InFlight
+    streams: TimelineStreams
+    clock: MachineClock
+    settings: GatewaySettings
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is signed in, and with which token they said so."""
+
+    token: str
+    session: SignedIn
+
+    @property
+    def actor(self) -> Actor:
+        """The customer."""
+        return self.session.actor
+
+
+class Exchange:
+    """One request. `caller` is set before an operation's answer runs, when there is one."""
+
+    __slots__ = ("_receive", "_scope", "caller", "gateway", "headers", "operation")
+
+    def __init__(self, gateway: Gateway, operation: Operation, scope: Scope, receive: Receive) -> None:
+        self.gateway = gateway
+        self.operation = operation
+        self.headers: Mapping[bytes, bytes] = dict(scope["headers"])
+        self.caller: Caller | None = None
+        self._scope = scope
+        self._receive = receive
+
+    # who
+
+    @property
+    def client_address(self) -> str:
+        """The client's IP address."""
+        return client_address(self._scope, self.gateway.settings.trusted_proxies)
+
+    def customer(self) -> Caller:
+        """Give the signed-in customer; Refused SESSION_REQUIRED when there is none."""
+        if self.caller is None:
+            raise Refused("SESSION_REQUIRED")
+        return self.caller
+
+    # what
+
+    async def body(self, model: type[M]) -> M:
+        """Read and check the JSON body. Refused BAD_REQUEST naming the fields, or PAYLOAD_TOO_LARGE."""
+        kind = self.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        if kind != b"application/json" and not kind.endswith(b"+json"):
+            raise refused_field("Content-Type", "application/json is expected")
+        raw = await self._raw_body()
+        try:
+            return model.__pydantic_validator__.validate_json(raw)  # type: ignore[no-any-return]  # pydantic types it Any
+        except ValidationError as error:
+            raise refused_fields(error) from None
+        except ValueError:  # text that is no UTF-8
+            raise refused_field(BODY, "JSON in UTF-8 is expected") from None
+
+    def message(self) -> bytes:
+        """Give the operation's message as path and query say it. Refused NOT_FOUND for an id no thing can have."""
+        operation = self.operation
+        if not operation.message.model_fields:
+            return _EMPTY
+        values: dict[str, Any] = self._query(operation)
+        values.update(self._scope["path_params"])
+        try:
+            message = operation.message.model_validate(values)
+        except ValidationError as error:
+            in_path = operation.path_parameters
+            if any(fault["loc"][:1] and fault["loc"][0] in in_path for fault in error.errors()):
+                raise Refused("NOT_FOUND") from None
+            raise refused_fields(error) from None
+        return message.__pydantic_serializer__.to_json(message)
+
+    def request_id(self) -> str:
+        """Give the client's Idempotency-Key, or a key of our own for a client that sent none."""
+        return self.idempotency_key() or str(uuid4())
+
+    def idempotency_key(self) -> str | None:
+        """Give the client's Idempotency-Key. Refused BAD_REQUEST when it has a wrong form."""
+        header = self.headers.get(b"idempotency-key")
+        if header is None:
+            return None
+        try:
+            return _REQUEST_ID.validate_python(header.decode("latin-1"))
+        except ValidationError:
+            raise refused_field(IDEMPOTENCY_KEY, "8 to 255 visible ASCII characters are expected") from None
+
+    def user_agent(self) -> str:
+        """Give what the client calls itself, without what could disturb a log."""
+        text = self.headers.get(b"user-agent", b"").decode("latin-1")
+        return "".join(letter for letter in text if letter.isprintable())[:400]
+
+    # asking
+
+    async def ask(self, message: Request[R]) -> R:
+        """Ask for the caller; raises what the other side raised."""
+        return await self.gateway.bus.ask(
+            message, timeout=self.gateway.settings.request_seconds, actor=self._actor_token()
+        )
+
+    async def ask_bytes(self, message: bytes) -> bytes:
+        """Ask the operation's message for the caller and give the reply unparsed; raises its problem."""
+        raw = await self.gateway.bus.ask_bytes(
+            self.operation.message,
+            message,
+            timeout=self.gateway.settings.request_seconds,
+            actor=self._actor_token(),
+        )
+        if raw.problem is not None:
+            raise _problem_of(raw.body)
+        return raw.body
+
+    async def pass_through(self) -> Reply:
+        """Ask what path and query say; kept and conditional where the operation declares it."""
+        message = self.message()
+        policy = self.operation.cache
+        if policy is None:
+            return Reply(self.operation.status, await self.ask_bytes(message), [JSON, NO_STORE])
+        user = self.customer().actor.user_id if policy.scope == "actor" else ""
+        kept = await self.gateway.cache.read(
+            self.operation.name, user, message, policy, lambda: self.ask_bytes(message)
+        )
+        return self._conditional(kept, policy.scope)
+
+    def _conditional(self, kept: Kept, scope: str) -> Reply:
+        """Answer 304 to who has it already. Clients may keep it but must ask each time."""
+        headers = [(b"cache-control", f"{scope.replace('actor', 'private')}, no-cache".encode()), (b"etag", kept.etag)]
+        if scope == "actor":
+            headers.append((b"vary", b"cookie, authorization"))
+        held = self.headers.get(b"if-none-match")
+        if held is not None and _matches(held, kept.etag):
+            return Reply(304, b"", headers)
+        return Reply(self.operation.status, kept.body, [JSON, *headers])
+
+    def _actor_token(self) -> str | None:
+        return self.caller.session.actor_token if self.caller is not None else None
+
+    def _query(self, operation: Operation) -> dict[str, Any]:
+        """Read the query string; a name that comes twice is refused rather than guessed at."""
+        raw = self._scope["query_string"]
+        if not raw:
+            return {}
+        try:
+            pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, max_num_fields=QUERY_FIELDS, errors="strict")
+        except ValueError:
+            raise refused_field("query", "a query string in UTF-8 is expected") from None
+        values: dict[str, Any] = {}
+        for name, value in pairs:
+            if name not in operation.query_parameters:
+                continue
+            if name in values:
+                raise refused_field(name, "it is given twice")
+            values[name] = value
+        return values
+
+    async def _raw_body(self) -> bytes:
+        declared = self.headers.get(b"content-length", b"0")
+        if not declared.isdigit() or int(declared) > BODY_LIMIT:
+            raise Refused("PAYLOAD_TOO_LARGE", facts={"limit": BODY_LIMIT})
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            event = await self._receive()
+            if event["type"] == "http.disconnect":
+                raise refused_field(BODY, "it ended early")
+            part = event.get("body", b"")
+            size += len(part)
+            if size > BODY_LIMIT:
+                raise Refused("PAYLOAD_TOO_LARGE", facts={"limit": BODY_LIMIT})
+            parts.append(part)
+            if not event.get("more_body", False):
+                return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _matches(held: bytes, etag: bytes) -> bool:
+    """Whether If-None-Match names the ETag; proxies may have made it weak."""
+    if held == etag:
+        return True
+    return any(part.strip().removeprefix(b"W/") in {etag, b"*"} for part in held.split(b","))
+
+
+def _problem_of(body: bytes) -> PortalProblem:
+    return from_reply(ProblemReply.__pydantic_validator__.validate_json(body))

@@ -1,0 +1,50 @@
+"""Refused input, field by field, under the names the client used."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from portal_contracts.problems import CATALOGUE, FieldError, Refused
+
+BODY: Final = "body"
+"""What a fault of the body as a whole is called."""
+_AT_MOST_FAULTS: Final = 50
+_CODES: Final[Mapping[str, str]] = {
+    "missing": "FIELD_MISSING",
+    "string_too_long": "FIELD_TOO_LONG",
+    "too_long": "FIELD_TOO_LONG",
+    "string_too_short": "FIELD_TOO_SHORT",
+}
+_PLACES: Final[Mapping[str, str]] = {"CUSTOMER_NUMBER_CONFLICT": "customerNumber"}
+"""Where the faults of two fields at once are shown."""
+
+
+def refused_fields(error: ValidationError) -> Refused:
+    """Give the problem that names every faulty field.
+
+    A single fault with a code of its own is that problem, e.g. CUSTOMER_NUMBER_CONFLICT with its status 400 (C11).
+    """
+    details = error.errors(include_url=False, include_input=False)[:_AT_MOST_FAULTS]
+    faults = [_fault(detail) for detail in details]
+    own = faults[0].code if len(faults) == 1 and details[0]["type"] in CATALOGUE else "BAD_REQUEST"
+    return Refused(own, fields=faults)
+
+
+def refused_field(field: str, reason: str) -> Refused:
+    """Give the problem of one field that has a wrong form."""
+    return Refused("BAD_REQUEST", fields=[FieldError(field=field, code="FIELD_INVALID", facts={"reason": reason})])
+
+
+def _fault(detail: ErrorDetails) -> FieldError:
+    kind = detail["type"]
+    field = ".".join(str(part) for part in detail["loc"]) or _PLACES.get(kind, BODY)
+    code = kind if kind in CATALOGUE else _CODES.get(kind, "FIELD_INVALID")
+    context = detail.get("ctx", {})
+    limit = context.get("max_length", context.get("min_length"))
+    if code in {"FIELD_TOO_LONG", "FIELD_TOO_SHORT"} and isinstance(limit, int):
+        return FieldError(field=field, code=code, facts={"limit": limit})
+    if code == "FIELD_INVALID":
+        return FieldError(field=field, code=code, facts={"reason": detail["msg"].removeprefix("Value error, ")})
+    return FieldError(field=field, code=code)

@@ -1,0 +1,98 @@
+"""One operation of the HTTP API as a row of a table: routing, checks, caching and OpenAPI all read it from here."""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from pydantic import create_model
+
+from portal_contracts.message import Message, Request, reply_type
+from portal_gateway.micro_cache import CachePolicy
+from portal_gateway.reply import Reply, StreamReply
+
+if TYPE_CHECKING:
+    from portal_gateway.exchange import Exchange
+
+Answer = Callable[["Exchange"], Awaitable[Reply | StreamReply]]
+_PARAMETER: Final = re.compile(r"{(\w+)}")
+
+
+async def pass_through(exchange: "Exchange") -> Reply:
+    """Ask with what path and query say and give the reply's bytes as they are."""
+    return await exchange.pass_through()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """What one method of one path does.
+
+    `message` is what is asked on the bus; its audience decides whether a session is needed. `body` is what the client
+    sends, where that differs from nothing. `replies` says what each status means; the first is the usual one.
+    """
+
+    method: Literal["GET", "POST"]
+    path: str
+    message: type[Request[Any]]
+    answer: Answer = pass_through
+    body: type[Message] | None = None
+    reply: type[Message] | None = None
+    replies: Mapping[int, str] = field(default_factory=lambda: {200: "Done"})
+    cache: CachePolicy | None = None
+    idempotency_key: bool = False
+    media_type: str = "application/json"
+    problems: tuple[str, ...] = ()
+    reply_headers: Mapping[str, str] = field(default_factory=dict)
+    summary: str = ""
+
+    @property
+    def name(self) -> str:
+        """Method and path template: the name of spans, metrics and cache entries."""
+        return f"{self.method} {self.path}"
+
+    @property
+    def owner(self) -> str:
+        """The service that answers."""
+        return self.message.subject.split(".", 1)[0]
+
+    @property
+    def needs_session(self) -> bool:
+        """Whether only a signed-in customer may."""
+        return self.message.audience == "customer"
+
+    @property
+    def changes(self) -> bool:
+        """Whether it changes something."""
+        return self.method == "POST"
+
+    @property
+    def status(self) -> int:
+        """The usual status."""
+        return next(iter(self.replies))
+
+    @property
+    def reply_model(self) -> type[Message]:
+        """What a client gets."""
+        return self.reply or reply_type(self.message)
+
+    @property
+    def path_parameters(self) -> dict[str, str]:
+        """Names of the message's fields by their name in the path."""
+        aliases = {info.alias or name: name for name, info in self.message.model_fields.items()}
+        return {name: aliases[name] for name in _PARAMETER.findall(self.path)}
+
+    @property
+    def query_parameters(self) -> dict[str, str]:
+        """Names of the message's fields by their name in the query string; a body's operations have none."""
+        if self.changes:
+            return {}
+        in_path = set(self.path_parameters.values())
+        return {info.alias or name: name for name, info in self.message.model_fields.items() if name not in in_path}
+
+
+def without(message: type[Request[Any]], *left_out: str) -> type[Message]:
+    """Make the model of a body: the message without what only the gateway may say."""
+    fields: dict[str, Any] = {
+        name: (info.annotation, info) for name, info in message.model_fields.items() if name not in left_out
+    }
+    return create_model(f"{message.__name__}Body", __base__=Message, __doc__=message.__doc__, **fields)

@@ -1,0 +1,147 @@
+"""Sign-up, log-in and who one is. Session tokens leave in cookies and nowhere else."""
+
+from contextlib import suppress
+from datetime import datetime
+from typing import Final
+from uuid import uuid4
+
+from pydantic import Field
+
+from portal_contracts import identity
+from portal_contracts.message import Message
+from portal_contracts.problems import PortalProblem
+from portal_gateway.exchange import Exchange
+from portal_gateway.operation import Operation, without
+from portal_gateway.reply import NO_STORE, Headers, Reply, message_reply
+
+_UNPROVEN: Final = (
+    "SIGNUP_LINK_INVALID",
+    "CUSTOMER_NUMBER_UNKNOWN",
+    "CUSTOMER_NUMBER_TAKEN",
+    "EMAIL_TAKEN",
+    "CUSTOMER_NUMBER_NOT_PROVEN",
+    "BILLING_ACCOUNT_EXISTS",
+    "LINK_MISMATCH",
+)
+LogInBody: Final = without(identity.LogIn, "request_id", "client_address", "user_agent")
+
+
+class LoggedIn(Message):
+    """Who is signed in now; the session itself is in the cookies."""
+
+    user_id: str
+    expires_at: datetime = Field(description="When the session ends at the latest")
+
+
+async def sign_up(exchange: Exchange) -> Reply:
+    """Keep the form; every well-formed one gets the same answer (C39)."""
+    form = await exchange.body(identity.SignupForm)
+    accepted = await exchange.ask(
+        identity.RequestSignup(request_id=exchange.request_id(), form=form, client_address=exchange.client_address)
+    )
+    return message_reply(accepted, 202)
+
+
+async def confirm_signup(exchange: Exchange) -> Reply:
+    """Use the mailed link; 202 while the sign-up is still worked on."""
+    signup = await exchange.ask(await exchange.body(identity.ConfirmSignup))
+    if signup.state == "done":
+        return message_reply(signup)
+    return message_reply(signup, 202, (b"retry-after", b"2"))
+
+
+async def log_in(exchange: Exchange) -> Reply:
+    """Open a session of its own; one that came along ends, so that none is planted (fixation)."""
+    body = await exchange.body(LogInBody)
+    opened = await exchange.ask(
+        identity.LogIn(
+            **dict(body),
+            request_id=str(uuid4()),
+            client_address=exchange.client_address,
+            user_agent=exchange.user_agent(),
+        )
+    )
+    await _end_earlier_session(exchange)
+    cookies = exchange.gateway.cookies.opened(
+        opened.session_token, opened.csrf_token, opened.expires_at, exchange.gateway.clock.now()
+    )
+    return message_reply(LoggedIn(user_id=opened.user_id, expires_at=opened.expires_at), 200, *_set(cookies))
+
+
+async def log_out(exchange: Exchange) -> Reply:
+    """End the session everywhere and delete the cookies."""
+    await exchange.ask(identity.LogOut(request_id=str(uuid4())))
+    exchange.gateway.sessions.forget(exchange.customer().actor.session_id)
+    return Reply(204, b"", [NO_STORE, *_set(exchange.gateway.cookies.closed())])
+
+
+async def read_me(exchange: Exchange) -> Reply:
+    """Tell who is signed in, and the CSRF token for a page that cannot read the cookie."""
+    reply = await exchange.pass_through()
+    reply.headers.append((b"x-csrf-token", exchange.customer().session.csrf_token.encode()))
+    return reply
+
+
+async def _end_earlier_session(exchange: Exchange) -> None:
+    gateway = exchange.gateway
+    token = gateway.cookies.session_token(exchange.headers.get(b"cookie"))
+    if token is None:
+        return
+    with suppress(PortalProblem):  # a session that is over already needs no ending
+        earlier = await gateway.sessions.signed_in(token)
+        await gateway.bus.ask(identity.LogOut(request_id=str(uuid4())), actor=earlier.actor_token)
+        gateway.sessions.forget(earlier.actor.session_id)
+
+
+def _set(cookies: list[bytes]) -> Headers:
+    return [(b"set-cookie", cookie) for cookie in cookies]
+
+
+OPERATIONS: Final = (
+    Operation(
+        method="POST",
+        path="/auth/signup",
+        message=identity.RequestSignup,
+        answer=sign_up,
+        body=identity.SignupForm,
+        replies={202: "A mail with a link is on its way"},
+        idempotency_key=True,
+        problems=("CUSTOMER_NUMBER_CONFLICT", "PASSWORD_TOO_WEAK", "RATE_LIMITED"),
+    ),
+    Operation(
+        method="POST",
+        path="/auth/signup/confirm",
+        message=identity.ConfirmSignup,
+        answer=confirm_signup,
+        body=identity.ConfirmSignup,
+        replies={200: "Signed up", 202: "Still being worked on: send it again to see how far it is"},
+        problems=_UNPROVEN,
+    ),
+    Operation(
+        method="POST",
+        path="/auth/login",
+        message=identity.LogIn,
+        answer=log_in,
+        body=LogInBody,
+        reply=LoggedIn,
+        replies={200: "Signed in"},
+        problems=("CREDENTIALS_WRONG", "RATE_LIMITED"),
+        reply_headers={"Set-Cookie": "The session, which only the browser sees, and the CSRF token, which pages read"},
+    ),
+    Operation(
+        method="POST",
+        path="/auth/logout",
+        message=identity.LogOut,
+        answer=log_out,
+        replies={204: "Signed out"},
+        reply_headers={"Set-Cookie": "Deletes both cookies"},
+    ),
+    Operation(
+        method="GET",
+        path="/me",
+        message=identity.ReadMe,
+        answer=read_me,
+        replies={200: "The signed-in customer"},
+        reply_headers={"X-CSRF-Token": "What state changes with the session's cookie must send in the same header"},
+    ),
+)

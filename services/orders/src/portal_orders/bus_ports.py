@@ -1,0 +1,72 @@
+"""Other services behind orders' ports: asked over the bus, nothing kept."""
+
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from portal_chassis.bus import Bus
+from portal_contracts.billing import (
+    ChangeClientAddress,
+    CheckPaymentMethod,
+    ListClientServices,
+    ReadClientProfile,
+    Subscription,
+)
+from portal_contracts.catalog import FindProducts, SoldProduct
+from portal_contracts.identity import CustomerLink, FindCustomer
+from portal_contracts.problems import Refused
+from portal_contracts.values import Address
+
+WRITE_SECONDS: Final = 20.0
+"""How long a write to WHMCS is waited for; never beyond the caller's own deadline."""
+
+
+class BusCustomers:
+    """The `Customers` port: identity."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+
+    async def link(self, account_id: str) -> CustomerLink | None:
+        """Ask for the link; a refusal means that there is none."""
+        try:
+            return await self._bus.ask(FindCustomer(account_id=account_id))
+        except Refused:
+            return None
+
+
+class BusProducts:
+    """The `Products` port: catalog."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+
+    async def find(self, *, skus: Collection[str] = (), product_ids: Collection[str] = ()) -> Sequence[SoldProduct]:
+        """Ask for the products."""
+        query = FindProducts(skus=sorted(skus), product_ids=sorted(product_ids))
+        return (await self._bus.ask(query)).products
+
+
+class BusBilling:
+    """The `Billing` port: billing, which reads WHMCS live for these."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+
+    async def can_pay(self, whmcs_client_id: int) -> bool:
+        """Ask for the summary."""
+        return (await self._bus.ask(CheckPaymentMethod(whmcs_client_id=whmcs_client_id))).has_payment_method
+
+    async def services(self, whmcs_client_id: int) -> Sequence[Subscription]:
+        """Ask for the list."""
+        return (await self._bus.ask(ListClientServices(whmcs_client_id=whmcs_client_id))).subscriptions
+
+    async def address(self, whmcs_client_id: int) -> Address | None:
+        """Ask for the profile."""
+        return (await self._bus.ask(ReadClientProfile(whmcs_client_id=whmcs_client_id))).address
+
+    async def change_address(self, request_id: str, whmcs_client_id: int, address: Address) -> None:
+        """Ask for the write."""
+        await self._bus.ask(
+            ChangeClientAddress(request_id=request_id, whmcs_client_id=whmcs_client_id, address=address),
+            timeout=WRITE_SECONDS,
+        )

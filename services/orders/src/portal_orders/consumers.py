@@ -1,0 +1,172 @@
+"""Bus in: requests to their use cases, events to local rows. A consumer asks nobody and calls no vendor."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from portal_chassis.bus import Bus, Call, Delivery
+from portal_chassis.clocks import BusinessClock
+from portal_chassis.process import ProcessEngine
+from portal_contracts import orders
+from portal_contracts.changefeed import EventsMissed, OrderChanged, OrderItemChanged, ProvisionEventReceived
+from portal_contracts.fulfillment import OrderActivated, ProvisioningProgressed
+from portal_contracts.message import Acknowledged
+from portal_contracts.values import long_salesforce_id
+from portal_orders import sweep_orders, timeline
+from portal_orders.check_out import Buyer, LookAtCheckout, OrderCart
+from portal_orders.ports import Hint, Hints, OrderBook, SalesOrders
+from portal_orders.read_for_provisioning import ReadForProvisioning
+from portal_orders.read_orders import ReadOrders
+from portal_orders.record_outcome import WriteProgress
+from portal_orders.take_reading import TakeReading
+
+EVENT_VERSIONS: Final = frozenset({None, 1})
+"""Versions of `OrderProvisionRequested__e` we can read (R150)."""
+
+
+@dataclass(frozen=True, slots=True)
+class UseCases:
+    """What the request handlers delegate to."""
+
+    order_cart: OrderCart
+    look_at_checkout: LookAtCheckout
+    read_orders: ReadOrders
+    read_for_provisioning: ReadForProvisioning
+    write_progress: WriteProgress
+
+
+@dataclass(frozen=True, slots=True)
+class EventDesk:
+    """Where events leave their rows. `hinted` is called after a hint was committed."""
+
+    hints: Hints
+    book: OrderBook
+    sales: SalesOrders
+    take_reading: TakeReading
+    processes: ProcessEngine
+    clock: BusinessClock
+    early: timedelta
+    hinted: Callable[[], None]
+
+    async def hint(self, delivery: Delivery, hint: Hint) -> None:
+        """Keep a hint in the delivery's transaction."""
+        await self.hints.add(delivery.transaction, hint)
+        delivery.transaction.after_commit(self.hinted)
+
+
+def register(bus: Bus, use: UseCases, desk: EventDesk) -> None:
+    """Answer and take everything the topology lists for orders."""
+    _register_checkout(bus, use)
+    _register_reads(bus, use.read_orders)
+    _register_provisioning(bus, use)
+    _register_changes(bus, desk)
+    _register_progress(bus, desk)
+
+
+def _register_checkout(bus: Bus, use: UseCases) -> None:
+    @bus.answers(orders.CheckOut)
+    async def check_out(command: orders.CheckOut, call: Call) -> orders.Checkout:
+        caller = call.customer()
+        buyer = Buyer(long_salesforce_id(caller.account_id), caller.whmcs_client_id)
+        return await use.order_cart(command, buyer, call.deadline)
+
+    @bus.answers(orders.ReadCheckout)
+    async def read_checkout(query: orders.ReadCheckout, call: Call) -> orders.Checkout:
+        return await use.look_at_checkout(query.checkout_id, call.customer().account_id)
+
+
+def _register_reads(bus: Bus, read: ReadOrders) -> None:
+    @bus.answers(orders.ListOrders)
+    async def list_orders(_: orders.ListOrders, call: Call) -> orders.OrderList:
+        return await read.all(call.customer().account_id)
+
+    @bus.answers(orders.ReadOrder)
+    async def read_order(query: orders.ReadOrder, call: Call) -> orders.OrderDetail:
+        return await read.one(query.order_id, call.customer().account_id)
+
+    @bus.answers(orders.ReadTimeline)
+    async def read_timeline(query: orders.ReadTimeline, call: Call) -> orders.Timeline:
+        return await read.timeline(query.order_id, call.customer().account_id, query.after)
+
+    @bus.answers(orders.ReadOrderMail)
+    async def read_order_mail(query: orders.ReadOrderMail, _: Call) -> orders.OrderMail:
+        return await read.mail(query.order_id)
+
+
+def _register_provisioning(bus: Bus, use: UseCases) -> None:
+    @bus.answers(orders.ReadOrderForProvisioning)
+    async def read_for_provisioning(query: orders.ReadOrderForProvisioning, _: Call) -> orders.ProvisioningOrder:
+        return await use.read_for_provisioning(query.order_id)
+
+    @bus.answers(orders.MarkActivating)
+    async def mark_activating(command: orders.MarkActivating, _: Call) -> Acknowledged:
+        return await use.write_progress.mark_activating(command)
+
+    @bus.answers(orders.RecordOutcome)
+    async def record_outcome(command: orders.RecordOutcome, _: Call) -> Acknowledged:
+        return await use.write_progress.record(command)
+
+
+def _register_changes(bus: Bus, desk: EventDesk) -> None:
+    @bus.consumes(OrderChanged)
+    async def on_order_changed(event: OrderChanged, delivery: Delivery) -> None:
+        if not event.by_us:  # what the portal writes, it takes into its rows itself
+            signal = None
+            if event.change != "deleted" and desk.sales.concerns_provisioning(event.fields):
+                signal = change_signal(event, delivery.message_id)
+            await desk.hint(delivery, Hint(event.record_id, desk.clock.now(), signal=signal))
+
+    @bus.consumes(OrderItemChanged)
+    async def on_order_item_changed(event: OrderItemChanged, delivery: Delivery) -> None:
+        if not event.by_us:
+            await desk.hint(delivery, Hint(event.record_id, desk.clock.now(), item=True))
+
+    @bus.consumes(ProvisionEventReceived)
+    async def on_provision_event(event: ProvisionEventReceived, delivery: Delivery) -> None:
+        signal = event_signal(event)
+        now = desk.clock.now()
+        await desk.hint(delivery, Hint(signal.order_id, now, signal=signal, give_up_at=now + desk.early))
+
+    @bus.consumes(EventsMissed)
+    async def on_events_missed(_: EventsMissed, delivery: Delivery) -> None:
+        await desk.processes.wake(delivery.transaction, sweep_orders.KIND, sweep_orders.KEY)
+
+
+def _register_progress(bus: Bus, desk: EventDesk) -> None:
+    @bus.consumes(ProvisioningProgressed)
+    async def on_progressed(event: ProvisioningProgressed, delivery: Delivery) -> None:
+        if event.stage != "absorbed":
+            parked = event.stage == "needs_human"
+            await desk.book.progressed(delivery.transaction, event.order_id, event.occurred_at, parked=parked)
+        await desk.take_reading.tell(delivery.transaction, event.order_id, timeline.progressed(event))
+
+    @bus.consumes(OrderActivated)
+    async def on_activated(event: OrderActivated, delivery: Delivery) -> None:
+        await desk.take_reading.tell(delivery.transaction, event.order_id, timeline.activated(event))
+
+
+def change_signal(event: OrderChanged, message_id: str) -> orders.ProvisionRequested:
+    """Give what a change of an order by somebody else asks for (R154)."""
+    return orders.ProvisionRequested(
+        order_id=event.record_id,
+        source="change_event",
+        request_id=message_id,
+        occurred_at=event.committed_at,
+    )
+
+
+def event_signal(event: ProvisionEventReceived) -> orders.ProvisionRequested:
+    """Give what the platform event asks for.
+
+    Raises ValueError, which makes a dead letter, when the order is missing (R146) or the version unknown (R150).
+    """
+    if event.version not in EVENT_VERSIONS:
+        raise ValueError(f"OrderProvisionRequested__e has version {event.version}, which nobody knows here")
+    return orders.ProvisionRequested(
+        order_id=long_salesforce_id(event.order_id.strip()),
+        source="platform_event",
+        request_id=event.event_id,
+        requested_by=event.requested_by,
+        occurred_at=event.occurred_at,
+    )

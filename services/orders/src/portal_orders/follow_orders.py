@@ -1,0 +1,172 @@
+"""Works hints off: reads the orders they name, many at once, and lets what is found follow."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from portal_chassis.clocks import BusinessClock
+from portal_chassis.logs import get_logger
+from portal_chassis.postgres import Transaction
+from portal_contracts.catalog import SoldProduct
+from portal_contracts.fulfillment import ProvisioningProgressed
+from portal_contracts.orders import ProvisionRequested
+from portal_contracts.problems import PortalProblem
+from portal_orders import timeline
+from portal_orders.checkout import checkout_of
+from portal_orders.order import BEFORE_APPROVAL, KeptOrder, SalesOrder, waits_for_its_day
+from portal_orders.ports import Checkouts, Customers, Hint, Hints, OrderBook, SalesOrders, Transactions
+from portal_orders.take_reading import SoldProducts, TakeReading
+
+MOST_HINTS: Final = 1000
+HIDDEN: Final = timedelta(seconds=30)
+"""How long taken hints are kept from others; after a crash somebody takes them again."""
+SOON: Final = timedelta(seconds=1)
+AWAY: Final = timedelta(seconds=5)
+BROKEN: Final = timedelta(seconds=60)
+
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class FollowOrders:
+    """One round of looking at orders that somebody hinted at."""
+
+    transactions: Transactions
+    hints: Hints
+    book: OrderBook
+    checkouts: Checkouts
+    sales: SalesOrders
+    customers: Customers
+    products: SoldProducts
+    take_reading: TakeReading
+    clock: BusinessClock
+
+    async def __call__(self) -> int:
+        """Give the number of hints taken. What fails is looked at again later; raises what a vendor's absence raises."""
+        taken = await self.hints.take(self.clock.now(), MOST_HINTS, HIDDEN)
+        if not taken:
+            return 0
+        try:
+            groups = await self._by_order(taken)
+            readings = await self.sales.read(groups.keys())
+            products = await self.products.of(readings.values())
+        except PortalProblem:
+            await self._later(taken, AWAY)
+            raise
+        for order_id in sorted(groups):
+            await self._one(groups[order_id], readings.get(order_id), products)
+        return len(taken)
+
+    async def _by_order(self, taken: Sequence[Hint]) -> dict[str, list[Hint]]:
+        """Group the hints by order; those of items that are gone are dropped."""
+        items = {hint.record_id for hint in taken if hint.item}
+        owners: Mapping[str, str] = await self.sales.orders_of_items(items) if items else {}
+        groups: dict[str, list[Hint]] = {}
+        lost: list[Hint] = []
+        for hint in taken:
+            order_id = owners.get(hint.record_id) if hint.item else hint.record_id
+            if order_id is None:
+                lost.append(hint)
+            else:
+                groups.setdefault(order_id, []).append(hint)
+        await self._forget(lost)
+        return groups
+
+    async def _one(self, hints: Sequence[Hint], reading: SalesOrder | None, products: Sequence[SoldProduct]) -> None:
+        """Work one order off; its failure is its own."""
+        try:
+            if reading is None:
+                await self._not_there(hints)
+            else:
+                await self._look(hints, reading, products)
+        except PortalProblem as problem:
+            _log.info("an order is looked at again later", problem=str(problem))
+            await self._later(hints, AWAY)
+        except Exception:
+            _log.exception("an order could not be followed", order_id=reading.order_id if reading else None)
+            await self._later(hints, BROKEN)
+
+    async def _not_there(self, hints: Sequence[Hint]) -> None:
+        """An order nobody can see: an event may be ahead of it, else there is nothing to do."""
+        early = [hint for hint in hints if self._is_early(hint)]
+        await self._forget([hint for hint in hints if hint not in early])
+        await self._later(early, SOON)
+
+    async def _look(self, hints: Sequence[Hint], reading: SalesOrder, products: Sequence[SoldProduct]) -> None:
+        kept = await self.book.read(reading.order_id)
+        if kept is None:
+            checkout_id = checkout_of(reading.key)
+            if checkout_id is not None and not await self.checkouts.is_settled(checkout_id):
+                await self._later(hints, SOON)  # the checkout itself writes the first row
+                return
+        ours = kept is not None or await self.customers.link(reading.account_id) is not None
+        async with self.transactions() as transaction:
+            if ours:
+                await self.take_reading(transaction, reading, products, ours=False)
+            for hint in hints:
+                await self._signal(transaction, hint, reading, kept, known=ours)
+
+    async def _signal(
+        self, transaction: Transaction, hint: Hint, reading: SalesOrder, kept: KeptOrder | None, *, known: bool
+    ) -> None:
+        """Ask for provisioning when the hint is a signal and the order is approved; facts decide, not the signal (C01)."""
+        signal = hint.signal
+        now = self.clock.now()
+        if signal is not None and waits_for_its_day(reading, now) and signal.source != "sweeper":
+            await self.hints.postpone(transaction, [hint], reading.scheduled_at or now)
+            return
+        if signal is not None and self._is_early(hint) and reading.state in BEFORE_APPROVAL:
+            await self.hints.postpone(transaction, [hint], now + SOON)
+            return
+        await self.hints.drop(transaction, [hint])
+        if signal is None or waits_for_its_day(reading, now):
+            return
+        if reading.state == "completed" and known:
+            await self._absorbed(transaction, signal)
+        elif reading.state == "approved":
+            forwarded = self._forwarded(signal, reading, kept, known=known)
+            if forwarded is not None:
+                await transaction.record(forwarded)
+                await self.book.requested(transaction, reading.order_id, now)
+
+    @staticmethod
+    def _forwarded(
+        signal: ProvisionRequested, reading: SalesOrder, kept: KeptOrder | None, *, known: bool
+    ) -> ProvisionRequested | None:
+        """Give the signal to record. The sweeper asks for customers of the portal alone, and never again after a failure.
+
+        A failed order that reads Activating was retried by staff, and the change that said so was missed: the sweeper
+        speaks for it (R144, R176).
+        """
+        if signal.source != "sweeper":
+            return signal
+        if not known or reading.activation == "failed":
+            return None
+        if kept is not None and kept.activation == "failed":
+            return signal.model_copy(update={"source": "change_event"})
+        return signal
+
+    async def _absorbed(self, transaction: Transaction, signal: ProvisionRequested) -> None:
+        """Tell of a signal for an order that is completed already (§2.1: every one is in the timeline)."""
+        event = ProvisioningProgressed(
+            order_id=signal.order_id,
+            attempt=0,
+            stage="absorbed",
+            source=signal.source,
+            occurred_at=signal.occurred_at,
+        )
+        await self.take_reading.tell(transaction, signal.order_id, timeline.progressed(event))
+
+    def _is_early(self, hint: Hint) -> bool:
+        return hint.give_up_at is not None and self.clock.now() < hint.give_up_at
+
+    async def _later(self, hints: Sequence[Hint], after: timedelta) -> None:
+        if hints:
+            async with self.transactions() as transaction:
+                await self.hints.postpone(transaction, hints, self.clock.now() + after)
+
+    async def _forget(self, hints: Sequence[Hint]) -> None:
+        if hints:
+            async with self.transactions() as transaction:
+                await self.hints.drop(transaction, hints)

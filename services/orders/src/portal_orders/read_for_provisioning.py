@@ -1,0 +1,95 @@
+"""An order read live with all that provisioning needs (R161, C05, C12)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from portal_chassis.clocks import BusinessClock
+from portal_contracts.billing import OrderLine
+from portal_contracts.catalog import SoldProduct
+from portal_contracts.orders import ProvisioningOrder
+from portal_contracts.problems import Refused
+from portal_orders.order import SalesItem, SalesOrder, scheduled_on, shown_activation
+from portal_orders.ports import Customers, OrderBook, Products, SalesOrders
+
+VOICE: Final = "VOICE"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadForProvisioning:
+    """Joins Salesforce's order with the catalog's mapping and identity's link, all read at this moment."""
+
+    sales: SalesOrders
+    products: Products
+    customers: Customers
+    book: OrderBook
+    clock: BusinessClock
+
+    async def __call__(self, order_id: str) -> ProvisioningOrder:
+        """Raise Refused NOT_FOUND, CUSTOMER_NOT_LINKED, PRODUCT_UNMAPPED or PRICE_MISMATCH."""
+        order = (await self.sales.read([order_id])).get(order_id)
+        if order is None:
+            raise Refused("NOT_FOUND")
+        link = await self.customers.link(order.account_id)
+        if link is None:
+            raise Refused("CUSTOMER_NOT_LINKED")
+        found = await self.products.find(product_ids={item.product_id for item in order.items})
+        products = {product.product_id: product for product in found}
+        lines = [_line(item, products) for item in order.items]
+        service = _service(order, products)
+        kept = await self.book.read(order_id)
+        return ProvisioningOrder(
+            order_id=order.order_id,
+            order_number=order.order_number,
+            state=order.state,
+            activation=shown_activation(order, self.clock.now()),
+            account_id=order.account_id,
+            whmcs_client_id=link.whmcs_client_id,
+            category=service.category,
+            lines=lines,
+            eid=order.eid or (kept.eid if kept else None),
+            esim=service.esim,
+            voice=service.category == "sim" and is_voice(service),
+            sim_plan=service.sku if service.category == "sim" else None,
+            voice_options=_voice_options(order, products) if service.category == "sim" else (),
+            activation_type="scheduled" if order.scheduled else "immediate",
+            scheduled_on=scheduled_on(order),
+            checkout_traceparent=kept.traceparent if kept else None,
+        )
+
+
+def _line(item: SalesItem, products: Mapping[str, SoldProduct]) -> OrderLine:
+    product = products.get(item.product_id)
+    if product is None or product.whmcs_product_id is None:
+        raise Refused("PRODUCT_UNMAPPED", facts={"sku": product.sku if product else item.product_id})
+    price = item.unit_price
+    if price != price.to_integral_value() or price < 0:
+        billed = product.price if product.price is not None else "-"
+        raise Refused("PRICE_MISMATCH", facts={"sku": product.sku, "ordered": str(price), "billed": billed})
+    return OrderLine(
+        sku=product.sku,
+        whmcs_product_id=product.whmcs_product_id,
+        billing_cycle=product.billing_cycle,
+        quantity=item.quantity,
+        unit_price=int(price),
+        service=product.item_class == "service",
+    )
+
+
+def _service(order: SalesOrder, products: Mapping[str, SoldProduct]) -> SoldProduct:
+    """Give the one product that is the service (C12); an order made by hand may have none, or two."""
+    sold = [products[item.product_id] for item in order.items]
+    services = [product for product in sold if product.item_class == "service"]
+    if len(services) != 1:
+        raise Refused("PRODUCT_UNMAPPED", facts={"sku": " + ".join(product.sku for product in services) or "-"})
+    return services[0]
+
+
+def is_voice(product: SoldProduct) -> bool:
+    """Say whether a SIM plan has voice, by the word in its SKU: the catalog's answer has no field for it."""
+    return VOICE in product.sku.upper().replace("_", "-").split("-")
+
+
+def _voice_options(order: SalesOrder, products: Mapping[str, SoldProduct]) -> list[str]:
+    sold = [products[item.product_id] for item in order.items]
+    return [product.sku for product in sold if product.item_class == "add_on"]

@@ -1,0 +1,122 @@
+"""What the customer sees of orders: the list, one order, its timeline; and what a mail says. From the read model."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from portal_chassis.clocks import BusinessClock
+from portal_chassis.logs import get_logger
+from portal_contracts.orders import OrderDetail, OrderList, OrderMail, OrderSummary, Timeline
+from portal_contracts.problems import PortalProblem, Refused
+from portal_orders.checkout import checkout_of
+from portal_orders.order import KeptOrder, monthly_and_one_time, shown_activation
+from portal_orders.ports import OrderBook, SalesOrders, Transactions
+from portal_orders.take_reading import SoldProducts, TakeReading
+from portal_orders.wording import REJECTED, status_words, who_acts
+
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class FetchOlderOrders:
+    """Fetches an account's orders once: those that were there before its customer came to the portal."""
+
+    transactions: Transactions
+    book: OrderBook
+    sales: SalesOrders
+    products: SoldProducts
+    take_reading: TakeReading
+
+    async def __call__(self, account_id: str) -> None:
+        """Do nothing the second time, and nothing lasting while Salesforce is away."""
+        if await self.book.is_complete(account_id):
+            return
+        try:
+            readings = await self.sales.of_account(account_id)
+            products = await self.products.of(readings)
+        except PortalProblem as problem:
+            _log.info("an account's older orders are fetched later", problem=str(problem))
+            return
+        for reading in readings:
+            checkout_id = checkout_of(reading.key)
+            if checkout_id is None or await self.take_reading.checkouts.is_settled(checkout_id):
+                async with self.transactions() as transaction:
+                    await self.take_reading(transaction, reading, products, ours=False)
+        async with self.transactions() as transaction:
+            await self.book.set_complete(transaction, account_id)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOrders:
+    """Answers from the read model. Only the owner's orders exist; drafts do not yet (R098, R111)."""
+
+    book: OrderBook
+    fetch_older: FetchOlderOrders
+    clock: BusinessClock
+    stuck_after: timedelta
+
+    async def all(self, account_id: str) -> OrderList:
+        """List the account's orders, the newest first."""
+        await self.fetch_older(account_id)
+        now = self.clock.now()
+        orders = await self.book.of_account(account_id)
+        return OrderList(orders=[self._summary(order, now) for order in orders if order.state != "draft"])
+
+    async def one(self, order_id: str, account_id: str) -> OrderDetail:
+        """Give one order; Refused NOT_FOUND for anybody else's."""
+        order = await self._own(order_id, account_id)
+        summary = self._summary(order, self.clock.now())
+        _, last = await self.book.entries(order_id, 2**31 - 1)
+        return OrderDetail(
+            **{name: getattr(summary, name) for name in OrderSummary.model_fields},
+            items=[item.shown() for item in order.items],
+            address=order.address,
+            problem=order.error_code if order.state == "approved" else None,
+            service_id=order.whmcs_service_id,
+            activated_at=order.activated_at,
+            timeline_sequence=last,
+        )
+
+    async def timeline(self, order_id: str, account_id: str, after: int) -> Timeline:
+        """Give the entries after a number; Refused NOT_FOUND for anybody else's order."""
+        await self._own(order_id, account_id)
+        entries, last = await self.book.entries(order_id, after)
+        return Timeline(order_id=order_id, entries=entries, last_sequence=last)
+
+    async def mail(self, order_id: str) -> OrderMail:
+        """Give what a mail says; Refused NOT_FOUND."""
+        order = await self.book.read(order_id)
+        if order is None:
+            raise Refused("NOT_FOUND")
+        monthly, one_time = monthly_and_one_time(order.items)
+        return OrderMail(
+            order_number=order.order_number,
+            account_id=order.account_id,
+            name=order.name,
+            items=[item.shown() for item in order.items],
+            monthly=monthly,
+            one_time=one_time,
+            rejection=REJECTED if order.rejected else None,
+        )
+
+    async def _own(self, order_id: str, account_id: str) -> KeptOrder:
+        order = await self.book.read(order_id)
+        if order is None or order.account_id != account_id or order.state == "draft":
+            raise Refused("NOT_FOUND")
+        return order
+
+    def _summary(self, order: KeptOrder, now: datetime) -> OrderSummary:
+        monthly, one_time = monthly_and_one_time(order.items)
+        approved = order.state in ("approved", "completed")
+        return OrderSummary(
+            order_id=order.order_id,
+            order_number=order.order_number,
+            state=order.state,
+            activation=shown_activation(order, now, stuck_after=self.stuck_after) if approved else None,
+            status=status_words(order, now, self.stuck_after),
+            category=order.category,
+            name=order.name,
+            monthly=monthly,
+            one_time=one_time,
+            placed_at=order.placed_at,
+            who_acts=who_acts(order, now, self.stuck_after),
+        )

@@ -1,0 +1,68 @@
+"""How provisioning stands, written to Salesforce for fulfillment (R125, R126, R161, R162, C20)."""
+
+from dataclasses import dataclass
+
+from portal_chassis.clocks import BusinessClock
+from portal_contracts.message import Acknowledged
+from portal_contracts.orders import MarkActivating, RecordOutcome
+from portal_contracts.problems import CATALOGUE, Refused, staff_text
+from portal_orders.order import SalesOrder
+from portal_orders.ports import SalesOrders, Transactions
+from portal_orders.take_reading import SoldProducts, TakeReading
+
+
+@dataclass(frozen=True, slots=True)
+class WriteProgress:
+    """Every write looks at the order first, so that repeats do nothing, and takes what it wrote into the read model."""
+
+    sales: SalesOrders
+    products: SoldProducts
+    take_reading: TakeReading
+    transactions: Transactions
+    clock: BusinessClock
+
+    async def mark_activating(self, command: MarkActivating) -> Acknowledged:
+        """Write Activating unless it stands there (C20). Refused NOT_FOUND or ORDER_NOT_APPROVED."""
+        order = await self._read(command.order_id)
+        if order.state != "approved":
+            raise Refused("ORDER_NOT_APPROVED")
+        if order.activation != "activating":
+            order = await self.sales.write_activating(order)
+        return await self._keep(order)
+
+    async def record(self, command: RecordOutcome) -> Acknowledged:
+        """Write the outcome; a completed order stays completed whatever comes late. Refused as above or BAD_REQUEST."""
+        order = await self._read(command.order_id)
+        if command.outcome == "activated":
+            return await self._keep(await self._activated(order, command))
+        code = command.code
+        if code is None or code not in CATALOGUE:
+            raise Refused("BAD_REQUEST")
+        if order.state != "approved" or (order.activation == "failed" and order.error_code == code):
+            return await self._keep(order)
+        message = staff_text(code, command.facts)
+        return await self._keep(await self.sales.write_failure(order, code, message, self.clock.now()))
+
+    async def _activated(self, order: SalesOrder, command: RecordOutcome) -> SalesOrder:
+        """Write order and opportunity. An order that staff cancelled meanwhile is not opened again."""
+        if command.whmcs_order_id is None or command.whmcs_service_id is None:
+            raise Refused("BAD_REQUEST")
+        if order.state not in ("approved", "completed"):
+            raise Refused("ORDER_NOT_APPROVED")
+        ids = (order.whmcs_order_id, order.whmcs_service_id)
+        wanted = (command.whmcs_order_id, command.whmcs_service_id)
+        if (order.state, order.activation, ids) == ("completed", "activated", wanted):
+            return order
+        return await self.sales.write_activated(order, *wanted)
+
+    async def _read(self, order_id: str) -> SalesOrder:
+        order = (await self.sales.read([order_id])).get(order_id)
+        if order is None:
+            raise Refused("NOT_FOUND")
+        return order
+
+    async def _keep(self, order: SalesOrder) -> Acknowledged:
+        products = await self.products.of([order])
+        async with self.transactions() as transaction:
+            await self.take_reading(transaction, order, products, ours=True)
+        return Acknowledged()

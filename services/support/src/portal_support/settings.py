@@ -1,0 +1,16 @@
+"""What support reads from its environment."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SupportSettings(BaseSettings):
+    """How Salesforce treats the cases we open."""
+
+    model_config = SettingsConfigDict(env_prefix="PORTAL_CASE_", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    auto_assign: str = Field(
+        default="false",
+        pattern=r"^(?:true|false|[0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?)$",
+        description="Header Sforce-Auto-Assign: whether the org's assignment rules run, or the id of the one that does",
+    )
