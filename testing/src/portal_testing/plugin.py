@@ -9,13 +9,14 @@ from portal_testing.server_fixtures import (
     redis_url,
     servers_folder,
 )
-from portal_testing.stack_fixtures import portal_http, portal_stack, portal_stack_of_the_run
+from portal_testing.stack_fixtures import portal_http, portal_overrides, portal_stack, portal_stack_of_the_run
 
 __all__ = [
     "database_url",
     "nats_server",
     "nats_url",
     "portal_http",
+    "portal_overrides",
     "portal_stack",
     "portal_stack_of_the_run",
     "postgres_server",

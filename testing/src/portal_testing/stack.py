@@ -20,9 +20,9 @@ class PortalStack:
     What crashes stays down, so a test notices. The methods may be awaited from any event loop of the main thread.
     """
 
-    def __init__(self, state_dir: Path, plan: Plan = whole_portal) -> None:
-        """Nothing starts before `start`."""
-        self._stack = LocalStack(state_dir, fsync=False, restarts=False, plan=plan)
+    def __init__(self, state_dir: Path, plan: Plan = whole_portal, overrides: Mapping[str, str] | None = None) -> None:
+        """Nothing starts before `start_everything`. `overrides` are settings that win in every service."""
+        self._stack = LocalStack(state_dir, fsync=False, restarts=False, plan=plan, overrides=overrides)
 
     def start_everything(self) -> Self:
         """Start and wait until all is ready; raises LocalError naming what is not."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,12 +18,18 @@ if TYPE_CHECKING:  # every test run of every member loads this module
 
 
 @pytest.fixture(scope="session")
-def portal_stack_of_the_run() -> Iterator[PortalStack]:
+def portal_overrides() -> Mapping[str, str]:
+    """Settings that win in every service of `portal_stack`; a conftest.py may give its own."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def portal_stack_of_the_run(portal_overrides: Mapping[str, str]) -> Iterator[PortalStack]:
     """Ask for `portal_stack` instead: it heals what the test before broke."""
     from portal_testing.stack import PortalStack  # noqa: PLC0415 - see the top
 
     folder = Path(tempfile.mkdtemp(prefix="portal-stack-"))
-    stack = PortalStack(folder / "state").start_everything()
+    stack = PortalStack(folder / "state", overrides=portal_overrides).start_everything()
     yield stack
     stack.stop_everything()
     shutil.rmtree(folder, ignore_errors=True)

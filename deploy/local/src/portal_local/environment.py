@@ -4,6 +4,7 @@ A value of the file named by PORTAL_OVERRIDES_PATH (lines `NAME=value`) wins for
 WHMCS, Freebit or SendGrid takes the sandbox's place, never because a variable happened to be exported in the shell.
 """
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ FREEBIT_OEM_ID: Final = "SANDBOX"
 FREEBIT_OEM_KEY: Final = "sandbox-oem-key"
 _SENDGRID_API_KEY: Final = "SG.sandbox-key"
 PORTAL_PRICEBOOK_ID: Final = "01sSd0000000001IAA"
+
+_LOOKS: Final = [2.5, 5, 10, 20, 40, 60, 120, 300, 600]
+SIM_PLANS: Final = Path(__file__).with_name("sim_plans.sandbox.toml")
 
 
 @dataclass(frozen=True)
@@ -135,15 +139,21 @@ def of_service(ground: Ground, service: LocalService, health_port: int) -> dict[
             "MAIL_FROM": "portal@example.jp",
             "MAIL_SUPPORT_CC": "support@example.jp",
         }
-    return table | _OWN.get(service.name, {}) | _own_paths(ground, service.name) | ground.overrides
+    return table | OWN.get(service.name, {}) | _own_paths(ground, service.name) | ground.overrides
 
 
-_OWN: Final[Mapping[str, dict[str, str]]] = {
-    "identity": {"PORTAL_SIGNUP_MODE": "customer_number_required"},
+OWN: Final[Mapping[str, dict[str, str]]] = {
     # A developer waits seconds where the real vendors' ceilings ask for minutes.
     "billing": {"PORTAL_WHMCS_QUIET_SECONDS": "3"},
     "orders": {"PORTAL_SWEEP_SECONDS": "5"},
-    "fulfillment": {"PORTAL_RECHECK_SECONDS": "30"},
+    "fulfillment": {
+        "PORTAL_RECHECK_SECONDS": "30",
+        "PORTAL_FREEBIT_QUIET_SECONDS": "10",
+        "PORTAL_FREEBIT_SILENCE_SECONDS": "60",
+        "PORTAL_SIM_PLANS_PATH": str(SIM_PLANS),
+        # The sandbox's Freebit works for two seconds where the real one takes ten minutes: when to look, in seconds.
+        "PORTAL_FREEBIT_TABLES": json.dumps({"look_after": dict.fromkeys(("minutes", "notified_by_file"), _LOOKS)}),
+    },
     "gateway": {"PORTAL_COOKIE_SECURE": "false"},
 }
 

@@ -58,10 +58,12 @@ class LocalStack:
         start_seconds: float = _START_SECONDS,
         service_stop_seconds: float = _SERVICES_STOP_SECONDS,
         restarts: bool = True,
+        overrides: Mapping[str, str] | None = None,
     ) -> None:
         """Nothing happens before `start`. Without `ports` all are picked.
 
-        Without `restarts` what crashes stays down (a test should notice), and no task is left in the event loop: then
+        `overrides` win over the table of `environment` in every service, and over the file of overrides. Without
+        `restarts` what crashes stays down (a test should notice), and no task is left in the event loop: then
         the methods may be awaited in one loop after another, all of the thread that started the stack.
         """
         self.state = StateFolder(state_dir)
@@ -71,6 +73,7 @@ class LocalStack:
         self._start_seconds = start_seconds
         self._service_stop_seconds = service_stop_seconds
         self._restarts = restarts
+        self._overrides = dict(overrides or {})
         self._watched: dict[str, Watched] = {}
         self._servers: list[Watched] = []
         self._started = False
@@ -279,7 +282,7 @@ class LocalStack:
             redis_url=self.redis.url,
             database_urls={name: self.postgres.database_url(name, name, secret) for name, secret in passwords.items()},
             whmcs_fields=fields,
-            overrides=read_overrides(),
+            overrides=read_overrides() | self._overrides,
         )
         return self.ground
 

@@ -96,3 +96,37 @@ def test_people_to_try_and_whmcs_fields_come_from_the_dataset() -> None:
     assert fields["products"]["202"] == {"marker": 1202, "eid": 2202, "phone": 3202, "iccid": 4202}
     assert fields["products"]["301"] == {"marker": 1301}
     assert "299" not in fields["products"]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (whmcs_fields(), "billing/whmcs_fields.sandbox.toml"),
+        (
+            Path(environment.__file__).with_name("sim_plans.sandbox.toml").read_text(),
+            "fulfillment/sim_plans.sandbox.toml",
+        ),
+    ],
+    ids=["custom fields", "plans"],
+)
+def test_a_table_about_the_sandbox_says_what_the_services_example_says(ours: str, theirs: str) -> None:
+    services = Path(__file__).parents[4] / "services"
+    assert tomllib.loads(ours) == tomllib.loads((services / theirs).read_text())
+
+
+def test_every_name_in_the_table_has_the_spelling_of_a_family(ground: Ground) -> None:
+    families = ("PORTAL_", "SF_", "WHMCS_", "FREEBIT_", "SENDGRID_", "MAIL_")
+    inherited = environment.inherited()
+    for service in SERVICES:
+        names = environment.of_service(ground, service, 1).keys() - inherited.keys()
+        assert not [name for name in names if not name.startswith(families)]
+
+
+def test_every_name_set_for_one_service_is_read_by_it() -> None:
+    services = Path(__file__).parents[4] / "services"
+    for name, own in environment.OWN.items():
+        settings = (services / name / "src" / f"portal_{name}" / "settings.py").read_text(encoding="utf-8")
+        for variable in own:
+            words = variable.lower().split("_")
+            fields = {"_".join(words[start:]) for start in range(1, len(words))}
+            assert any(f"    {field}:" in settings for field in fields), variable

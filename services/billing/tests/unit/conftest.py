@@ -121,7 +121,7 @@ class World:
             lines=list(lines),
             eid="89049032000000000000000000000001",
         )
-        return await (use or self.use).reserve(command, Deadline.after(5))
+        return await (use or self.use).reserve(command, Deadline.after(0.3))
 
     async def accept(self, order_id=ORDER, *, use=None, **more):
         command = AcceptOrder(
@@ -130,14 +130,14 @@ class World:
             phone_number="070-1234-5678",
             iccid="8981100000000000001",
         )
-        return await (use or self.use).accept(command, Deadline.after(5))
+        return await (use or self.use).accept(command, Deadline.after(0.3))
 
     async def release(self, order_id=ORDER, *, use=None, **more):
         command = ReleaseOrder(order_id=order_id, generation=self._newer(more), reason="test")
-        return await (use or self.use).release(command, Deadline.after(5))
+        return await (use or self.use).release(command, Deadline.after(0.3))
 
     async def ensure(self, form=FORM):
-        return await self.use.ensure_client(form, Deadline.after(5))
+        return await self.use.ensure_client(form, Deadline.after(0.3))
 
     def _newer(self, more):
         self.generation += 1

@@ -33,9 +33,11 @@ REFRESHES = counter("portal_catalog_refreshes", "Times the catalog was read", "o
 
 
 class RefreshState(BaseModel):
-    """The reported defects, so that each is logged once and not at every look."""
+    """What outlives an instance: `reported` defects are logged once, `verdicts` hold while billing is away."""
 
     reported: list[str] = []
+    verdicts: list[BillingProduct] | None = None
+    """Billing's last answer; None while it was never asked successfully."""
 
 
 class CatalogRefresh:
@@ -49,7 +51,6 @@ class CatalogRefresh:
         self._store = store
         self._shelf = shelf
         self._check = check
-        self._verdicts: Mapping[int, BillingProduct] | None = None
 
     def definition(self) -> ProcessDefinition[RefreshState]:
         """Give the process: one step, over and over."""
@@ -62,8 +63,10 @@ class CatalogRefresh:
         except TryLater as away:
             REFRESHES.labels("source_away").inc()
             return Wait(after=SOON, because=away.code)
-        complete = await self._ask_billing(listed)
-        judged = [self._judged(product) for product in listed]
+        complete = await self._ask_billing(run.state, listed)
+        verdicts = {verdict.whmcs_product_id: verdict for verdict in run.state.verdicts or ()}
+        verified = run.state.verdicts is not None
+        judged = [judge(product, _verdict(product, verdicts), verified=verified) for product in listed]
         self._report(run, judged)
         snapshot = Snapshot.of([one for one in judged if isinstance(one, JudgedProduct)], run.clock.now())
         REFRESHES.labels("read" if complete else "billing_away").inc()
@@ -78,31 +81,21 @@ class CatalogRefresh:
 
         return Wait(after=again, effects=(replace,))
 
-    async def _ask_billing(self, listed: Sequence[ListedProduct]) -> bool:
+    async def _ask_billing(self, state: RefreshState, listed: Sequence[ListedProduct]) -> bool:
         """Get billing's verdicts; while it is away the last ones hold. Says whether they are fresh."""
-        ids = {
-            int(value) for product in listed for value in product.whmcs_product_ids if value.isdecimal() and int(value)
-        }
+        ids = {id_ for product in listed for id_ in _whmcs_ids(product)}
         try:
-            found = await self._billing.products(sorted(ids))
+            state.verdicts = list(await self._billing.products(sorted(ids)))
         except TryLater:
             return False
-        self._verdicts = {product.whmcs_product_id: product for product in found}
         return True
-
-    def _judged(self, product: ListedProduct) -> JudgedProduct | Defect:
-        verdicts = self._verdicts or {}
-        known = [
-            verdicts[int(value)] for value in product.whmcs_product_ids if value.isdecimal() and int(value) in verdicts
-        ]
-        return judge(product, known[0] if known else None, verified=self._verdicts is not None)
 
     def _report(self, run: Run[RefreshState], judged: Sequence[JudgedProduct | Defect]) -> None:
         found: dict[str, tuple[str, ...]] = {}
         for one in judged:
             if isinstance(one, Defect):
                 found[one.sku or one.product_id] = one.reasons
-            elif one.defects and self._verdicts is not None:
+            elif one.defects and run.state.verdicts is not None:
                 found[one.sold.sku] = one.defects
         DEFECTS.set(len(found))
         lines = [f"{name}: {', '.join(reasons)}" for name, reasons in sorted(found.items())]
@@ -110,3 +103,11 @@ class CatalogRefresh:
             if line not in run.state.reported:
                 log.error("a product cannot be sold until it is mended", product=line)
         run.state.reported = lines
+
+
+def _whmcs_ids(product: ListedProduct) -> list[int]:
+    return [int(value) for value in product.whmcs_product_ids if value.isdecimal() and int(value)]
+
+
+def _verdict(product: ListedProduct, verdicts: Mapping[int, BillingProduct]) -> BillingProduct | None:
+    return next((verdicts[id_] for id_ in _whmcs_ids(product) if id_ in verdicts), None)

@@ -31,7 +31,7 @@ class SalesforceProducts:
         self._dialect = DialectSource(salesforce, "Product2")
 
     async def products(self) -> Sequence[ListedProduct]:
-        """Two queries: all active products, and the portal's price book."""
+        """Two queries: all products, and the active entries of the portal's price book."""
         dialect = await self._dialect.current()
         pricebook = self._salesforce.settings.require_pricebook()
         products = await self._salesforce.query(soql.select("Product2", *STANDARD, *dialect.names(*LOGICAL)))

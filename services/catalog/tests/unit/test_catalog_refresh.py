@@ -8,6 +8,7 @@ from portal_catalog.consumers import register
 from portal_catalog.refresh_process import KEY, KIND, CatalogRefresh, RefreshState
 from portal_catalog.shelf import Shelf
 from portal_catalog.testing import VPN, VPN_AT_BILLING, FixedBilling, FixedSource, InMemorySnapshots, vpn
+from portal_chassis.process_memory import InMemoryProcessStore
 from portal_chassis.testing import InMemoryDatabase, ManualClock, engine
 from portal_chassis.testing.fake_bus import FakeBus
 from portal_contracts.catalog import CatalogChanged, FindProducts, ListCatalog, ReadProduct
@@ -18,21 +19,23 @@ from portal_contracts.problems import Refused, TryLater
 class World:
     """Catalog on fakes and virtual time."""
 
-    def __init__(self, store: InMemorySnapshots | None = None) -> None:
+    def __init__(self, store: InMemorySnapshots | None = None, processes: InMemoryProcessStore | None = None) -> None:
         self.source = FixedSource(VPN)
         self.billing = FixedBilling(VPN_AT_BILLING)
         self.store = store or InMemorySnapshots()
         self.shelf = Shelf(self.store)
         self.clock = ManualClock()
+        self.processes = processes or InMemoryProcessStore(self.clock)
         self.database = InMemoryDatabase()
         refresh = CatalogRefresh(self.source, self.billing, self.store, self.shelf, timedelta(minutes=5))
-        self.engine = engine(refresh.definition(), clock=self.clock)
+        self.engine = engine(refresh.definition(), clock=self.clock, store=self.processes)
         self.bus = FakeBus()
         register(self.bus, self.shelf, self.engine)
 
     async def begin(self) -> None:
         async with self.database.transaction() as transaction:
-            await self.engine.start(transaction, KIND, KEY, RefreshState())
+            if not await self.engine.start(transaction, KIND, KEY, RefreshState()):
+                await self.engine.wake(transaction, KIND, KEY)
         await self.engine.run_until_idle()
 
     async def pass_time(self, by: timedelta) -> None:
@@ -120,6 +123,17 @@ async def test_while_billing_is_away_its_last_verdicts_hold() -> None:
     await world.hint(PRICE_HINT)
     product = await world.bus.call(ReadProduct(sku="VPN-US"))
     assert product.orderable
+
+
+async def test_a_restart_while_billing_is_away_keeps_its_last_verdicts() -> None:
+    first = World()
+    await first.begin()
+    second = World(first.store, first.processes)
+    second.billing.fails_with = TryLater("WHMCS_UNAVAILABLE")
+    second.source.listed = [vpn(description="Another text.")]
+    await second.begin()
+    product = await second.bus.call(ReadProduct(sku="VPN-US"))
+    assert (product.orderable, product.description.en) == (True, "Another text.")
 
 
 async def test_what_billing_never_saw_becomes_orderable_once_it_answers() -> None:

@@ -24,6 +24,8 @@ from typing import Any, TypeAlias
 
 import httpx
 
+from portal_chassis.outbound import Outbound
+from portal_contracts.problems import TryLater
 from portal_fulfillment.freebit_codes import Call, FreebitTables, Reason
 from portal_fulfillment.freebit_fields import (
     flag,
@@ -41,6 +43,7 @@ _SETUP_STATUSES = frozenset({301, 302, 307, 308, 400, 401, 403, 404, 405, 411, 4
 _TOO_MANY_REQUESTS = 429
 # Raised before a request is on the wire.
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_API = "/emptool/api"
 
 Fields: TypeAlias = Mapping[str, Any]
 
@@ -73,10 +76,10 @@ class FreebitRefused(Exception):  # noqa: N818 - the same
 
 @dataclass(frozen=True, slots=True)
 class FreebitSettings:
-    """Where Freebit is and how patient we are. `base_url` ends before `/emptool/api`; all times in seconds.
+    """Where Freebit is and how patient we are. `base_url` ends before `/emptool/api` or with it; all times in seconds.
 
     `send_within` is how old a write may be when it reaches the socket: one that waited longer for a free place or a
-    key is given up unsent. `most_in_flight` counts for this process.
+    key is given up unsent.
     """
 
     base_url: str
@@ -86,7 +89,6 @@ class FreebitSettings:
     read_timeout: float = 30.0
     key_kept: float = 1200.0
     send_within: float = 10.0
-    most_in_flight: int = 3
     tables: FreebitTables = field(default_factory=FreebitTables)
 
 
@@ -108,17 +110,22 @@ class _Key:
 
 
 class Freebit:
-    """The port's adapter. One per process: it holds the key and the bound on calls in flight."""
+    """Freebit's calls. One per process: it holds the key; `outbound` holds the bound on calls in flight."""
 
     def __init__(
-        self, settings: FreebitSettings, http: httpx.AsyncClient, monotonic: Callable[[], float] = time.monotonic
+        self,
+        settings: FreebitSettings,
+        http: httpx.AsyncClient,
+        outbound: Outbound,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._tables = settings.tables
         self._http = http
+        self._outbound = outbound
         self._monotonic = monotonic
+        self._base = settings.base_url.rstrip("/").removesuffix(_API) + _API
         self._timeout = httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout)
-        self._places = asyncio.Semaphore(settings.most_in_flight)
         self._key: _Key | None = None
         self._renewing = asyncio.Lock()
 
@@ -216,37 +223,58 @@ class Freebit:
 
     async def _post(self, request: _Request, fields: Fields) -> Fields:
         """One HTTP exchange; `fields` holds secrets and goes nowhere but into the body."""
-        url = f"{self._settings.base_url.rstrip('/')}/emptool/api/{self._tables.paths[request.call]}/"
+        longest = self._settings.connect_timeout + self._settings.read_timeout + 1.0
+        try:
+            async with self._outbound.call(request.call, timeout=longest) as seen:
+                answer = await self._exchange(request, fields)
+                seen.outcome("refused" if isinstance(answer, Exception) else "ok")
+        except TryLater as full:  # no room, or Freebit keeps failing: nothing was sent
+            raise FreebitUnavailable(f"{request.call}: {full}") from None
+        except TimeoutError:
+            raise self._doubtful(request)(f"{request.call}: no answer in {longest:.0f} s") from None
+        if isinstance(answer, Exception):  # they are up and said no: nothing the circuit breaker should count
+            raise answer
+        return answer
+
+    async def _exchange(self, request: _Request, fields: Fields) -> Fields | FreebitRefused | FreebitMisconfigured:
+        """Send, and judge what comes back; raises when it is no answer at all."""
         body = {"json": json.dumps(fields, ensure_ascii=False)}
-        async with self._places:
-            if request.deadline is not None and self._monotonic() > request.deadline:
-                raise FreebitUnavailable("the request grew too old before it could be sent")
-            started = self._monotonic()
-            outcome = "cancelled"
-            try:
-                response = await self._http.post(url, data=body, timeout=self._timeout, follow_redirects=False)
-                outcome = f"http {response.status_code}"
-                reply, pair = _envelope(response)
-                outcome = pair or outcome
-            except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-                outcome = type(error).__name__
-                raise FreebitMisconfigured("the address of Freebit is none") from error
-            except httpx.HTTPError as error:
-                outcome = type(error).__name__
-                if request.writes and not isinstance(error, _NOT_SENT):
-                    raise FreebitUnclear(f"{request.call}: {outcome} after the request was sent") from None
+        if request.deadline is not None and self._monotonic() > request.deadline:
+            raise FreebitUnavailable("the request grew too old before it could be sent")
+        started = self._monotonic()
+        outcome = "cancelled"
+        try:
+            url = f"{self._base}/{self._tables.paths[request.call]}/"
+            response = await self._http.post(url, data=body, timeout=self._timeout, follow_redirects=False)
+            outcome = f"http {response.status_code}"
+            reply, pair = _envelope(response)
+            outcome = pair or outcome
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+            outcome = type(error).__name__
+            return FreebitMisconfigured("the address of Freebit is none")
+        except httpx.HTTPError as error:
+            outcome = type(error).__name__
+            if isinstance(error, _NOT_SENT):
                 raise FreebitUnavailable(f"{request.call}: {outcome}") from None
-            finally:
-                milliseconds = round((self._monotonic() - started) * 1000)
-                log.info("freebit %s %s %s %s ms", request.call, request.subject, outcome, milliseconds)
+            raise self._doubtful(request)(f"{request.call}: {outcome} after the request was sent") from None
+        finally:
+            milliseconds = round((self._monotonic() - started) * 1000)
+            log.info("freebit %s %s %s %s ms", request.call, request.subject, outcome, milliseconds)
         return self._judged(request, response.status_code, reply, pair)
 
-    def _judged(self, request: _Request, status: int, reply: Fields, pair: str) -> Fields:
-        """The reply of a success; the right exception for everything else."""
-        doubtful = FreebitUnclear if request.writes else FreebitUnavailable
+    @staticmethod
+    def _doubtful(request: _Request) -> type[Exception]:
+        """What a missing answer means: a read may be repeated, a write may have had its effect."""
+        return FreebitUnclear if request.writes else FreebitUnavailable
+
+    def _judged(
+        self, request: _Request, status: int, reply: Fields, pair: str
+    ) -> Fields | FreebitRefused | FreebitMisconfigured:
+        """The reply of a success, or their no; raises for everything that decides nothing."""
+        doubtful = self._doubtful(request)
         if not pair:
             if status in _SETUP_STATUSES:
-                raise FreebitMisconfigured(f"{request.call}: HTTP {status} instead of an answer of Freebit")
+                return FreebitMisconfigured(f"{request.call}: HTTP {status} instead of an answer of Freebit")
             if status == _TOO_MANY_REQUESTS:
                 raise FreebitUnavailable(f"{request.call}: HTTP {status}")
             raise doubtful(f"{request.call}: no answer of Freebit in HTTP {status}")
@@ -259,10 +287,10 @@ class Freebit:
         if reason is Reason.MAINTENANCE:
             raise FreebitUnavailable(f"{request.call}: {pair}")
         if reason is Reason.FORBIDDEN:
-            raise FreebitMisconfigured(f"{request.call}: {pair}")
+            return FreebitMisconfigured(f"{request.call}: {pair}")
         if reason is Reason.SYSTEM_ERROR or result.startswith(_TEMPORARY):
             raise doubtful(f"{request.call}: {pair}")
-        raise FreebitRefused(pair, reason)
+        return FreebitRefused(pair, reason)
 
     def _accepted(self, call: Call, account: str | None) -> Accepted:
         timing = self._tables.timings[call]

@@ -28,7 +28,8 @@ _SOMEBODY_MENDS_IT: Final = frozenset(
 )
 """Refusals that end when customer or staff have done something: the attempt waits for them (§2.1)."""
 _A_PERSON_DECIDES: Final = frozenset({"WHMCS_ORDER_UNCLEAR"})
-_NOT_WANTED: Final = frozenset({"ORDER_NOT_APPROVED", "NOT_FOUND"})
+NOT_WANTED: Final = frozenset({"ORDER_NOT_APPROVED", "NOT_FOUND"})
+"""The order is not to be provisioned (any more): the attempt ends as withdrawn."""
 
 _log = get_logger(__name__)
 
@@ -62,9 +63,14 @@ class Obstacles:
         run.state.failure = Told(code=code, facts=dict(facts or {}))
         return Next("release")
 
-    async def park(
-        self, run: Run[ProvisioningState], code: str, facts: Mapping[str, Fact] | None = None
-    ) -> NeedsHuman:
+    async def block(
+        self, run: Run[ProvisioningState], code: str, facts: Mapping[str, Fact], step: str | None = None
+    ) -> Block:
+        """Wait for somebody else, visibly, and look again by itself (at `step`, else at the same one)."""
+        effects = await self._tell(run, "blocked", code, dict(facts))
+        return Block(code, recheck=self.recheck, step=step, facts=facts, effects=effects)
+
+    async def park(self, run: Run[ProvisioningState], code: str, facts: Mapping[str, Fact] | None = None) -> NeedsHuman:
         """Hand over to a person, and go on looking by itself."""
         plain = dict(facts or {})
         effects = await self._tell(run, "needs_human", code, plain)
@@ -81,7 +87,7 @@ class Obstacles:
                 return await refused(run, no)
             except Misconfigured as wrong:
                 _log.error("provisioning is blocked by our set-up", alert=True, order=run.key, problem=str(wrong))
-                return await self._block(run, wrong.code, wrong.facts)
+                return await self.block(run, wrong.code, wrong.facts)
 
         return guarded
 
@@ -91,18 +97,25 @@ class Obstacles:
         async def recovering(run: Run[ProvisioningState]) -> Outcome:
             outcome = await action(run)
             if run.state.told is not None and isinstance(outcome, Next) and run.state.failure is None:
-                await self.orders.mark_activating(run.key, run.state.attempt)
-                run.state.told = None
+                await self._take_back(run)
             return outcome
 
         return recovering
 
+    async def _take_back(self, run: Run[ProvisioningState]) -> None:
+        """Show Activating again. Staff may have closed the order meanwhile: what has succeeded stays so all the same."""
+        try:
+            await self.orders.mark_activating(run.key, run.state.attempt)
+        except Refused as no:
+            _log.warning("an order that goes on is closed in Salesforce", order=run.key, problem=str(no))
+        run.state.told = None
+
     async def _refused_before_pivot(self, run: Run[ProvisioningState], no: Refused) -> Outcome:
         if no.code in _SOMEBODY_MENDS_IT:
-            return await self._block(run, no.code, no.facts, step="read_order")
+            return await self.block(run, no.code, no.facts, step="read_order")
         if no.code in _A_PERSON_DECIDES:
             return await self.park(run, no.code, no.facts)
-        if no.code in _NOT_WANTED and not run.state.marked:
+        if no.code in NOT_WANTED and not run.state.marked:
             return self._withdrawn(run, no)
         return self.turn_back(run, no.code, no.facts)
 
@@ -114,12 +127,6 @@ class Obstacles:
         ended = self.progress.ended(run, "withdrawn", "absorbed", no.code, no.facts)
         run.state.forget_person()
         return Fail(no.code, no.facts, effects=(ended,))
-
-    async def _block(
-        self, run: Run[ProvisioningState], code: str, facts: Mapping[str, Fact], step: str | None = None
-    ) -> Block:
-        effects = await self._tell(run, "blocked", code, dict(facts))
-        return Block(code, recheck=self.recheck, step=step, facts=facts, effects=effects)
 
     async def _tell(
         self, run: Run[ProvisioningState], stage: str, code: str, facts: dict[str, Fact]

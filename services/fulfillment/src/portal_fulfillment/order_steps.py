@@ -6,13 +6,15 @@ from datetime import date, datetime, time, timedelta
 from typing import Final
 
 from portal_chassis.clocks import TOKYO
+from portal_chassis.postgres import Transaction
 from portal_chassis.process import Done, Fail, NeedsHuman, Next, Outcome, Run, Wait
 from portal_contracts.billing import BillingProduct, OrderLine
 from portal_contracts.fulfillment import OrderActivated
 from portal_contracts.orders import ProvisioningOrder, RecordOutcome
 from portal_contracts.problems import Refused
-from portal_fulfillment.obstacles import Obstacles
-from portal_fulfillment.ports import Attempts, Billing, Operations, Orders
+from portal_fulfillment.attempt import AttemptState
+from portal_fulfillment.obstacles import NOT_WANTED, Obstacles
+from portal_fulfillment.ports import Attempts, Billing, Operations, OperationState, Orders
 from portal_fulfillment.progress import Progress
 from portal_fulfillment.provisioning_state import ProvisioningState, needs_line
 from portal_fulfillment.sim_plans import SimPlans
@@ -21,7 +23,7 @@ SCHEDULE_LOOK: Final = timedelta(hours=6)
 """How often a scheduled order is read again, so that a changed date or a cancellation is seen (T-20)."""
 EID_DIGITS: Final = 32
 CARD_UNKNOWN: Final = {"pair": "CARD_NUMBER_UNKNOWN"}
-"""A SIM card is switched on by its number, which no system of ours knows yet: the order waits for staff."""
+"""A SIM card is switched on by the number printed on it, which nothing tells us yet: such an order waits (C18)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,8 @@ class OrderSteps:
         for line in order.lines:
             check_line(line, products)
         if needs_line(order):
+            if not order.esim:
+                return await self.obstacles.block(run, "SIM_REFUSED", CARD_UNKNOWN, step="read_order")
             check_sim(order, self.plans)
         if run.state.told is not None:
             await self.orders.mark_activating(run.key, run.state.attempt)
@@ -102,23 +106,22 @@ class OrderSteps:
         failure = run.state.failure
         if failure is None:
             raise LookupError("the process is on the way back without a reason")
-        await self.orders.record(
-            RecordOutcome(
-                order_id=run.key,
-                attempt=run.state.attempt,
-                outcome="failed",
-                code=failure.code,
-                facts=failure.facts,
-            )
-        )
-        state = "withdrawn" if failure.code in {"ORDER_NOT_APPROVED", "NOT_FOUND"} else "failed"
         attempt = run.state.attempt
-        effects = (
-            self.progress.ended(run, state, "failed", failure.code, failure.facts),
-            lambda transaction: self.operations.settle(transaction, "activate", run.key, attempt, "withdrawn"),
-        )
+        if failure.code != "NOT_FOUND":  # else there is nothing left to write to
+            await self.orders.record(
+                RecordOutcome(
+                    order_id=run.key, attempt=attempt, outcome="failed", code=failure.code, facts=failure.facts
+                )
+            )
+        operation: OperationState = "failed" if failure.code == "SIM_REFUSED" else "withdrawn"
+
+        async def settled(transaction: Transaction) -> None:
+            await self.operations.settle(transaction, "activate", run.key, attempt, operation)
+
+        state: AttemptState = "withdrawn" if failure.code in NOT_WANTED else "failed"
+        ended = self.progress.ended(run, state, "failed", failure.code, failure.facts)
         run.state.forget_person()
-        return Fail(failure.code, failure.facts, effects=effects)
+        return Fail(failure.code, failure.facts, effects=(ended, settled))
 
     async def _nothing_to_record(self, run: Run[ProvisioningState]) -> NeedsHuman:
         return await self.obstacles.park(
@@ -160,10 +163,9 @@ def check_line(line: OrderLine, products: Mapping[int, BillingProduct]) -> None:
 
 
 def check_sim(order: ProvisioningOrder, plans: SimPlans) -> None:
-    """Check that the operator can be asked. Refused EID_MISSING, PRODUCT_UNMAPPED or, for a card, SIM_REFUSED."""
-    if not order.esim:
-        raise Refused("SIM_REFUSED", facts=CARD_UNKNOWN)
+    """Check that the operator can be asked. Refused EID_MISSING or PRODUCT_UNMAPPED."""
     if order.eid is None or len(order.eid) != EID_DIGITS or not order.eid.isdecimal():
         raise Refused("EID_MISSING")
     plans.activation_of(order)
-    plans.options_of(order)
+    if order.voice:
+        plans.options_of(order)

@@ -107,7 +107,7 @@ class Attempts(Protocol):
         """Whether it is; read outside any transaction."""
 
     async def reached(
-        self, transaction: Transaction, order_id: str, number: int, stage: Stage, code: str | None, at: datetime
+        self, transaction: Transaction, order_id: str, number: int, stage: Stage, *, code: str | None, at: datetime
     ) -> None:
         """Note the stage an open attempt has reached."""
 
@@ -117,6 +117,7 @@ class Attempts(Protocol):
         order_id: str,
         number: int,
         state: AttemptState,
+        *,
         code: str | None,
         at: datetime,
     ) -> None:
@@ -130,7 +131,7 @@ class Operations(Protocol):
     """
 
     async def claim(self, kind: OperationKind, order_id: str, attempt: int, line: str) -> bool:
-        """Open an operation of an attempt and commit it; True as well when it is open already, False when another is."""
+        """Open an operation of an attempt and commit it; True also when it is open already, False when another is."""
 
     async def remember(self, order_id: str, attempt: int, before: Mapping[str, str]) -> None:
         """Commit which lines the EID had before the activation was sent, by number: they are not ours."""

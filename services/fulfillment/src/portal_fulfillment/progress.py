@@ -29,7 +29,7 @@ class Progress:
         event = self._progressed(run, stage, code, facts)
 
         async def effect(transaction: Transaction) -> None:
-            await self.attempts.reached(transaction, run.key, event.attempt, stage, code, event.occurred_at)
+            await self.attempts.reached(transaction, run.key, event.attempt, stage, code=code, at=event.occurred_at)
             await transaction.record(event)
 
         return effect
@@ -39,7 +39,7 @@ class Progress:
         attempt, at = run.state.attempt, run.clock.now()
 
         async def effect(transaction: Transaction) -> None:
-            await self.attempts.reached(transaction, run.key, attempt, stage, None, at)
+            await self.attempts.reached(transaction, run.key, attempt, stage, code=None, at=at)
 
         return effect
 
@@ -55,7 +55,7 @@ class Progress:
         event = self._progressed(run, stage, code, facts)
 
         async def effect(transaction: Transaction) -> None:
-            await self.attempts.end(transaction, run.key, event.attempt, state, code, event.occurred_at)
+            await self.attempts.end(transaction, run.key, event.attempt, state, code=code, at=event.occurred_at)
             await transaction.record(event)
 
         return effect
@@ -65,7 +65,7 @@ class Progress:
         attempt = run.state.attempt
 
         async def effect(transaction: Transaction) -> None:
-            await self.attempts.end(transaction, run.key, attempt, "activated", None, event.occurred_at)
+            await self.attempts.end(transaction, run.key, attempt, "activated", code=None, at=event.occurred_at)
             await transaction.record(event)
 
         return effect

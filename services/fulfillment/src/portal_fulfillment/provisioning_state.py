@@ -34,8 +34,9 @@ class ProvisioningState(BaseModel):
     """State of one attempt. Times are business time.
 
     `marked`: Salesforce shows Activating because of us. `told`: it shows a block instead. `failure`: why the process is
-    on the way back. `requested_at`, `answered_at`: the newest activation that may have had an effect, and the operator's
-    newest answer about it. `written_off` counts activations that a search has shown to have had none.
+    on the way back. `requested_at`, `answered_at`: the newest activation that may have had an effect, and when the
+    operator last answered about it. `written_off` counts activations that a search has shown to have had none;
+    `refused_as_in_use`: the one after it was refused because the EID is taken, perhaps by that very request.
     """
 
     attempt: int
@@ -49,6 +50,7 @@ class ProvisioningState(BaseModel):
     requested_at: datetime | None = None
     answered_at: datetime | None = None
     written_off: int = 0
+    refused_as_in_use: bool = False
     line: OwnLine | None = None
     options_requested_at: datetime | None = None
 

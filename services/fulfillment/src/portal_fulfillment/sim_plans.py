@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -11,7 +11,9 @@ from portal_contracts.orders import ProvisioningOrder
 from portal_contracts.problems import Misconfigured, Refused
 from portal_fulfillment.sim import EsimActivation, SimKind, VoiceOptions
 
-OptionName = Literal["voice_mail", "call_waiting", "call_transfer", "roaming_calls", "international_calls"]
+NO_OPTION: Final = "none"
+OptionName = Literal["voice_mail", "call_waiting", "call_transfer", "roaming_calls", "international_calls", "none"]
+"""`none` is an add-on the operator has no part in."""
 
 
 class SimPlan(BaseModel):
@@ -51,6 +53,7 @@ class SimPlans(BaseModel):
         An option is named by its add-on's SKU or by our own word for it.
         """
         chosen = {self._option(name): True for name in order.voice_options}
+        chosen.pop(NO_OPTION, None)
         return VoiceOptions(**{"voice_mail": False, "call_waiting": False, **chosen})
 
     def _option(self, name: str) -> str:

@@ -1,4 +1,4 @@
-"""The pivot: a SIM is asked for once and watched until it is definite what became of it (C19, reliability.md §3 rule 9).
+"""The pivot: a SIM is asked for once and watched until it is definite what became of it (C19).
 
 Freebit knows no request key. What makes one activation out of any number of crashes: the intent is journalled before
 the request; every request directly follows a look at the EID; a request whose end is unknown is never repeated before
@@ -92,16 +92,15 @@ class SimSteps:
                     raise
         except Unclear:
             _log.warning("it is unclear whether a SIM was asked for", order=run.key)
-            return self._look(run, sent_at, "unknown")
+            return self._look(run, sent_at)
         except Refused as no:
             if no.code == "SIM_IN_USE" and run.state.written_off:
-                return self._look(run, sent_at, "unknown")  # by our own request that landed late
+                run.state.refused_as_in_use = True  # perhaps by our own request, which landed late after all
+                return self._look(run, sent_at)
             raise
         return self._look(run, sent_at, "accepted")
 
-    def _look(
-        self, run: Run[ProvisioningState], requested_at: datetime, state: OperationState = "unknown"
-    ) -> Outcome:
+    def _look(self, run: Run[ProvisioningState], requested_at: datetime, state: OperationState = "unknown") -> Outcome:
         """Go on to watching the line."""
         run.state.requested_at = run.state.answered_at = requested_at
         settled = self._settled(run, state)
@@ -143,9 +142,13 @@ class SimSteps:
         sent = possible_effects(await run.journal(ACTIVATE), run.state.attempt)
         quiet_until = requested_at + self.patience.quiet
         now = run.clock.now()
+        if sent and sent[-1].state == "succeeded":  # they said yes: a line that does not show is not "no line"
+            return await self._patient(run, requested_at, "not shown")
         if now < quiet_until:
             look = next_look(requested_at, self.sims.looks_after_activation, now)
             return Wait(until=min(look or quiet_until, quiet_until), because="the operator shows no line yet")
+        if run.state.refused_as_in_use:
+            raise Refused("SIM_IN_USE")  # then it was somebody else's
         if len(sent) >= MOST_REQUESTS:
             return await self.obstacles.park(run, "SIM_UNCLEAR", {"requests": len(sent)})
         run.state.written_off = len(sent)

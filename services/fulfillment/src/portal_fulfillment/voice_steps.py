@@ -5,6 +5,7 @@ After, because an option that Freebit refuses must not keep the line itself from
 """
 
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Final
 
 from portal_chassis.postgres import Transaction
@@ -66,8 +67,7 @@ class VoiceSteps:
         except Refused as no:
             raise Refused(no.code, facts={**no.facts, "what": "voice options"}) from no
         first = min(self.sims.looks_after_options, default=0.0) if any(asdict(wanted).values()) else 0.0
-        now = run.clock.now()
-        return Wait(until=next_look(now, (first,), now) or now, because="the operator sets voice options")
+        return Wait(after=timedelta(seconds=first), because="the operator sets voice options")
 
     def _settled(self, run: Run[ProvisioningState]) -> Effect:
         attempt = run.state.attempt

@@ -11,6 +11,7 @@ from datetime import date
 import httpx
 import pytest
 
+from portal_chassis.outbound import Outbound
 from portal_fulfillment.freebit import (
     Freebit,
     FreebitMisconfigured,
@@ -28,6 +29,10 @@ from portal_sandbox.settings import Settings
 EID = "89049032000000000000000000000357"
 VOICE_LINE = "07000006001"
 REAL_HOST = os.environ.get("FREEBIT_BASE_URL", "")
+
+
+def outbound():
+    return Outbound("freebit", at_once=3, longest_wait=5.0)
 
 
 @pytest.fixture
@@ -58,7 +63,7 @@ async def http():
 def connect(sandbox, http):
     def connect(**settings):
         defaults = {"oem_id": "SANDBOX", "oem_key": "sandbox-oem-key", "read_timeout": 5.0}
-        return Freebit(FreebitSettings(sandbox.core.addresses["freebit"], **{**defaults, **settings}), http)
+        return Freebit(FreebitSettings(sandbox.core.addresses["freebit"], **{**defaults, **settings}), http, outbound())
 
     return connect
 
@@ -73,9 +78,9 @@ def any_host(own_sandbox, http):
     """The adapter and an active line of the host under test."""
     if own_sandbox is None:
         settings = FreebitSettings(REAL_HOST, os.environ["FREEBIT_OEM_ID"], os.environ["FREEBIT_OEM_KEY"])
-        return Freebit(settings, http), os.environ["FREEBIT_TEST_ACCOUNT"]
+        return Freebit(settings, http, outbound()), os.environ["FREEBIT_TEST_ACCOUNT"]
     settings = FreebitSettings(own_sandbox.core.addresses["freebit"], "SANDBOX", "sandbox-oem-key")
-    return Freebit(settings, http), VOICE_LINE
+    return Freebit(settings, http, outbound()), VOICE_LINE
 
 
 def break_call(sandbox, call, kind, **more):
@@ -175,7 +180,7 @@ async def test_a_log_in_that_fails_leaves_a_write_unsent(sandbox, freebit):
 
 
 async def test_a_host_that_is_down_is_unavailable_for_reads_and_writes(http):
-    freebit = Freebit(FreebitSettings("http://127.0.0.1:1", "SANDBOX", "x"), http)
+    freebit = Freebit(FreebitSettings("http://127.0.0.1:1", "SANDBOX", "x"), http, outbound())
     with pytest.raises(FreebitUnavailable):
         await freebit.get_line(VOICE_LINE)
     with pytest.raises(FreebitUnavailable):

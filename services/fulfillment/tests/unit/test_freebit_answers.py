@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 import httpx
 import pytest
 
+from portal_chassis.outbound import Outbound
 from portal_fulfillment.freebit import (
     Freebit,
     FreebitMisconfigured,
@@ -69,9 +70,13 @@ def host():
     return Host()
 
 
+def outbound():
+    return Outbound("freebit", at_once=3, longest_wait=5.0)
+
+
 def adapter(host, **settings):
     client = httpx.AsyncClient(transport=httpx.MockTransport(host))
-    return Freebit(FreebitSettings("http://freebit.test", "OEM", "oem-secret", **settings), client)
+    return Freebit(FreebitSettings("http://freebit.test", "OEM", "oem-secret", **settings), client, outbound())
 
 
 BROKEN_ANSWERS = [
@@ -133,7 +138,7 @@ async def test_wrong_addresses_and_permissions_are_misconfigured(host, answer):
 async def test_an_address_that_is_none_is_misconfigured():
     async with httpx.AsyncClient() as client:
         with pytest.raises(FreebitMisconfigured):
-            await Freebit(FreebitSettings("freebit.test", "OEM", "x"), client).get_line("07000009001")
+            await Freebit(FreebitSettings("freebit.test", "OEM", "x"), client, outbound()).get_line("07000009001")
 
 
 @pytest.mark.parametrize(

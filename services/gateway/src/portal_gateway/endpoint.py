@@ -17,30 +17,36 @@ from portal_gateway.operation import Operation
 from portal_gateway.problem_json import preferred_language, problem_reply
 from portal_gateway.reply import Headers, Receive, Reply, Scope, Send, StreamReply
 from portal_gateway.request_span import request_span
+from portal_gateway.static_page import StaticPage
 
 REQUEST_SECONDS: Final = histogram(
     "portal_http_request_seconds", "How long HTTP requests took, streams left out", "operation", "status"
 )
 _BEARER: Final = b"bearer "
+_READS: Final = ("GET", "HEAD")
 
 log = get_logger(__name__)
 
 
 class Endpoint:
-    """One path with its operations by method."""
+    """One path with its operations by method; what it answers to GET may also be a page."""
 
-    def __init__(self, gateway: Gateway, operations: Sequence[Operation]) -> None:
+    def __init__(self, gateway: Gateway, operations: Sequence[Operation], page: StaticPage | None = None) -> None:
         self._gateway = gateway
+        self._page = page
         self._operations: Mapping[str, Operation] = {operation.method: operation for operation in operations}
         if "GET" in self._operations:
             self._operations = {**self._operations, "HEAD": self._operations["GET"]}
-        self._allowed = ", ".join(self._operations).encode()
+        self._allowed = ", ".join([*(_READS if page else ()), *self._operations]).encode()
         self._seconds: dict[tuple[str, int], Histogram] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; every problem becomes problem+json here."""
         operation = self._operations.get(scope["method"])
         if operation is None:
+            if self._page is not None and scope["method"] in _READS:
+                await self._page(scope, receive, send)
+                return
             await _send(send, _not_allowed(scope, self._allowed), [])
             return
         started = perf_counter()
@@ -85,8 +91,12 @@ class Endpoint:
             caller = exchange.customer()
             if by_cookie:
                 self._gateway.guard.check_token(exchange.headers, caller.session.csrf_token)
-            with self._gateway.writes.of(caller.actor.session_id):
+            session_id = caller.actor.session_id
+            self._gateway.writes.enter(session_id)
+            try:
                 return await operation.answer(exchange)
+            finally:
+                self._gateway.writes.leave(session_id)
 
     async def _identify(self, exchange: Exchange, operation: Operation) -> bool:
         """Find the session where one is needed; tells whether a cookie named it, which other sites could cause."""
@@ -128,7 +138,9 @@ def _problem(problem: PortalProblem, exchange: Exchange, scope: Scope, opened: S
     headers: Headers = []
     if problem.code == "PAYLOAD_TOO_LARGE" and problem.facts.get("limit") == BODY_LIMIT:
         headers.append((b"connection", b"close"))  # the rest of the body is not wanted
-    return problem_reply(problem, scope["path"], preferred_language(exchange.headers.get(b"accept-language")), headers)
+    language = preferred_language(exchange.headers.get(b"accept-language"))
+    of_body = exchange.operation.body is not None
+    return problem_reply(problem, scope["path"], language, headers, of_body=of_body)
 
 
 def _not_allowed(scope: Scope, allowed: bytes) -> Reply:

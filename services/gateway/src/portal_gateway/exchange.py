@@ -28,6 +28,7 @@ from portal_gateway.timeline_streams import TimelineStreams
 
 BODY_LIMIT: Final = 64 * 1024
 """Bytes of a request's body."""
+_LENGTH_DIGITS: Final = 12
 QUERY_FIELDS: Final = 50
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 _REQUEST_ID: Final[TypeAdapter[str]] = TypeAdapter(RequestId)
@@ -207,7 +208,7 @@ class Exchange:
 
     async def _raw_body(self) -> bytes:
         declared = self.headers.get(b"content-length", b"0")
-        if not declared.isdigit() or int(declared) > BODY_LIMIT:
+        if not declared.isdigit() or len(declared) > _LENGTH_DIGITS or int(declared) > BODY_LIMIT:
             raise Refused("PAYLOAD_TOO_LARGE", facts={"limit": BODY_LIMIT})
         parts: list[bytes] = []
         size = 0

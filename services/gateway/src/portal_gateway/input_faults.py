@@ -11,11 +11,17 @@ from portal_contracts.problems import CATALOGUE, FieldError, Refused
 BODY: Final = "body"
 """What a fault of the body as a whole is called."""
 _AT_MOST_FAULTS: Final = 50
+_SAID_BETTER: Final[Mapping[str, str]] = {
+    "string_pattern_mismatch": "it holds something that does not belong there",
+    "json_invalid": "this is not JSON",
+}
+"""Reasons in words where pydantic's own would show a regular expression or a position in bytes."""
 _CODES: Final[Mapping[str, str]] = {
     "missing": "FIELD_MISSING",
     "string_too_long": "FIELD_TOO_LONG",
     "too_long": "FIELD_TOO_LONG",
     "string_too_short": "FIELD_TOO_SHORT",
+    "too_short": "FIELD_TOO_SHORT",
 }
 _PLACES: Final[Mapping[str, str]] = {"CUSTOMER_NUMBER_CONFLICT": "customerNumber"}
 """Where the faults of two fields at once are shown."""
@@ -39,12 +45,19 @@ def refused_field(field: str, reason: str) -> Refused:
 
 def _fault(detail: ErrorDetails) -> FieldError:
     kind = detail["type"]
-    field = ".".join(str(part) for part in detail["loc"]) or _PLACES.get(kind, BODY)
+    field = _place(detail["loc"]) or _PLACES.get(kind, BODY)
     code = kind if kind in CATALOGUE else _CODES.get(kind, "FIELD_INVALID")
     context = detail.get("ctx", {})
     limit = context.get("max_length", context.get("min_length"))
     if code in {"FIELD_TOO_LONG", "FIELD_TOO_SHORT"} and isinstance(limit, int):
         return FieldError(field=field, code=code, facts={"limit": limit})
     if code == "FIELD_INVALID":
-        return FieldError(field=field, code=code, facts={"reason": detail["msg"].removeprefix("Value error, ")})
+        reason = _SAID_BETTER.get(kind) or detail["msg"].removeprefix("Value error, ")
+        return FieldError(field=field, code=code, facts={"reason": reason})
     return FieldError(field=field, code=code)
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """Write `lines[0].sku`, as the services do."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return "".join(parts).removeprefix(".")

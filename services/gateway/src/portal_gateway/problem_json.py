@@ -7,7 +7,9 @@ from pydantic import Field
 
 from portal_chassis.telemetry import current_ids
 from portal_contracts.message import Message
-from portal_contracts.problems import CATALOGUE, FieldError, Kind, Language, PortalProblem, customer_text
+from portal_contracts.problem_entry import Kind
+from portal_contracts.problems import CATALOGUE, FieldError, Language, PortalProblem, customer_text
+from portal_gateway.input_faults import BODY
 from portal_gateway.reply import NO_STORE, Reply
 
 _KIND_JA: Final[dict[Kind, str]] = {
@@ -23,8 +25,13 @@ _ANNOUNCED_LANGUAGES: Final = 16
 class FaultyField(Message):
     """One faulty field of the request."""
 
-    field: str = Field(description="Where it stands, e.g. `lines.0.sku`, or the header's name", examples=["email"])
-    pointer: str = Field(description="The same as a JSON pointer into the body", examples=["#/email"])
+    field: str = Field(
+        description="Where it stands, e.g. `lines[0].sku`, or the name of a header or query parameter",
+        examples=["email"],
+    )
+    pointer: str | None = Field(
+        default=None, description="The same as a JSON pointer, when it is in the body", examples=["#/email"]
+    )
     code: str = Field(description="A code of the problem catalogue", examples=["FIELD_MISSING"])
     detail: str = Field(description="What to do about it, in the reader's language", examples=["Please fill this in."])
 
@@ -51,9 +58,17 @@ def title_of(code: str, language: Language) -> str:
 
 
 def problem_reply(
-    problem: PortalProblem, path: str, language: Language, headers: Sequence[tuple[bytes, bytes]] = ()
+    problem: PortalProblem,
+    path: str,
+    language: Language,
+    headers: Sequence[tuple[bytes, bytes]] = (),
+    *,
+    of_body: bool = False,
 ) -> Reply:
-    """Answer with a problem. Facts only fill the texts: what they hold is for operators."""
+    """Answer with a problem. Facts only fill the texts: what they hold is for operators.
+
+    `of_body`: the request had a body, so that faulty fields are places in it.
+    """
     entry = CATALOGUE[problem.code]
     ids = current_ids()
     body = Problem(
@@ -65,7 +80,7 @@ def problem_reply(
         instance=path,
         trace_id=ids[0] if ids is not None else None,
         retry_after=problem.retry_after,
-        errors=[_faulty(fault, language) for fault in problem.fields],
+        errors=[_faulty(fault, language, of_body=of_body) for fault in problem.fields],
     )
     own: list[tuple[bytes, bytes]] = [
         (b"content-type", b"application/problem+json"),
@@ -81,10 +96,17 @@ def problem_reply(
     return Reply(entry.status, body.model_dump_json(exclude_none=True).encode(), own)
 
 
-def _faulty(fault: FieldError, language: Language) -> FaultyField:
-    pointer = "#/" + fault.field.replace("~", "~0").replace("/", "~1").replace(".", "/")
+def _faulty(fault: FieldError, language: Language, *, of_body: bool) -> FaultyField:
     detail = customer_text(fault.code, language, fault.facts) if fault.code in CATALOGUE else fault.code
+    pointer = _pointer(fault.field) if of_body else None
     return FaultyField(field=fault.field, pointer=pointer, code=fault.code, detail=detail)
+
+
+def _pointer(field: str) -> str | None:
+    """Give a JSON pointer as a URI fragment; none for a header, whose name starts with a capital letter."""
+    if field[:1].isupper():
+        return None
+    return "#" if field == BODY else "#/" + field.replace("[", "/").replace("]", "").replace(".", "/")
 
 
 def preferred_language(accept: bytes | None) -> Language:

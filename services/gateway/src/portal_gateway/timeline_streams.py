@@ -50,12 +50,13 @@ class OpenStream:
         self.ended = True
         self._wake.set()
 
-    async def wait(self, seconds: float) -> None:
-        """Wait for a hint or the end, at most so long."""
+    async def wait(self, seconds: float) -> bool:
+        """Wait for a hint or the end, at most so long; tells whether it goes on."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
         self._wake.clear()
+        return not self.ended
 
 
 class TimelineStreams:
@@ -100,25 +101,25 @@ class TimelineStreams:
             stream.end()
 
     def open(self, order_id: str, session_id: str) -> OpenStream:
-        """Start listening, before the first read so that nothing falls between. End it by running or `close`."""
+        """Start listening, before the first read so that nothing falls between; `run` or `close` ends it.
+
+        Raises TryLater OVERLOADED when there are too many, of the session or in all.
+        """
+        self._places.enter(session_id)
         stream = OpenStream(order_id, session_id)
         self._open.add(stream)
         return stream
 
     def close(self, stream: OpenStream) -> None:
-        """Stop listening."""
-        self._open.discard(stream)
+        """Stop listening and give the place back."""
+        self._open.remove(stream)
+        self._places.leave(stream.session_id)
 
     async def run(self, stream: OpenStream, first: Timeline, read: Read, receive: Receive, send: Send) -> None:
         """Send the first entries, then what is added, until somebody ends it."""
         gone = asyncio.create_task(_until_gone(receive, stream))
         try:
-            self._places.enter()
-            try:
-                with self._places.of(stream.session_id):
-                    await self._follow(stream, first, read, send)
-            finally:
-                self._places.leave()
+            await self._follow(stream, first, read, send)
         except TimeoutError:
             log.info("a timeline's reader is gone without saying so")
         finally:
@@ -129,10 +130,7 @@ class TimelineStreams:
         until = self._clock.monotonic() + self._longest
         await _write(send, f"retry: {RECONNECT_MILLISECONDS}\n\n".encode() + _events(first))
         last = first.last_sequence
-        while not stream.ended and self._clock.monotonic() < until:
-            await stream.wait(self._heartbeat)
-            if stream.ended:
-                return
+        while self._clock.monotonic() < until and await stream.wait(0 if stream.grown else self._heartbeat):
             if not stream.grown:
                 await _write(send, ALIVE)
                 continue
@@ -144,7 +142,6 @@ class TimelineStreams:
             except PortalProblem:
                 await stream.wait(AGAIN_SECONDS)
                 stream.grown = True
-                stream.hint()
                 continue
             last = max(last, timeline.last_sequence)
             await _write(send, _events(timeline))

@@ -1,9 +1,11 @@
 """Fakes of identity's ports."""
 
 import asyncio
+from dataclasses import replace
+from typing import Any
 
 from portal_contracts.identity import SignupForm
-from portal_contracts.values import Address, PersonName, long_salesforce_id
+from portal_contracts.values import Address, PersonName, comparable_email, long_salesforce_id
 from portal_identity.ports import AccountOnFile, ContactOnFile
 
 ACCOUNT_ID = long_salesforce_id("001000000000001")
@@ -50,14 +52,26 @@ class InMemoryAccounts:
         return self.by_number.get(customer_number)
 
     async def register(self, account_id: str, whmcs_client_id: int, source: str) -> None:
-        """Keep the three fields."""
+        """Keep the fields; the account names its client from now on."""
         self._check()
         self.registered[account_id] = (whmcs_client_id, source)
+        self._change(account_id, whmcs_client_id=str(whmcs_client_id))
 
     async def ensure_contact(self, account_id: str, form: SignupForm) -> None:
-        """Keep the contact's mailbox."""
+        """Keep the contact's mailbox; a new one becomes a contact."""
         self._check()
         self.contacts[account_id] = form.email
+        wanted = comparable_email(form.email)
+        for found in [account for account in self.by_number.values() if account.account_id == account_id]:
+            if all(comparable_email(contact.email) != wanted for contact in found.contacts):
+                contact = ContactOnFile(form.email, form.name.family_name)
+                self._change(account_id, contacts=[*found.contacts, contact])
+
+    def _change(self, account_id: str, **changes: Any) -> None:
+        self.by_number = {
+            number: replace(account, **changes) if account.account_id == account_id else account
+            for number, account in self.by_number.items()
+        }
 
 
 class InMemoryBilling:

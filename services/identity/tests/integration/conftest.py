@@ -1,5 +1,6 @@
-"""Identity on a real Postgres, with its outside faked."""
+"""Identity on a real Postgres with its outside faked; and the sandbox's Salesforce, or a real org by environment."""
 
+import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,14 @@ from portal_identity.store_sessions import Sessions
 from portal_identity.store_signups import Signups
 from portal_identity.store_users import Users
 from portal_identity.testing import InMemoryAccounts, InMemoryBilling, InMemoryStaffDesk, account
+from portal_local.keys import Keys, ensure_keys
+from portal_salesforce import Salesforce, SalesforceSettings
+from portal_sandbox.core import Core
+from portal_sandbox.server import build_sandbox
+from portal_sandbox.settings import Settings
+
+REAL = os.environ.get("PORTAL_TEST_REAL_SALESFORCE") == "1"
+"""Only the port's suite asks; everything else needs faults, so it keeps to the sandbox."""
 
 
 @dataclass
@@ -87,3 +96,45 @@ async def identity(database_url: str) -> AsyncIterator[Identity]:
     yield found
     await found.processes.stop(2)
     await database.close()
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    return ensure_keys(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture
+async def sandbox(tmp_path: Path, keys: Keys) -> AsyncIterator[Core]:
+    ports = dict.fromkeys(("control_port", "salesforce_port", "salesforce_tls_port", "pubsub_port"), 0)
+    settings = Settings(data_dir=tmp_path / "sandbox", salesforce_public_key_path=keys.salesforce_public, **ports)
+    built = build_sandbox(settings, vendors=["salesforce"])
+    async with built.running():
+        yield built.core
+
+
+@pytest.fixture
+def salesforce_environment(sandbox: Core, keys: Keys) -> dict[str, str]:
+    """The environment a service finds the sandbox by, over TLS with its own authority."""
+    return {
+        "SF_LOGIN_URL": sandbox.addresses["salesforce_tls"],
+        "SF_CLIENT_ID": "sandbox-client-id",
+        "SF_USERNAME": "portal@sandbox.invalid",
+        "SF_PRIVATE_KEY_PATH": str(keys.salesforce_private),
+        "SF_CA_BUNDLE": str(sandbox.tls.authority),
+    }
+
+
+@pytest.fixture
+def salesforce_settings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> SalesforceSettings:
+    """As the service reads them."""
+    if not REAL:
+        for name, value in request.getfixturevalue("salesforce_environment").items():
+            monkeypatch.setenv(name, value)
+    return SalesforceSettings()
+
+
+@pytest.fixture
+async def salesforce(salesforce_settings: SalesforceSettings) -> AsyncIterator[Salesforce]:
+    connector = Salesforce(salesforce_settings)
+    yield connector
+    await connector.close()

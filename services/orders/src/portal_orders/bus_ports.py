@@ -27,10 +27,12 @@ class BusCustomers:
         self._bus = bus
 
     async def link(self, account_id: str) -> CustomerLink | None:
-        """Ask for the link; a refusal means that there is none."""
+        """Ask for the link; identity's refusal says that there is none."""
         try:
             return await self._bus.ask(FindCustomer(account_id=account_id))
-        except Refused:
+        except Refused as refusal:
+            if refusal.code != "CUSTOMER_NOT_LINKED":
+                raise
             return None
 
 

@@ -67,9 +67,7 @@ def fingerprint(command: CheckOut) -> str:
         if line.parent is not None:
             children.setdefault(line.parent, []).append(_plain(line))
     known = {line.reference for line in command.lines}
-    trees = [
-        (*_plain(line), sorted(children.get(line.reference, []))) for line in command.lines if line.parent is None
-    ]
+    trees = [(*_plain(line), sorted(children.get(line.reference, []))) for line in command.lines if line.parent is None]
     lost = sorted(entry for parent, entries in children.items() if parent not in known for entry in entries)
     address = command.installation_address
     content = [sorted(trees), lost, command.address_confirmed, address.model_dump() if address else None]

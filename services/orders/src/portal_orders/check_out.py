@@ -8,7 +8,7 @@ from typing import Final
 from portal_chassis.clocks import BusinessClock
 from portal_chassis.deadline import Deadline
 from portal_chassis.process import ProcessEngine, ProcessView
-from portal_contracts.orders import Checkout, CheckOut
+from portal_contracts.orders import CheckOut, Checkout
 from portal_contracts.problems import Refused
 from portal_contracts.values import comparable_text
 from portal_orders import cart

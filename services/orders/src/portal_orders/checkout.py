@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from portal_contracts.catalog import Category, LocalizedText, SoldProduct
 from portal_contracts.orders import PlacedOrder
@@ -20,7 +20,11 @@ class WantedItem(KeptItem):
 
     entry_id: str
     whmcs_product_id: int
-    options: dict[str, str] = {}
+    options: dict[str, str] = Field(default_factory=dict)
+
+    def kept(self) -> KeptItem:
+        """Give the part that stays in the read model."""
+        return KeptItem.model_validate(self.model_dump(include=set(KeptItem.model_fields)))
 
 
 class WantedOrder(BaseModel):

@@ -16,7 +16,7 @@ from portal_contracts.problems import Refused, TryLater
 from portal_contracts.values import comparable_text
 from portal_orders import timeline
 from portal_orders.checkout import KIND, CheckoutState, WantedOrder, new_order, order_key
-from portal_orders.order import KeptItem, KeptOrder, SalesOrder
+from portal_orders.order import KeptOrder, SalesOrder
 from portal_orders.ports import Billing, Checkouts, NewOrder, OrderBook, SalesOrders
 
 _IN_USE = frozenset({"active", "pending", "suspended"})
@@ -155,7 +155,7 @@ def _kept(state: CheckoutState, checkout_id: str, order: WantedOrder, traceparen
         activation="not_started",
         changed_at=order.changed_at,
         placed_at=order.placed_at,
-        items=tuple(KeptItem.model_validate(item.model_dump(include=set(KeptItem.model_fields))) for item in order.items),
+        items=tuple(item.kept() for item in order.items),
         eid=order.eid,
         address=state.address,
         traceparent=traceparent,

@@ -43,7 +43,7 @@ class FollowOrders:
     clock: BusinessClock
 
     async def __call__(self) -> int:
-        """Give the number of hints taken. What fails is looked at again later; raises what a vendor's absence raises."""
+        """Give the number of hints taken. What fails is looked at again later; a vendor's absence is raised."""
         taken = await self.hints.take(self.clock.now(), MOST_HINTS, HIDDEN)
         if not taken:
             return 0
@@ -83,7 +83,7 @@ class FollowOrders:
         except PortalProblem as problem:
             _log.info("an order is looked at again later", problem=str(problem))
             await self._later(hints, AWAY)
-        except Exception:
+        except Exception:  # noqa: BLE001 - one order's failure must not keep the others from being followed
             _log.exception("an order could not be followed", order_id=reading.order_id if reading else None)
             await self._later(hints, BROKEN)
 
@@ -110,7 +110,7 @@ class FollowOrders:
     async def _signal(
         self, transaction: Transaction, hint: Hint, reading: SalesOrder, kept: KeptOrder | None, *, known: bool
     ) -> None:
-        """Ask for provisioning when the hint is a signal and the order is approved; facts decide, not the signal (C01)."""
+        """Ask for provisioning when the hint is a signal and the order is approved; facts decide (C01)."""
         signal = hint.signal
         now = self.clock.now()
         if signal is not None and waits_for_its_day(reading, now) and signal.source != "sweeper":
@@ -134,7 +134,7 @@ class FollowOrders:
     def _forwarded(
         signal: ProvisionRequested, reading: SalesOrder, kept: KeptOrder | None, *, known: bool
     ) -> ProvisionRequested | None:
-        """Give the signal to record. The sweeper asks for customers of the portal alone, and never again after a failure.
+        """Give the signal to record. The sweeper asks for the portal's customers alone, never again after a failure.
 
         A failed order that reads Activating was retried by staff, and the change that said so was missed: the sweeper
         speaks for it (R144, R176).

@@ -38,7 +38,7 @@ class Follower:
                 _log.info("orders cannot be followed now", problem=str(problem))
             except Misconfigured as problem:
                 pause = MISCONFIGURED_SECONDS
-                _log.error("orders cannot be followed: our set-up", alert=True, problem=str(problem))  # noqa: TRY400 - the code says it, and it repeats
+                _log.error("orders cannot be followed: our set-up", alert=True, problem=str(problem))
             except TimeoutError:
                 _log.warning("the database was slow to give hints")
             if pause > POLL_SECONDS:

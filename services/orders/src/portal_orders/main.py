@@ -89,9 +89,7 @@ def join(outside: Outside, processes: ProcessEngine, clock: BusinessClock, setti
     transactions, book, sales = outside.transactions, outside.book, outside.sales
     take_reading = TakeReading(book, outside.checkouts, processes, clock)
     products = SoldProducts(outside.products)
-    checkout = CheckoutProcess(
-        outside.billing, sales, book, outside.checkouts, clock, settings.internet_group_names
-    )
+    checkout = CheckoutProcess(outside.billing, sales, book, outside.checkouts, clock, settings.internet_group_names)
     sweep = SweepOrders(
         transactions,
         outside.hints,

@@ -146,7 +146,7 @@ class SalesOrders(Protocol):
         """Move the opportunity of a rejected order to Void, with staff's reason (C40); harmless to repeat."""
 
     def concerns_provisioning(self, fields: Collection[str]) -> bool:
-        """Say whether a change of these fields may ask for provisioning; no names mean that anything may have changed."""
+        """Say whether a change of these fields may ask for provisioning; no names: anything may have changed."""
 
 
 # the service's own database
@@ -175,7 +175,7 @@ class OrderBook(Protocol):
     async def unprogressed(self, order_ids: Collection[str], before: datetime) -> Collection[str]:
         """Give those of the orders the sweeper has to look at.
 
-        Nobody asked for their provisioning since `before` and it never made progress, or it failed, or they are unknown.
+        Nobody asked for their provisioning since `before` and it never made progress; it failed; or they are unknown.
         """
 
     async def lock(self, transaction: Transaction, order_id: str) -> KeptOrder | None:

@@ -144,6 +144,4 @@ def _order(row: Any) -> KeptOrder | None:
     if row is None:
         return None
     kept = _FACTS.validate_json(row["facts"])
-    return replace(
-        kept, parked=row["parked"], requested_at=row["requested_at"], progressed_at=row["progressed_at"]
-    )
+    return replace(kept, parked=row["parked"], requested_at=row["requested_at"], progressed_at=row["progressed_at"])

@@ -96,7 +96,7 @@ class PostgresCheckouts:
     async def is_settled(self, checkout_id: str) -> bool:
         """Look whether it is not working any more."""
         state = await self._database.fetchval("SELECT state FROM checkout WHERE checkout_id = $1", checkout_id)
-        return state != "working"
+        return bool(state != "working")
 
     async def take_opportunity(self, order_key: str, candidates: Sequence[str]) -> str | None:
         """Insert the first candidate nobody has; the order's earlier choice stands."""

@@ -18,7 +18,7 @@ from portal_orders.ports import Checkouts, NewEntry, OrderBook, Products
 
 @dataclass(frozen=True, slots=True)
 class TakeReading:
-    """Brings the portal's row up to date. `ours` says that the portal itself caused the change: nothing is told then."""
+    """Brings the portal's row up to date. `ours`: the portal itself caused the change, so nothing is told."""
 
     book: OrderBook
     checkouts: Checkouts

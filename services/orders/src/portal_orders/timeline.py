@@ -54,7 +54,10 @@ def told(what: Noticed, order: KeptOrder, at: datetime) -> NewEntry:
         "rejected": (REJECTED, NOBODY),
         "cancelled": (both("The order was cancelled.", "ご注文はキャンセルされました。"), NOBODY),
         "completed": (both("Your service is active.", "サービスが開通しました。"), NOBODY),
-        "rescheduled": (on_day(day) if day else both("Starts as soon as possible.", "最短での開通に変更されました。"), review),
+        "rescheduled": (
+            on_day(day) if day else both("Starts as soon as possible.", "最短での開通に変更されました。"),
+            review,
+        ),
         "changed": (both("Our staff changed the order.", "担当者がご注文内容を変更しました。"), review),
     }
     text, acts = texts[what]

@@ -18,9 +18,7 @@ async def open_case(exchange: Exchange) -> Reply:
 
 
 OPERATIONS: Final = (
-    Operation(
-        method="GET", path="/support/cases", message=support.ListCases, replies={200: "The cases, newest first"}
-    ),
+    Operation(method="GET", path="/support/cases", message=support.ListCases, replies={200: "The cases, newest first"}),
     Operation(
         method="POST",
         path="/support/cases",

@@ -1,0 +1,54 @@
+"""What fulfillment reads from its environment. Seconds are whole numbers unless said otherwise."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from portal_fulfillment.sim_steps import SimPatience
+
+
+class FreebitEnvironment(BaseSettings):
+    """Freebit's address and the company's credentials."""
+
+    model_config = SettingsConfigDict(env_prefix="FREEBIT_", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    base_url: str = Field(pattern=r"^https?://", description="…/emptool/api")
+    oem_id: str
+    oem_key: SecretStr
+    at_once: int = Field(default=3, ge=1, description="Requests in flight for this process")
+
+
+class FulfillmentSettings(BaseSettings):
+    """Fulfillment's own rules."""
+
+    model_config = SettingsConfigDict(env_prefix="PORTAL_", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    fulfillment_key_path: Path = Field(description="32 raw bytes that seal activation codes")
+    recheck_seconds: int = Field(default=900, ge=1, description="How often what stands still is looked at again")
+    sim_plans_path: Path | None = Field(
+        default=None, description="TOML file: operator's plan by SKU, see sim_plans.sandbox.toml"
+    )
+    freebit_tables: dict[str, Any] = Field(
+        default_factory=dict, description="JSON with rows of freebit_codes.py that differ at this Freebit"
+    )
+    freebit_quiet_seconds: int = Field(
+        default=900, ge=0, description="How long an activation whose end is unknown may still land"
+    )
+    freebit_silence_seconds: int = Field(
+        default=900, ge=1, description="How long looks at a line may go unanswered before a person is told"
+    )
+
+    @property
+    def recheck(self) -> timedelta:
+        """The pause between two looks at what stands still."""
+        return timedelta(seconds=self.recheck_seconds)
+
+    @property
+    def patience(self) -> SimPatience:
+        """The patience with the operator."""
+        return SimPatience(
+            timedelta(seconds=self.freebit_quiet_seconds), timedelta(seconds=self.freebit_silence_seconds)
+        )

@@ -1,0 +1,110 @@
+"""Joins the operations to one ASGI application."""
+
+from importlib.resources import files
+from typing import Any, Final
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from portal_chassis.actor import ActorVerifier
+from portal_chassis.clocks import MachineClock
+from portal_contracts.problems import PortalProblem, Refused, TryLater
+from portal_gateway import pages
+from portal_gateway.cookies import Cookies
+from portal_gateway.documentation import documentation_pages
+from portal_gateway.endpoint import Endpoint
+from portal_gateway.exchange import Gateway
+from portal_gateway.forgery import ForgeryGuard
+from portal_gateway.limits import InFlight
+from portal_gateway.micro_cache import MicroCache
+from portal_gateway.open_api import open_api
+from portal_gateway.operation import Operation
+from portal_gateway.ports import Asks
+from portal_gateway.problem_json import preferred_language, problem_reply
+from portal_gateway.routes import OPERATIONS
+from portal_gateway.security_headers import SecurityHeaders
+from portal_gateway.sessions import Sessions
+from portal_gateway.settings import GatewaySettings
+from portal_gateway.static_page import StaticPage, html_page
+from portal_gateway.timeline_streams import TimelineStreams
+
+CONFIRM_PAGE: Final = "/auth/signup/confirm"
+"""The link in the mail. Opening it changes nothing, since mail scanners open links; its button does."""
+
+
+def build_gateway(bus: Asks, settings: GatewaySettings, verifier: ActorVerifier, clock: MachineClock) -> Gateway:
+    """Build what all requests share, and let it hear the bus."""
+    sessions = Sessions(bus, verifier, clock)
+    sessions.register()
+    cache = MicroCache(clock, enabled=settings.micro_cache)
+    cache.register(bus, {operation.name: operation.cache for operation in OPERATIONS if operation.cache is not None})
+    streams = TimelineStreams(
+        clock,
+        InFlight(settings.streams_at_once, settings.session_streams_at_once),
+        settings.stream_heartbeat_seconds,
+        settings.stream_seconds,
+    )
+    streams.register(bus)
+    sessions.when_one_ends(streams.end_session)
+    return Gateway(
+        bus=bus,
+        sessions=sessions,
+        cache=cache,
+        cookies=Cookies(secure=settings.cookie_secure),
+        guard=ForgeryGuard(settings.public_url),
+        requests=InFlight(settings.requests_at_once),
+        writes=InFlight(settings.requests_at_once, settings.session_writes_at_once),
+        streams=streams,
+        clock=clock,
+        settings=settings,
+    )
+
+
+def build_app(gateway: Gateway) -> FastAPI:
+    """Build the application: FastAPI's routing, its own OpenAPI, and none of its per-request work."""
+    app = FastAPI(
+        title="Customer portal",
+        telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    document = open_api(OPERATIONS, gateway.settings)
+    app.openapi = lambda: document  # type: ignore[method-assign]  # made from the table of operations instead
+    app.add_exception_handler(HTTPException, _framework_problem)
+    app.add_middleware(SecurityHeaders, secure=gateway.settings.cookie_secure)
+    by_path: dict[str, list[Operation]] = {}
+    for operation in OPERATIONS:
+        by_path.setdefault(operation.path, []).append(operation)
+    fixed_first = sorted(by_path, key=lambda path: "{" in path)
+    for path in fixed_first:
+        page = confirm_page() if path == CONFIRM_PAGE else None
+        app.router.routes.append(Route(path, Endpoint(gateway, by_path[path], page)))
+    for path, page in documentation_pages(document, gateway.settings).items():
+        app.router.routes.append(Route(path, Endpoint(gateway, (), page)))
+    return app
+
+
+def confirm_page() -> StaticPage:
+    """Build the page behind the link in the sign-up mail."""
+    folder = files(pages)
+    texts = [(folder / name).read_text("utf-8") for name in ("confirm_signup.html", "page.css", "confirm_signup.js")]
+    return html_page(texts[0], style=texts[1], script=texts[2], kept=False)
+
+
+async def _framework_problem(request: Request, error: Any) -> Response:
+    """Answer what the router itself refuses, such as an unknown path, as a problem too."""
+    language = preferred_language(request.headers.get("accept-language", "").encode("latin-1"))
+    reply = problem_reply(_framework_code(error.status_code), request.url.path, language)
+    response = Response(reply.body, reply.status)
+    response.raw_headers = [*reply.headers, (b"content-length", str(len(reply.body)).encode())]
+    return response
+
+
+def _framework_code(status: int) -> PortalProblem:
+    codes = {405: "METHOD_NOT_ALLOWED", 413: "PAYLOAD_TOO_LARGE"}
+    return Refused(codes.get(status, "NOT_FOUND")) if status < 500 else TryLater("SERVICE_UNAVAILABLE")  # noqa: PLR2004 - HTTP

@@ -1,0 +1,49 @@
+"""What the API says about itself: an index, the OpenAPI document, a page for people, and the problem catalogue."""
+
+import json
+from typing import Any
+
+from portal_contracts.problems import CATALOGUE
+from portal_gateway.documentation_page import documentation_page
+from portal_gateway.problem_json import title_of
+from portal_gateway.settings import GatewaySettings
+from portal_gateway.static_page import StaticPage
+
+
+def documentation_pages(document: dict[str, Any], settings: GatewaySettings) -> dict[str, StaticPage]:
+    """Give the documents by path."""
+    pages = {
+        "/": _json(
+            {"name": "Customer portal", "documentation": f"{settings.public_url}/docs", "links": _links(document)}
+        ),
+        "/openapi.json": _json(document),
+        "/docs": documentation_page(document),
+        "/problems": _json({"problems": [_problem(code) for code in CATALOGUE]}),
+    }
+    return pages | {f"/problems/{code}": _json(_problem(code)) for code in CATALOGUE}
+
+
+def _problem(code: str) -> dict[str, Any]:
+    """Give what a client may know of a code; what staff are told stays inside."""
+    entry = CATALOGUE[code]
+    return {
+        "type": f"/problems/{code}",
+        "code": code,
+        "title": title_of(code, "en"),
+        "status": entry.status,
+        "text": {"en": entry.text_en, "ja": entry.text_ja},
+        "whoActs": entry.owner,
+        "retryAfter": entry.retry_after,
+    }
+
+
+def _links(document: dict[str, Any]) -> dict[str, str]:
+    return {
+        operation["operationId"]: f"{method.upper()} {path}"
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+    }
+
+
+def _json(value: Any) -> StaticPage:
+    return StaticPage(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(), "application/json")

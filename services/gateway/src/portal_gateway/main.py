@@ -1,0 +1,20 @@
+from portal_chassis.actor import ActorVerifier
+from portal_chassis.service import Service
+from portal_contracts.problems import Misconfigured
+from portal_gateway.app import build_app, build_gateway
+from portal_gateway.http_server import HttpServer
+from portal_gateway.settings import GatewaySettings
+
+
+async def wire(service: Service) -> None:
+    """Join the gateway's parts."""
+    settings = GatewaySettings()
+    keys = service.settings.actor_public_keys_path
+    if keys is None:
+        raise Misconfigured("ACTOR_REFUSED", facts={"setting": "PORTAL_ACTOR_PUBLIC_KEYS_PATH"})
+    gateway = build_gateway(service.bus, settings, ActorVerifier.from_file(keys), service.machine)
+    server = HttpServer(
+        build_app(gateway), settings.gateway_host, settings.gateway_port, before_close=gateway.streams.end_all
+    )
+    service.background("http", server.serve)
+    service.on_stop(server.close)

@@ -1,0 +1,271 @@
+"""OpenAPI 3.1 from the table of operations and the contracts' own models: examples, problems and security included."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from portal_contracts.examples import example_of
+from portal_contracts.message import Message
+from portal_contracts.problem_entry import ProblemEntry
+from portal_contracts.problems import CATALOGUE
+from portal_gateway.cookies import Cookies
+from portal_gateway.operation import Operation
+from portal_gateway.problem_json import Problem, title_of
+from portal_gateway.settings import GatewaySettings
+
+_ANY: Final = ("SERVICE_UNAVAILABLE", "OVERLOADED", "INTERNAL_ERROR")
+_SIGNED_IN: Final = ("SESSION_REQUIRED", "SESSION_EXPIRED")
+_WRITING: Final = ("CSRF_REFUSED",)
+_WITH_BODY: Final = ("BAD_REQUEST", "PAYLOAD_TOO_LARGE")
+_VENDORS: Final[dict[str, tuple[str, ...]]] = {
+    "billing": ("WHMCS_UNAVAILABLE",),
+    "orders": ("SALESFORCE_UNAVAILABLE", "WHMCS_UNAVAILABLE"),
+    "support": ("SALESFORCE_UNAVAILABLE",),
+}
+_TAGS: Final[dict[str, str]] = {
+    "identity": "Sign-up, log-in and who one is",
+    "catalog": "Products and prices",
+    "orders": "Checkout, orders and their timelines",
+    "billing": "What WHMCS keeps: payment methods, invoices, subscriptions",
+    "support": "Cases",
+}
+_DESCRIPTION: Final = """\
+The portal's API for browsers and programs. Every error is `application/problem+json` (RFC 9457) with a stable `code`,
+in English or, when `Accept-Language` prefers it, in Japanese; a missing header means English.
+
+**Signing in.** `POST /auth/login` sets two cookies: the session, and the CSRF token for pages to read. A state change
+with the session's cookie needs that token in `X-CSRF-Token` and must come from the portal's own origin. Programs may
+send the session's token as `Authorization: Bearer` instead and then need no CSRF token.
+
+**Waiting.** 503 and 429 carry `Retry-After`. Send a state change again with the same `Idempotency-Key`:
+it happens once.
+"""
+
+_OUR_REFERENCES: Final = re.compile(r"\s*\((?:[RCD]\d\d|§)[^)]*\)")
+
+Mode = Literal["validation", "serialization"]
+
+
+def open_api(operations: Sequence[Operation], settings: GatewaySettings) -> dict[str, Any]:
+    """Build the whole document."""
+    wanted: dict[tuple[type[BaseModel], Mode], None] = {(Problem, "serialization"): None}
+    for operation in operations:
+        wanted[(operation.reply_model, "serialization")] = None
+        if operation.body is not None:
+            wanted[(operation.body, "validation")] = None
+        if operation.message.model_fields:
+            wanted[(operation.message, "validation")] = None
+    references, definitions = models_json_schema(list(wanted), ref_template="#/components/schemas/{model}")
+    _make_public(definitions)
+    writer = _Writer(references, definitions["$defs"])
+    paths: dict[str, Any] = {}
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = writer.operation(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Customer portal", "version": "1", "description": _DESCRIPTION},
+        "servers": [{"url": settings.public_url}],
+        "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
+        "paths": paths,
+        "components": {
+            "schemas": _used(definitions["$defs"], paths),
+            "securitySchemes": {
+                "session": {"type": "apiKey", "in": "cookie", "name": Cookies(secure=settings.cookie_secure).session},
+                "csrf": {"type": "apiKey", "in": "header", "name": "X-CSRF-Token"},
+                "bearer": {"type": "http", "scheme": "bearer", "description": "The session's token"},
+            },
+        },
+    }
+
+
+def problems_of(operation: Operation) -> list[ProblemEntry]:
+    """Give every problem an operation may answer, its own first."""
+    codes = [*operation.problems]
+    codes += _SIGNED_IN if operation.needs_session else ()
+    codes += _WRITING if operation.changes else ()
+    codes += _WITH_BODY if operation.body is not None else ()
+    codes += ("BAD_REQUEST",) if operation.query_parameters or operation.idempotency_key else ()
+    codes += _VENDORS.get(operation.owner, ())
+    codes += _ANY
+    return [CATALOGUE[code] for code in dict.fromkeys(codes)]
+
+
+class _Writer:
+    """Writes operations, pointing at the schemas made once for all."""
+
+    def __init__(self, references: Any, definitions: dict[str, Any]) -> None:
+        self._references = references
+        self._definitions = definitions
+
+    def operation(self, operation: Operation) -> dict[str, Any]:
+        """Describe one operation."""
+        lines = _public(operation.message.__doc__ or "").splitlines()
+        written: dict[str, Any] = {
+            "operationId": _operation_id(operation),
+            "tags": [operation.owner],
+            "summary": operation.summary or lines[0],
+            "responses": self._responses(operation),
+        }
+        if len(lines) > 1 and not operation.summary:
+            written["description"] = "\n".join(line.strip() for line in lines[1:]).strip()
+        if parameters := self._parameters(operation):
+            written["parameters"] = parameters
+        if operation.body is not None:
+            content = {"schema": self._reference(operation.body, "validation"), "example": _example(operation.body)}
+            written["requestBody"] = {"required": True, "content": {"application/json": content}}
+        written["security"] = _security(operation)
+        return written
+
+    def _responses(self, operation: Operation) -> dict[str, Any]:
+        responses: dict[str, Any] = {
+            str(status): self._success(operation, status, text) for status, text in operation.replies.items()
+        }
+        if operation.cache is not None:
+            responses["304"] = {"description": "If-None-Match named what is current"}
+        by_status: dict[int, list[ProblemEntry]] = {}
+        for entry in problems_of(operation):
+            by_status.setdefault(entry.status, []).append(entry)
+        for status, entries in sorted(by_status.items()):
+            responses[str(status)] = self._problem(operation, entries)
+        return responses
+
+    def _success(self, operation: Operation, status: int, text: str) -> dict[str, Any]:
+        response: dict[str, Any] = {"description": text}
+        if status != 204:  # noqa: PLR2004 - no content
+            schema = self._reference(operation.reply_model, "serialization")
+            content: dict[str, Any] = {"schema": schema}
+            if operation.media_type == "application/json":
+                content["example"] = _example(operation.reply_model)
+            else:
+                content = {"schema": {"type": "string", "description": "Server-sent events"}, "itemSchema": schema}
+            response["content"] = {operation.media_type: content}
+        headers = dict(operation.reply_headers)
+        if operation.cache is not None:
+            headers["ETag"] = "Of exactly these bytes; send it back in If-None-Match"
+        if headers:
+            response["headers"] = {
+                name: {"description": meaning, "schema": {"type": "string"}} for name, meaning in headers.items()
+            }
+        return response
+
+    def _problem(self, operation: Operation, entries: Iterable[ProblemEntry]) -> dict[str, Any]:
+        entries = list(entries)
+        response: dict[str, Any] = {
+            "description": "; ".join(f"`{entry.code}`: {entry.text_en}" for entry in entries),
+            "content": {
+                "application/problem+json": {
+                    "schema": self._reference(Problem, "serialization"),
+                    "examples": {entry.code: {"value": _problem_example(operation, entry)} for entry in entries},
+                }
+            },
+        }
+        if any(entry.retry_after is not None for entry in entries):
+            response["headers"] = {"Retry-After": {"description": "Seconds", "schema": {"type": "integer"}}}
+        return response
+
+    def _parameters(self, operation: Operation) -> list[dict[str, Any]]:
+        properties: dict[str, Any] = {}
+        if operation.message.model_fields:
+            name = self._reference(operation.message, "validation")["$ref"].rsplit("/", 1)[1]
+            properties = self._definitions[name]["properties"]
+        path_parameters = operation.path_parameters
+        written = [
+            {"name": name, "in": "path", "required": True, **_parameter(properties[name])} for name in path_parameters
+        ]
+        if not operation.changes:
+            written += [
+                {"name": name, "in": "query", **_parameter(properties[name])} for name in operation.query_parameters
+            ]
+        if operation.idempotency_key:
+            schema = {"type": "string", "minLength": 8, "maxLength": 255, "pattern": r"^[\x21-\x7e]+$"}
+            text = "Makes a repeat harmless: the same key happens once"
+            written.append({"name": "Idempotency-Key", "in": "header", "description": text, "schema": schema})
+        if operation.media_type == "text/event-stream":
+            text = "Go on after this sequence number; browsers send it by themselves"
+            schema = {"type": "integer", "minimum": 0}
+            written.append({"name": "Last-Event-ID", "in": "header", "description": text, "schema": schema})
+        return written
+
+    def _reference(self, model: type[BaseModel], mode: Mode) -> dict[str, Any]:
+        reference: dict[str, Any] = self._references[(model, mode)]
+        return reference
+
+
+def _make_public(part: Any) -> None:
+    """Leave our references out of every description below."""
+    if isinstance(part, dict):
+        if isinstance(text := part.get("description"), str):
+            part["description"] = _public(text)
+        for inner in part.values():
+            _make_public(inner)
+    elif isinstance(part, list):
+        for inner in part:
+            _make_public(inner)
+
+
+def _public(text: str) -> str:
+    """Leave out what only we can look up: numbers of requirements and sections."""
+    return _OUR_REFERENCES.sub("", text).strip()
+
+
+def _security(operation: Operation) -> list[dict[str, list[str]]]:
+    if not operation.needs_session:
+        return []
+    by_cookie: dict[str, list[str]] = {"session": [], "csrf": []} if operation.changes else {"session": []}
+    return [by_cookie, {"bearer": []}]
+
+
+def _operation_id(operation: Operation) -> str:
+    name = operation.message.__name__
+    if operation.media_type != "application/json":
+        name = "FollowTimeline"
+    return name[0].lower() + name[1:]
+
+
+def _parameter(schema: dict[str, Any]) -> dict[str, Any]:
+    schema = {key: value for key, value in schema.items() if key != "title"}
+    parameter: dict[str, Any] = {"schema": schema}
+    if description := schema.pop("description", None):
+        parameter["description"] = description
+    return parameter
+
+
+def _example(model: type[BaseModel]) -> dict[str, Any]:
+    return example_of(model)
+
+
+def _problem_example(operation: Operation, entry: ProblemEntry) -> dict[str, Any]:
+    example: Message = Problem(
+        type=f"/problems/{entry.code}",
+        title=title_of(entry.code, "en"),
+        status=entry.status,
+        detail=entry.text_en,
+        code=entry.code,
+        instance=operation.path,
+        retry_after=entry.retry_after,
+    )
+    return example.model_dump(mode="json", exclude_none=True)
+
+
+def _used(definitions: dict[str, Any], paths: Any) -> dict[str, Any]:
+    """Leave out schemas that only served to describe parameters."""
+    used: dict[str, Any] = {}
+    waiting = sorted(_references(paths))
+    while waiting:
+        name = waiting.pop()
+        if name not in used:
+            used[name] = definitions[name]
+            waiting += _references(definitions[name])
+    return dict(sorted(used.items()))
+
+
+def _references(part: Any) -> set[str]:
+    if isinstance(part, dict):
+        found = {part["$ref"].rsplit("/", 1)[1]} if isinstance(part.get("$ref"), str) else set()
+        return found.union(*(_references(inner) for inner in part.values()))
+    if isinstance(part, list):
+        return set().union(*(_references(inner) for inner in part))
+    return set()

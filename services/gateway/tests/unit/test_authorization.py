@@ -1,0 +1,163 @@
+"""Every operation of the API against every kind of stranger: the table is complete or the suite fails."""
+
+import pytest
+
+from portal_contracts.examples import example_of
+from portal_gateway.routes import OPERATIONS
+
+ANYBODY, CUSTOMER = "anybody", "customer"
+WHO_MAY = {
+    "GET /catalog": ANYBODY,
+    "GET /catalog/{sku}": ANYBODY,
+    "POST /auth/signup": ANYBODY,
+    "POST /auth/signup/confirm": ANYBODY,
+    "POST /auth/login": ANYBODY,
+    "POST /auth/logout": CUSTOMER,
+    "GET /me": CUSTOMER,
+    "POST /auth/sso-link": CUSTOMER,
+    "POST /orders": CUSTOMER,
+    "GET /checkouts/{checkoutId}": CUSTOMER,
+    "GET /orders": CUSTOMER,
+    "GET /orders/{orderId}": CUSTOMER,
+    "GET /orders/{orderId}/timeline": CUSTOMER,
+    "GET /orders/{orderId}/events": CUSTOMER,
+    "GET /billing/profile": CUSTOMER,
+    "GET /billing/payment-methods": CUSTOMER,
+    "GET /billing/payment-methods/summary": CUSTOMER,
+    "GET /billing/gateways": CUSTOMER,
+    "GET /billing/invoices": CUSTOMER,
+    "GET /billing/invoices/{invoiceId}": CUSTOMER,
+    "GET /subscriptions": CUSTOMER,
+    "GET /subscriptions/{serviceId}": CUSTOMER,
+    "GET /support/cases": CUSTOMER,
+    "POST /support/cases": CUSTOMER,
+    "GET /support/cases/{caseId}": CUSTOMER,
+}
+PATHS = {
+    "{sku}": "VPN-US",
+    "{checkoutId}": "c-1",
+    "{orderId}": "801000000000001AAA",
+    "{invoiceId}": "7",
+    "{serviceId}": "8",
+    "{caseId}": "500000000000001AAA",
+}
+PRIVATE = [name for name, who in WHO_MAY.items() if who == CUSTOMER]
+WRITES = [name for name in WHO_MAY if name.startswith("POST")]
+PRIVATE_WRITES = [name for name in PRIVATE if name in WRITES]
+BODIES = {operation.name: example_of(operation.body) for operation in OPERATIONS if operation.body is not None}
+
+
+async def send(client, name, **headers):
+    method, path = name.split(" ")
+    for placeholder, value in PATHS.items():
+        path = path.replace(placeholder, value)
+    return await client.request(method, path, json=BODIES.get(name), headers=headers)
+
+
+def refused_with(answer, status, code):
+    return (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+def asked_beyond_identity(portal):
+    return [ask.message.subject for ask in portal.bus.asked if ask.message.subject != "identity.actor.mint.v1"]
+
+
+def test_every_operation_has_a_row():
+    assert {operation.name for operation in OPERATIONS} == set(WHO_MAY)
+    assert {operation.name for operation in OPERATIONS if operation.needs_session} == set(PRIVATE)
+
+
+def test_every_operation_of_the_document_has_a_row(portal):
+    documented = {
+        f"{method.upper()} {path}" for path, methods in portal.app.openapi()["paths"].items() for method in methods
+    }
+    assert documented == set(WHO_MAY)
+
+
+@pytest.mark.parametrize("name", PRIVATE)
+async def test_a_stranger_is_asked_to_log_in(portal, visitor, name):
+    assert refused_with(await send(visitor, name), 401, "SESSION_REQUIRED")
+    assert portal.bus.asked == []
+
+
+@pytest.mark.parametrize("name", PRIVATE)
+async def test_an_expired_session_is_refused(portal, browser, name):
+    portal.identity.sessions.clear()
+    assert refused_with(await send(browser, name), 401, "SESSION_EXPIRED")
+    assert asked_beyond_identity(portal) == []
+
+
+@pytest.mark.parametrize("name", PRIVATE_WRITES)
+async def test_a_state_change_without_the_csrf_token_is_refused(portal, browser, name):
+    for token in ("", "wrong", "csrf-for-session-token-of-taro", "csrf-for-session-token-of-hanako "[:-2]):
+        assert refused_with(await send(browser, name, **{"X-CSRF-Token": token}), 403, "CSRF_REFUSED"), token
+    assert asked_beyond_identity(portal) == []
+
+
+@pytest.mark.parametrize("name", WRITES)
+async def test_a_state_change_from_another_site_is_refused(portal, browser, name):
+    for headers in (
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:8080.evil.example"},
+        {"Origin": "http://127.0.0.1"},
+        {"Origin": "ftp://127.0.0.1:8080"},
+        {"Origin": ""},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ):
+        assert refused_with(await send(browser, name, **headers), 403, "CSRF_REFUSED"), headers
+    assert asked_beyond_identity(portal) == []
+
+
+@pytest.mark.parametrize("name", PRIVATE_WRITES)
+async def test_a_browser_that_does_not_say_where_it_comes_from_is_refused(portal, browser, name):
+    del browser.headers["Origin"]
+    assert refused_with(await send(browser, name), 403, "CSRF_REFUSED")
+    assert (await send(browser, name, **{"Sec-Fetch-Site": "same-origin"})).is_success
+
+
+@pytest.mark.parametrize("name", PRIVATE_WRITES)
+async def test_a_program_with_a_bearer_token_needs_no_csrf_token(portal, visitor, name):
+    token = portal.identity.open()
+    assert (await send(visitor, name, Authorization=f"Bearer {token}")).is_success
+
+
+@pytest.mark.parametrize("name", [name for name in WHO_MAY if "events" not in name])
+async def test_who_may_do_it_can(browser, name):
+    assert (await send(browser, name)).is_success
+
+
+@pytest.mark.parametrize("name", [name for name in WRITES if name not in PRIVATE_WRITES])
+async def test_what_anybody_may_do_needs_no_session(visitor, name):
+    assert (await send(visitor, name)).is_success
+
+
+async def test_the_page_may_be_opened_under_the_hosts_own_name(portal, browser):
+    browser.headers["Host"] = "localhost:8080"
+    assert (await send(browser, "POST /auth/sso-link", Origin="http://localhost:8080")).is_success
+    assert (await send(browser, "POST /auth/sso-link", Origin="http://LOCALHOST:8080")).is_success
+    assert not (await send(browser, "POST /auth/sso-link", Origin="http://localhost:9999")).is_success
+
+
+@pytest.mark.parametrize("name", WRITES)
+async def test_what_only_the_portal_decides_cannot_be_sent_along(portal, browser, name):  # mass assignment
+    extra = {
+        "role": "admin",
+        "accountId": "001000000000009AAA",
+        "account_id": "001000000000009AAA",
+        "whmcsClientId": 9,
+        "clientAddress": "9.9.9.9",
+        "client_address": "9.9.9.9",
+        "requestId": "planted-0001",
+        "request_id": "planted-0001",
+        "idempotencyKey": "planted-0001",
+        "idempotency_key": "planted-0001",
+        "price": 0,
+        "unitPrice": 0,
+    }
+    method, path = name.split(" ")
+    answer = await browser.request(method, path, json={**BODIES.get(name, {}), **extra})
+    assert answer.is_success
+    sent = portal.bus.asked[-1 if name != "POST /auth/login" else -2].message.model_dump_json()
+    assert not any(planted in sent for planted in ("planted", "9.9.9.9", "009AAA", "admin"))

@@ -1,0 +1,161 @@
+"""The port's one suite: on the fake, and on the sandbox or a real org (architecture §12).
+
+A real org needs the Customer Number of a test account with a contact in PORTAL_TEST_CUSTOMER_NUMBER; its link fields
+and contacts are written.
+"""
+
+import os
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from portal_contracts.identity import SignupForm
+from portal_contracts.problems import TryLater
+from portal_contracts.values import comparable_email, comparable_postcode, long_salesforce_id
+from portal_identity.ports import AccountOnFile, Accounts
+from portal_identity.salesforce import SalesforceAccounts
+from portal_identity.testing import InMemoryAccounts, account, form
+from portal_salesforce import Salesforce
+from portal_salesforce.soql import equals, select
+
+pytestmark = pytest.mark.real_vendor
+
+NUMBER = os.environ.get("PORTAL_TEST_CUSTOMER_NUMBER", "SNX-10001")
+
+
+@dataclass
+class Org:
+    """The port under test."""
+
+    accounts: Accounts
+
+    async def account(self) -> AccountOnFile:
+        found = await self.accounts.find(NUMBER)
+        assert found is not None
+        return found
+
+    async def form(self, email: str | None = None) -> SignupForm:
+        """A form of the account's customer, by default from the mailbox on file."""
+        return form(NUMBER, email or (await self.account()).contacts[0].email)
+
+    async def mailboxes(self) -> list[str]:
+        return sorted(comparable_email(contact.email) for contact in (await self.account()).contacts)
+
+
+@dataclass
+class FakeOrg(Org):
+    accounts: InMemoryAccounts
+
+    async def go_away(self) -> None:
+        self.accounts.fails_with = TryLater("SALESFORCE_UNAVAILABLE")
+
+
+@dataclass
+class SalesforceOrg(Org):
+    sandbox: Any
+
+    async def go_away(self) -> None:
+        if self.sandbox is None:
+            pytest.skip("a real org is not ours to take away")
+        self.sandbox.faults.arm({"vendor": "salesforce", "call": "*", "kind": "refused", "times": None})
+
+
+@pytest.fixture
+def fake_org() -> Org:
+    return FakeOrg(InMemoryAccounts(**{NUMBER.replace("-", "_"): account()}))
+
+
+@pytest.fixture
+def salesforce_org(request, salesforce: Salesforce) -> Org:
+    real = os.environ.get("PORTAL_TEST_REAL_SALESFORCE") == "1"
+    return SalesforceOrg(SalesforceAccounts(salesforce), None if real else request.getfixturevalue("sandbox"))
+
+
+@pytest.fixture(params=["fake", "salesforce"])
+def org(request) -> Org:
+    return request.getfixturevalue(f"{request.param}_org")
+
+
+def new_mailbox() -> str:
+    return f"Portal-Test-{secrets.token_hex(6)}@example.jp"
+
+
+async def test_a_customer_number_finds_its_account_with_contacts(org: Org) -> None:  # R020
+    found = await org.account()
+    assert long_salesforce_id(found.account_id) == found.account_id
+    assert found.name
+    assert len(comparable_postcode(found.postcode)) == len("150-0001")
+    assert all(contact.email and contact.family_name for contact in found.contacts)
+
+
+async def test_a_number_nobody_has_finds_nothing(org: Org) -> None:  # R021
+    assert await org.accounts.find("SNX-00000") is None
+
+
+async def test_a_registered_account_names_its_client_however_often_it_is_told(org: Org) -> None:  # R027-R029
+    before = await org.account()
+    for _ in range(2):
+        await org.accounts.register(before.account_id, 7001, "Portal Signup")
+    after = await org.account()
+    assert (after.account_id, after.whmcs_client_id) == (before.account_id, "7001")
+    assert list(after.contacts) == list(before.contacts)
+
+
+async def test_a_contact_with_the_mailbox_is_left_alone(org: Org) -> None:  # R030
+    before = await org.account()
+    known = before.contacts[0].email
+    for typed in (known, known.upper()):
+        await org.accounts.ensure_contact(before.account_id, await org.form(typed))
+    assert list((await org.account()).contacts) == list(before.contacts)
+
+
+async def test_a_new_mailbox_becomes_one_contact_however_often_it_is_told(org: Org) -> None:  # R030
+    account_id, before, fresh = (await org.account()).account_id, await org.mailboxes(), new_mailbox()
+    for _ in range(3):
+        await org.accounts.ensure_contact(account_id, await org.form(fresh))
+    assert await org.mailboxes() == sorted([*before, comparable_email(fresh)])
+
+
+async def test_while_the_org_is_away_everything_asks_to_come_back(org: Org) -> None:
+    account_id, someone = (await org.account()).account_id, await org.form(new_mailbox())
+    await org.go_away()
+    for work in (
+        org.accounts.find(NUMBER),
+        org.accounts.register(account_id, 7001, "Portal Signup"),
+        org.accounts.ensure_contact(account_id, someone),
+    ):
+        with pytest.raises(TryLater, match="SALESFORCE_UNAVAILABLE"):
+            await work
+
+
+async def test_salesforce_holds_every_field_that_is_identitys(salesforce: Salesforce, sandbox) -> None:  # R027-R030
+    accounts = SalesforceAccounts(salesforce)
+    found = await accounts.find("SNX-10001")
+    assert found is not None
+    await accounts.register(found.account_id, 7001, "Portal Checkout")
+    fresh = new_mailbox()
+    await accounts.ensure_contact(found.account_id, form("SNX-10001", fresh))
+    fields = ("WH_Account__c", "Portal_Status__c", "Portal_Registration_Source__c")
+    assert await salesforce.read("Account", found.account_id, fields) == {
+        "Id": found.account_id,
+        "WH_Account__c": "7001",
+        "Portal_Status__c": "Active",
+        "Portal_Registration_Source__c": "Portal Checkout",
+    }
+    query = select("Contact", "AccountId", "LastName", "FirstName", "Email").where(equals("Email", fresh))
+    (contact,) = await salesforce.query(query)
+    assert contact == {"AccountId": found.account_id, "LastName": "山田", "FirstName": "花子", "Email": contact["Email"]}
+    assert comparable_email(contact["Email"]) == comparable_email(fresh)
+
+
+async def test_a_lost_answer_leaves_one_contact(salesforce: Salesforce, sandbox) -> None:
+    accounts = SalesforceAccounts(salesforce)
+    found = await accounts.find("SNX-10001")
+    assert found is not None
+    sandbox.faults.arm({"vendor": "salesforce", "call": "PATCH Contact", "kind": "after_effect", "times": 2})
+    await accounts.ensure_contact(found.account_id, form("SNX-10001", new_mailbox()))
+    after = await accounts.find("SNX-10001")
+    assert after is not None
+    assert len(after.contacts) == len(found.contacts) + 1

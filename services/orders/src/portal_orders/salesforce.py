@@ -1,0 +1,262 @@
+"""Orders and opportunities in Salesforce (reference salesforce.md 2.5, 3.2, 3.3): the `SalesOrders` port.
+
+What must not happen twice is created in one all-or-nothing composite under unique keys. An upsert would do the same,
+but one that arrives late would set a submitted order back to Draft; a late create is refused as a duplicate.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from portal_chassis.clocks import TOKYO
+from portal_chassis.logs import get_logger
+from portal_contracts.problems import Refused, TryLater
+from portal_contracts.values import comparable_text
+from portal_orders import salesforce_records as records
+from portal_orders.order import BEFORE_APPROVAL, SalesOrder
+from portal_orders.ports import NewOrder, Prospects
+from portal_salesforce import (
+    Dialect,
+    DialectSource,
+    Reference,
+    Salesforce,
+    SalesforceRefusal,
+    SubReply,
+    SubRequest,
+    change,
+    creation,
+    load_profile,
+    lookup,
+    soql,
+)
+
+MOST_PROSPECTS: Final = 20
+_READ_BACK: Final = "readback"
+_VOIDABLE: Final = frozenset({"introduction", "ready", "post_processing"})
+_log = get_logger(__name__)
+
+
+class SalesforceOrders:
+    """The port on an org, through its dialect."""
+
+    def __init__(self, salesforce: Salesforce, *, internet_commodity: str) -> None:
+        self._salesforce = salesforce
+        self._internet = internet_commodity
+        self._dialect = DialectSource(salesforce, "Account", records.ORDER, records.ITEM, records.OPPORTUNITY)
+        fields = load_profile(salesforce.settings.dialect).fields
+        self._provisioning_fields = {"Status", *fields["order.activationStatus"]}
+
+    async def eligibility(self, account_id: str) -> frozenset[str]:
+        """Read the account; only a finished check counts (C25)."""
+        dialect = await self._dialect.current()
+        result, status = dialect.field("account.eligibility"), dialect.field("account.eligibilityStatus")
+        found = await self._salesforce.read("Account", account_id, [result, status]) or {}
+        if str(found.get(status) or "").strip().casefold() != "checked":
+            return frozenset()
+        types = str(found.get(result) or "").replace(",", ";").split(";")
+        return frozenset(comparable_text(text) for text in types if text.strip())
+
+    async def prospects(self, order: NewOrder) -> Prospects:
+        """Ask for the order by its key and for opportunities without orders, in one call."""
+        dialect = await self._dialect.current()
+        steps = [lookup("order", self._by_key(dialect, order.key))]
+        if dialect.has("opportunity.commodityType"):
+            steps.append(lookup("opportunities", self._open_opportunities(dialect, order)))
+        replies = await self._salesforce.composite(steps)
+        placed = replies["order"].records
+        found = replies["opportunities"].records if "opportunities" in replies else []
+        return Prospects(
+            placed=records.sales_order(placed[0], dialect) if placed else None,
+            opportunities=[record["Id"] for record in found if not record.get("Orders")],
+        )
+
+    async def place(self, order: NewOrder, opportunity_id: str | None) -> SalesOrder:
+        """Create opportunity (or move the one found on), order and items, submit, and read back: one transaction."""
+        dialect = await self._dialect.current()
+        steps: list[SubRequest] = []
+        owner: str | Reference = Reference("opportunity")
+        if opportunity_id is None:
+            commodity = records.commodities(order.category, self._internet)[0]
+            fields = records.opportunity_fields(order, dialect, commodity)
+            steps.append(creation("opportunity", records.OPPORTUNITY, fields))
+        else:
+            owner = opportunity_id
+            stage = {"StageName": dialect.write("opportunity.stage", "post_processing")}
+            steps.append(change("opportunity", records.OPPORTUNITY, opportunity_id, stage))
+        pricebook_id = self._salesforce.settings.require_pricebook()
+        created = records.order_fields(order, dialect, owner, pricebook_id)
+        steps.append(creation("order", records.ORDER, created))
+        steps += [
+            creation(f"item{number}", records.ITEM, records.item_fields(item, dialect, Reference("order")))
+            for number, item in enumerate(order.items, 1)
+        ]
+        submitted = {"Status": dialect.write("order.status", "pending_review")}
+        steps.append(change("submit", records.ORDER, Reference("order"), submitted))
+        steps.append(lookup(_READ_BACK, self._by_key(dialect, order.key)))
+        try:
+            return _read_back_of(await self._salesforce.composite(steps), dialect)
+        except SalesforceRefusal as refusal:
+            if refusal.duplicate:
+                return await self._of_an_earlier_try(order)
+            _log.warning("an order was refused", code=refusal.error_code, fields=refusal.fields, key=order.key)
+            raise Refused("PRODUCT_NOT_ORDERABLE", facts={"sku": order.service_name}) from None
+
+    async def _of_an_earlier_try(self, order: NewOrder) -> SalesOrder:
+        placed = (await self.prospects(order)).placed
+        if placed is None:
+            raise TryLater("SALESFORCE_UNAVAILABLE")
+        return placed
+
+    async def withdraw(self, key: str, reason: str) -> None:
+        """Cancel the order and void its opportunity in one transaction."""
+        dialect = await self._dialect.current()
+        found = await self._salesforce.query(self._by_key(dialect, key))
+        order = records.sales_order(found[0], dialect) if found else None
+        if order is None or order.state not in BEFORE_APPROVAL:
+            return
+        cancelled = {"Status": dialect.write("order.status", "cancelled")}
+        steps = [change("order", records.ORDER, order.order_id, cancelled)]
+        if order.opportunity_id is not None:
+            fields = await self._void_fields(dialect, order.opportunity_id, reason, order.changed_at)
+            steps += [change("opportunity", records.OPPORTUNITY, order.opportunity_id, fields)] if fields else []
+        await self._harmless(steps)
+
+    async def read(self, order_ids: Collection[str]) -> Mapping[str, SalesOrder]:
+        """Query by id, 200 a call."""
+        if not order_ids:
+            return {}
+        dialect = await self._dialect.current()
+        ids = sorted(order_ids)
+        found: dict[str, SalesOrder] = {}
+        for start in range(0, len(ids), 200):
+            query = records.order_query(dialect).where(soql.one_of("Id", ids[start : start + 200]))
+            for record in await self._salesforce.query(query):
+                found[record["Id"]] = records.sales_order(record, dialect)
+        return found
+
+    async def of_account(self, account_id: str) -> Sequence[SalesOrder]:
+        """Query by account."""
+        dialect = await self._dialect.current()
+        query = records.order_query(dialect).where(soql.equals("AccountId", account_id)).order_by("CreatedDate")
+        return [records.sales_order(record, dialect) for record in await self._salesforce.query(query)]
+
+    async def orders_of_items(self, item_ids: Collection[str]) -> Mapping[str, str]:
+        """Query the items, 200 a call."""
+        found = await self._salesforce.read_many(records.ITEM, item_ids, ["OrderId"])
+        return {item_id: record["OrderId"] for item_id, record in found.items()}
+
+    async def approved(self) -> Sequence[str]:
+        """Query by status."""
+        dialect = await self._dialect.current()
+        texts = dialect.picklist("order.status").texts("approved")
+        query = soql.select(records.ORDER, "Id").where(soql.one_of("Status", texts)).order_by("Id")
+        return [record["Id"] for record in await self._salesforce.query(query)]
+
+    async def changed_since(self, moment: datetime) -> Sequence[str]:
+        """Query by SystemModstamp, which moves for system changes too."""
+        query = soql.select(records.ORDER, "Id").where(soql.at_least("SystemModstamp", moment)).order_by("Id")
+        return [record["Id"] for record in await self._salesforce.query(query)]
+
+    async def write_activating(self, order: SalesOrder) -> SalesOrder:
+        """Change the order and read it back."""
+        dialect = await self._dialect.current()
+        return await self._changed(dialect, order, records.without_error(dialect, "activating"))
+
+    async def write_not_started(self, order: SalesOrder) -> None:
+        """Change the order."""
+        dialect = await self._dialect.current()
+        await self._changed(dialect, order, records.without_error(dialect, "scheduled"))
+
+    async def write_failure(self, order: SalesOrder, code: str, message: str, at: datetime) -> SalesOrder:
+        """Change the order and read it back."""
+        dialect = await self._dialect.current()
+        return await self._changed(dialect, order, dict(records.failure_fields(dialect, code, message, at)))
+
+    async def write_activated(self, order: SalesOrder, whmcs_order_id: int, whmcs_service_id: int) -> SalesOrder:
+        """Change order and opportunity in one transaction; Status travels alone (3.3 rule 4)."""
+        dialect = await self._dialect.current()
+        fields = records.without_error(dialect, "activated")
+        fields[dialect.field("order.whmcsOrderId")] = whmcs_order_id
+        steps = [change("fields", records.ORDER, order.order_id, fields)]
+        if order.state != "completed":
+            completed = {"Status": dialect.write("order.status", "completed")}
+            steps.append(change("status", records.ORDER, order.order_id, completed))
+        if order.opportunity_id is not None:
+            service: dict[str, Any] = {"StageName": dialect.write("opportunity.stage", "active")}
+            if dialect.has("opportunity.serviceId"):
+                service[dialect.field("opportunity.serviceId")] = whmcs_service_id
+            steps.append(change("opportunity", records.OPPORTUNITY, order.opportunity_id, service))
+        return await self._written(dialect, [*steps, self._read_back(dialect, order.order_id)])
+
+    async def void_opportunity(self, order_id: str) -> None:
+        """Look at order and opportunity, and change its stage unless it went on or is closed."""
+        dialect = await self._dialect.current()
+        order = (await self.read([order_id])).get(order_id)
+        if order is None or order.opportunity_id is None or order.state != "cancelled":
+            return
+        reason = order.rejection_reason or f"Order {order.order_number} was cancelled before approval."
+        fields = await self._void_fields(dialect, order.opportunity_id, reason, order.changed_at)
+        if fields:
+            await self._harmless([change("opportunity", records.OPPORTUNITY, order.opportunity_id, fields)])
+
+    def concerns_provisioning(self, fields: Collection[str]) -> bool:
+        """Compare with the names of the two status fields; no names mean that anything may have changed."""
+        return not fields or not self._provisioning_fields.isdisjoint(fields)
+
+    def _by_key(self, dialect: Dialect, key: str) -> soql.Select:
+        return records.order_query(dialect).where(soql.equals(dialect.field("order.key"), key))
+
+    def _read_back(self, dialect: Dialect, order_id: str) -> SubRequest:
+        return lookup(_READ_BACK, records.order_query(dialect).where(soql.equals("Id", order_id)))
+
+    def _open_opportunities(self, dialect: Dialect, order: NewOrder) -> soql.Select:
+        stages = dialect.picklist("opportunity.stage").texts("introduction", "ready")
+        commodities = records.commodities(order.category, self._internet)
+        orders = soql.select("Orders", "Id").limit(1)
+        return (
+            soql.select(records.OPPORTUNITY, "Id")
+            .with_children("Orders", orders)
+            .where(
+                soql.equals("AccountId", order.account_id),
+                soql.one_of("StageName", stages),
+                soql.one_of(dialect.field("opportunity.commodityType"), commodities),
+            )
+            .order_by("CreatedDate", descending=True)
+            .limit(MOST_PROSPECTS)
+        )
+
+    async def _void_fields(
+        self, dialect: Dialect, opportunity_id: str, reason: str, at: datetime
+    ) -> dict[str, Any] | None:
+        found = await self._salesforce.read(records.OPPORTUNITY, opportunity_id, ["StageName", "Description"])
+        if found is None or dialect.read("opportunity.stage", found["StageName"]) not in _VOIDABLE:
+            return None
+        on = at.astimezone(TOKYO).date()
+        return {
+            "StageName": dialect.write("opportunity.stage", "void"),
+            "Description": records.reason_appended(found.get("Description"), reason, on),
+        }
+
+    async def _changed(self, dialect: Dialect, order: SalesOrder, fields: Mapping[str, Any]) -> SalesOrder:
+        steps = [change("order", records.ORDER, order.order_id, fields), self._read_back(dialect, order.order_id)]
+        return await self._written(dialect, steps)
+
+    async def _harmless(self, steps: Sequence[SubRequest]) -> Mapping[str, SubReply]:
+        """Run changes that only a rule of the org can refuse; that is a matter for staff and for us."""
+        try:
+            return await self._salesforce.composite(steps)
+        except SalesforceRefusal as refusal:
+            if refusal.missing:
+                raise Refused("NOT_FOUND") from None
+            _log.error("salesforce refused a write of ours", code=refusal.error_code, fields=refusal.fields)
+            raise TryLater("SALESFORCE_UNAVAILABLE", retry_after=60) from None
+
+    async def _written(self, dialect: Dialect, steps: Sequence[SubRequest]) -> SalesOrder:
+        return _read_back_of(await self._harmless(steps), dialect)
+
+
+def _read_back_of(replies: Mapping[str, SubReply], dialect: Dialect) -> SalesOrder:
+    found = replies[_READ_BACK].records
+    if not found:
+        raise TryLater("SALESFORCE_UNAVAILABLE")
+    return records.sales_order(found[0], dialect)

@@ -1,0 +1,176 @@
+"""The rules of a cart (C12, R081, R103-R106)."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+from portal_contracts.orders import CartLine, CheckOut
+from portal_contracts.problems import Refused
+from portal_orders.cart import fingerprint, normalised_eid, split_cart
+from portal_orders.testing import EID, PRICE_LIST
+
+BY_SKU = {product.sku: product for product in PRICE_LIST}
+
+
+def line(reference, sku, **facts):
+    return CartLine(reference=reference, sku=sku, **facts)
+
+
+def refusal(*lines, products=PRICE_LIST, confirmed=True):
+    with pytest.raises(Refused) as caught:
+        split_cart(CheckOut(lines=lines, address_confirmed=confirmed), products)
+    return caught.value
+
+
+def faults(*lines, **facts):
+    return {(fault.field, fault.code) for fault in refusal(*lines, **facts).fields}
+
+
+def test_an_empty_cart_is_refused():
+    assert refusal().code == "CART_EMPTY"
+
+
+def test_every_fault_of_a_cart_is_told_at_once_with_its_place():
+    found = faults(
+        line("sim", "SIM-VOICE-ESIM-20G", eid="123"),
+        line("voicemail", "SIM-VOICEMAIL"),
+        line("gone", "SIM-LEGACY"),
+        line("fee", "VPN-ACTIVATION", parent="sim"),
+        line("internet", "INT-HOME-1G"),
+        confirmed=False,
+    )
+    assert found == {
+        ("lines[0]", "ACTIVATION_FEE_MISSING"),
+        ("lines[0].eid", "EID_MISSING"),
+        ("lines[1].parent", "SERVICE_MISSING"),
+        ("lines[2].sku", "PRODUCT_NOT_ORDERABLE"),
+        ("lines[3].parent", "ITEM_NOT_FITTING"),
+        ("addressConfirmed", "ADDRESS_NOT_CONFIRMED"),
+    }
+
+
+def test_several_kinds_of_faults_make_an_invalid_cart():
+    assert refusal(line("sim", "SIM-DATA-PHYS-5G"), line("x", "NO-SUCH")).code == "CART_INVALID"
+
+
+@pytest.mark.parametrize(
+    ("lines", "fault"),
+    [
+        ([line("fee", "SIM-ACTIVATION")], ("lines[0].parent", "SERVICE_MISSING")),
+        ([line("fee", "SIM-ACTIVATION", parent="nobody")], ("lines[0].parent", "SERVICE_MISSING")),
+        ([line("vpn", "VPN-US")], ("lines[0]", "ACTIVATION_FEE_MISSING")),
+        ([line("sim", "SIM-DATA-PHYS-5G")], ("lines[0]", "ACTIVATION_FEE_MISSING")),
+        ([line("i", "INT-HOME-1G", quantity=2)], ("lines[0].quantity", "FIELD_INVALID")),
+        ([line("i", "INT-HOME-1G"), line("i", "INT-INSTALL-SINGLE")], ("lines[1].reference", "FIELD_INVALID")),
+        (
+            [line("i", "INT-HOME-1G"), line("v", "VPN-US", parent="i"), line("f", "VPN-ACTIVATION", parent="v")],
+            ("lines[1].parent", "ITEM_NOT_FITTING"),
+        ),
+    ],
+)
+def test_a_cart_that_breaks_a_rule_names_the_line(lines, fault):
+    assert fault in faults(*lines)
+
+
+def test_a_second_activation_fee_does_not_fit():
+    fees = [line(f"fee{number}", "VPN-ACTIVATION", parent="vpn") for number in range(2)]
+    assert faults(line("vpn", "VPN-US"), *fees) == {("lines[2]", "ITEM_NOT_FITTING")}
+
+
+def test_an_unpriced_or_unmapped_or_unapproved_product_cannot_be_ordered():
+    """R081."""
+    for change in ({"price": None}, {"whmcs_product_id": None}, {"orderable": False}, {"pricebook_entry_id": None}):
+        broken = [BY_SKU["INT-HOME-1G"].model_copy(update=change)]
+        assert refusal(line("i", "INT-HOME-1G"), products=broken).fields[0].code == "PRODUCT_NOT_ORDERABLE"
+
+
+def test_the_address_alone_unconfirmed_has_a_refusal_of_its_own():
+    """R055."""
+    assert refusal(line("i", "INT-HOME-1G"), confirmed=False).code == "ADDRESS_NOT_CONFIRMED"
+
+
+def test_two_internet_lines_in_one_cart_are_one_too_many():
+    """C14."""
+    problem = refusal(line("a", "INT-HOME-1G"), line("b", "INT-APT-1G"))
+    assert (problem.code, problem.fields[0].field) == ("INTERNET_ALREADY_ORDERED", "lines[1]")
+
+
+@pytest.mark.parametrize(
+    "typed", [EID, f" {EID[:16]} {EID[16:]} ", "-".join(EID[at : at + 4] for at in range(0, 32, 4))]
+)
+def test_an_eid_may_be_typed_with_spaces_and_hyphens(typed):
+    assert normalised_eid(typed) == EID
+
+
+def test_a_full_width_eid_is_one_too():
+    assert normalised_eid("".join(chr(ord(digit) + 0xFEE0) for digit in EID)) == EID
+
+
+def test_a_service_without_esim_keeps_no_eid():
+    """Nobody's EID is stored without need."""
+    lines = [line("sim", "SIM-DATA-PHYS-5G", eid=EID), line("fee", "SIM-ACTIVATION", parent="sim")]
+    assert split_cart(CheckOut(lines=lines), PRICE_LIST)[0].eid is None
+
+
+EXTRAS = {"internet": "INT-INSTALL-SINGLE", "sim": "SIM-ACTIVATION", "vpn": "VPN-ACTIVATION"}
+
+
+@some.composite
+def valid_carts(draw):
+    """Carts of any services with their extras, lines in any order."""
+    plans = draw(
+        some.lists(some.sampled_from(["SIM-VOICE-ESIM-20G", "SIM-DATA-PHYS-5G", "VPN-US"]), min_size=0, max_size=6)
+    )
+    if draw(some.booleans()) or not plans:
+        plans.append("INT-HOME-1G")
+    lines = []
+    for number, sku in enumerate(plans):
+        product = BY_SKU[sku]
+        lines.append(line(f"s{number}", sku, eid=EID if product.esim else None))
+        if product.category != "internet" or draw(some.booleans()):
+            lines.append(line(f"f{number}", EXTRAS[product.category], parent=f"s{number}"))
+        if product.category == "sim":
+            quantities = draw(some.lists(some.integers(1, 5), max_size=3))
+            for extra, quantity in enumerate(quantities):
+                lines.append(line(f"v{number}-{extra}", "SIM-VOICEMAIL", parent=f"s{number}", quantity=quantity))
+    return draw(some.permutations(lines))
+
+
+@settings(max_examples=300, deadline=None)
+@given(valid_carts())
+def test_every_order_has_exactly_one_service_and_the_orders_make_up_the_cart(lines):
+    """C12."""
+    orders = split_cart(CheckOut(lines=lines, address_confirmed=True), PRICE_LIST)
+    for order in orders:
+        assert [one.product.item_class for one in order.items].count("service") == 1
+        assert {one.product.category for one in order.items} == {order.service.product.category}
+    split = [one.line for order in orders for one in order.items]
+    assert sorted(entry.reference for entry in split) == sorted(entry.reference for entry in lines)
+    amounts = [sum(BY_SKU[entry.sku].price * entry.quantity for entry in entries) for entries in (split, lines)]
+    assert amounts[0] == amounts[1]
+
+
+@settings(max_examples=100, deadline=None)
+@given(valid_carts(), some.randoms())
+def test_a_cart_is_recognised_whatever_its_lines_are_called_and_however_they_stand(lines, random):
+    """C16: the normalised cart."""
+    names = {entry.reference: f"n{number}" for number, entry in enumerate(random.sample(lines, len(lines)))}
+    renamed = [
+        entry.model_copy(update={"reference": names[entry.reference], "parent": names.get(entry.parent)})
+        for entry in lines
+    ]
+    random.shuffle(renamed)
+    assert fingerprint(CheckOut(lines=lines)) == fingerprint(CheckOut(lines=renamed))
+
+
+def test_another_quantity_parent_address_or_eid_is_another_cart():
+    one = [line("a", "VPN-US"), line("b", "VPN-US"), line("f", "VPN-ACTIVATION", parent="a")]
+    prints = {
+        fingerprint(CheckOut(lines=one)),
+        fingerprint(CheckOut(lines=one[:2])),
+        fingerprint(CheckOut(lines=one, address_confirmed=True)),
+        fingerprint(CheckOut(lines=[line("s", "SIM-DATA-ESIM-10G", eid=EID)])),
+        fingerprint(CheckOut(lines=[line("s", "SIM-DATA-ESIM-10G", eid="1" * 32)])),
+        fingerprint(CheckOut(lines=[line("v", "SIM-VOICEMAIL", quantity=2, parent="s")])),
+    }
+    assert len(prints) == 6

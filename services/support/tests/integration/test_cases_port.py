@@ -1,0 +1,143 @@
+"""The port's one suite: on the fake, and on the sandbox or a real org (architecture §12)."""
+
+import os
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from portal_contracts.support import CaseComment
+from portal_contracts.values import long_salesforce_id
+from portal_salesforce import Salesforce
+from portal_salesforce.soql import equals, select
+from portal_support.ports import Cases, NewCase
+from portal_support.salesforce import SalesforceCases
+from portal_support.testing import InMemoryCases
+
+pytestmark = pytest.mark.real_vendor
+
+NUMBERS = os.environ.get("PORTAL_TEST_CUSTOMER_NUMBERS", "SNX-10001,SNX-10002").split(",")
+
+
+@dataclass
+class Org:
+    """The port under test, two accounts, and what staff do beside it."""
+
+    cases: Cases
+    hanako: str
+    taro: str
+
+    async def comment(self, case_id: str, text: str, *, published: bool) -> None:
+        """Staff write a comment."""
+
+    def new(self, **changes: Any) -> NewCase:
+        values = {"key": f"test-{secrets.token_hex(8)}", "account_id": self.hanako, "type": "general_inquiry"}
+        return NewCase(**{**values, "title": "回線が遅い", "description": "夜だけ遅くなります。\n2行目", **changes})
+
+
+class FakeOrg(Org):
+    async def comment(self, case_id: str, text: str, *, published: bool) -> None:
+        if published:
+            comment = CaseComment(text=text, written_at=datetime.now(UTC))
+            self.cases.comments.setdefault(case_id, []).append(comment)
+
+
+@dataclass
+class SalesforceOrg(Org):
+    salesforce: Salesforce
+
+    async def comment(self, case_id: str, text: str, *, published: bool) -> None:
+        fields = {"ParentId": case_id, "CommentBody": text, "IsPublished": published}
+        await self.salesforce.create("CaseComment", fields)
+
+
+@pytest.fixture
+def fake_org() -> Org:
+    hanako, taro = (long_salesforce_id(f"00100000000000{number}") for number in (1, 2))
+    return FakeOrg(InMemoryCases(), hanako, taro)
+
+
+@pytest.fixture
+async def salesforce_org(salesforce: Salesforce) -> Org:
+    ids = []
+    for number in NUMBERS:
+        account = await salesforce.query_one(select("Account", "Id").where(equals("SF_Account_No__c", number)))
+        ids.append(account["Id"])
+    return SalesforceOrg(SalesforceCases(salesforce), ids[0], ids[1], salesforce)
+
+
+@pytest.fixture(params=["fake", "salesforce"])
+def org(request) -> Org:
+    return request.getfixturevalue(f"{request.param}_org")
+
+
+async def test_an_opened_case_is_read_back_with_its_words(org: Org) -> None:  # R219
+    new = org.new()
+    case_id = await org.cases.open(new)
+    found = await org.cases.read(case_id, org.hanako)
+    assert found is not None
+    assert (found.case_id, found.subject, found.description) == (case_id, new.title, new.description)
+    assert (found.type, found.closed, list(found.comments)) == ("general_inquiry", False, [])
+    assert found.case_number
+    assert found.opened_at.tzinfo is not None
+    assert found.updated_at >= found.opened_at
+
+
+async def test_asking_twice_with_one_key_opens_one_case(org: Org) -> None:
+    new = org.new()
+    assert await org.cases.open(new) == await org.cases.open(new)
+    assert await org.cases.open(org.new()) != await org.cases.open(new)
+
+
+@pytest.mark.parametrize(
+    "kind", ["general_inquiry", "eligibility_check", "id_verification", "cancellation_request", "unknown"]
+)
+async def test_every_type_is_read_as_it_was_written(org: Org, kind) -> None:
+    case_id = await org.cases.open(org.new(type=kind))
+    found = await org.cases.read(case_id, org.hanako)
+    assert found is not None
+    assert found.type == kind
+
+
+async def test_an_accounts_cases_come_newest_first_and_nobody_elses_among_them(org: Org) -> None:  # R009
+    mine = [await org.cases.open(org.new(title=f"Question {number}")) for number in range(3)]
+    foreign = await org.cases.open(org.new(account_id=org.taro))
+    listed = [case.case_id for case in await org.cases.of_account(org.hanako)]
+    assert listed[:3] == mine[::-1]
+    assert foreign not in listed
+    assert foreign in [case.case_id for case in await org.cases.of_account(org.taro)]
+
+
+async def test_another_accounts_case_is_none(org: Org) -> None:
+    foreign = await org.cases.open(org.new(account_id=org.taro))
+    assert await org.cases.read(foreign, org.hanako) is None
+    without_account = await org.cases.open(org.new(account_id=None))
+    assert await org.cases.read(without_account, org.hanako) is None
+
+
+async def test_what_is_no_case_is_none(org: Org) -> None:
+    for record_id in (org.hanako, long_salesforce_id("500000000000999"), long_salesforce_id("801000000000001")):
+        assert await org.cases.read(record_id, org.hanako) is None
+
+
+async def test_published_comments_are_shown_in_order_and_internal_ones_are_not(org: Org) -> None:
+    case_id = await org.cases.open(org.new())
+    await org.comment(case_id, "調査中です", published=True)
+    await org.comment(case_id, "internal: the customer shouts", published=False)
+    await org.comment(case_id, "直りました", published=True)
+    found = await org.cases.read(case_id, org.hanako)
+    assert found is not None
+    assert {comment.text for comment in found.comments} == {"調査中です", "直りました"}
+    written = [comment.written_at for comment in found.comments]
+    assert written == sorted(written)
+
+
+@pytest.mark.parametrize("title", ["O'Brien; DROP \\ %_", '<script>alert(1)</script> & "x"', "絵文字 😀 と @{x.id}"])
+async def test_whatever_a_customer_types_stays_text(org: Org, title) -> None:
+    case_id = await org.cases.open(org.new(title=title, description=title))
+    found = await org.cases.read(case_id, org.hanako)
+    assert found is not None
+    assert found.subject.replace("@ {", "@{") == title
+    assert title in [case.subject.replace("@ {", "@{") for case in await org.cases.of_account(org.hanako)]
