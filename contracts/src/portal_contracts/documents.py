@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from portal_contracts.examples import example_of
 from portal_contracts.message import Command, Event, Message, Request, reply_type
-from portal_contracts.problems import ProblemReply
+from portal_contracts.problems import CATALOGUE, ProblemReply
 from portal_contracts.topology import SERVICES, ServiceTopology
 
 BEGIN: Final = "<!-- generated: {name} -->"
@@ -143,6 +143,28 @@ def _note(message: type[Message]) -> str:
     return f" ({audience} {kind})"
 
 
+def problem_pages() -> str:
+    """Write the runbook's page of problem codes: what each means, who acts, and what everybody is told."""
+    owners = {"customer": "the customer", "staff": "staff", "us": "operators", "vendor": "the vendor"}
+    lines = [
+        "# Problem codes",
+        "",
+        "Generated from `portal_contracts.problem_catalogue` by `make documents`; one heading for each code.",
+        "`TryLater` mends itself, `Refused` needs whoever owns it, `Misconfigured` stops and alerts.",
+    ]
+    for entry in sorted(CATALOGUE.values(), key=lambda entry: entry.code):
+        lines += [
+            "",
+            f"## {entry.code.lower()}",
+            "",
+            f"`{entry.code}` · {entry.kind} · HTTP {entry.status} · must act: {owners[entry.owner]}",
+            "",
+            f"- staff: {entry.staff}",
+            f"- customer: {entry.text_en} / {entry.text_ja}",
+        ]
+    return "\n".join(lines) + "\n"
+
+
 def replaced(text: str, name: str, content: str) -> str:
     """Put generated content between its two marks; a text without marks stays as it is."""
     begin, end = BEGIN.format(name=name), END.format(name=name)
@@ -162,6 +184,7 @@ def documents(root: Path) -> Mapping[Path, str]:
         path = root / "contracts" / "samples" / f"{subject}.json"
         files[path] = path.read_text() if path.exists() else _json([sample_of(message)])
     files[root / "docs" / "asyncapi.json"] = _json(asyncapi())
+    files[root / "docs" / "runbook" / "problems.md"] = problem_pages()
     readme = root / "README.md"
     if readme.exists():
         files[readme] = replaced(readme.read_text(), "picture", picture())
