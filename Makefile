@@ -55,7 +55,7 @@ setup: .venv/.ready ## install what is locked
 	@command -v uv >/dev/null || test -x .tools/bin/uv || \
 		{ echo "fetching uv"; python3 -m pip install -q --disable-pip-version-check --target .tools uv; }
 	@echo "installing what is locked"
-	@$$(command -v uv || echo .tools/bin/uv) sync --frozen --all-packages -q --python "$$(command -v python3)"
+	@$$(command -v uv || echo .tools/bin/uv) sync --frozen --all-packages --compile-bytecode -q --python "$$(command -v python3)"
 	@mkdir -p .portal/reports && touch .venv/.ready
 
 .PHONY: help

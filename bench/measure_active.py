@@ -69,7 +69,13 @@ async def _one_customer(
 async def _slow_down(control: httpx.AsyncClient, milliseconds: int) -> None:
     (await control.delete("/faults")).raise_for_status()
     for vendor in VENDORS if milliseconds else ():
-        fault = {"vendor": vendor, "call": "*", "kind": "slow", "times": None, "params": {"seconds": milliseconds / 1000}}
+        fault = {
+            "vendor": vendor,
+            "call": "*",
+            "kind": "slow",
+            "times": None,
+            "params": {"seconds": milliseconds / 1000},
+        }
         (await control.post("/faults", json=fault)).raise_for_status()
 
 

@@ -14,7 +14,7 @@ from processes import pin
 
 from portal_local import environment
 from portal_local.demo.comparing import Systems
-from portal_local.demo.customer import Customer
+from portal_local.demo.customer import Customer, eventually
 from portal_local.demo.journey import PASSWORD, Journey, Person
 from portal_local.demo.vendors import FreebitApi, SalesforceLogin, SalesforceStaff, WhmcsApi
 from portal_local.environment import Ground
@@ -27,6 +27,11 @@ USERS: Final = 4
 CATALOG_PATH: Final = "/catalog"
 CACHING_GATEWAY: Final = "gateway-caching"
 SLOW_ANSWERER: Final = Path(__file__).with_name("slow_answerer.py")
+CATALOG_BYTES: Final = 8_900
+"""The peers answer 8.8 KB (P1) and 8.9 KB (N2)."""
+MODEL_SKU: Final = "INT-HOME-1G"
+MOST_PRODUCTS: Final = 50
+_PRODUCT_FIELDS: Final = ("Name", "Description", "IsActive", "Family")
 _FOR_CATALOG: Final = frozenset({"sandbox", "bus-admin", "identity", "catalog", "billing", "gateway"})
 
 
@@ -125,6 +130,39 @@ async def customer_of(stack: LocalStack) -> AsyncIterator[tuple[Journey, Systems
             ),
         )
         yield Journey(systems, lambda _text, _seconds: None, lambda _text: None), systems
+
+
+async def fill_catalog(stack: LocalStack) -> int:
+    """Have staff add products until the catalog is as long as the peers' reply; give its length in bytes."""
+    async with customer_of(stack) as (_journey, systems), httpx.AsyncClient() as client:
+        staff = systems.salesforce
+        await staff.log_in()
+        found = await staff.query(f"SELECT Id FROM Product2 WHERE StockKeepingUnit = '{MODEL_SKU}'")
+        model_id = found[0]["Id"]
+        model = await staff.read("Product2", model_id)
+        fields = {name: model[name] for name in model if name.endswith("__c") or name in _PRODUCT_FIELDS}
+        entries = await staff.query(
+            f"SELECT Pricebook2Id, UnitPrice FROM PricebookEntry WHERE Product2Id = '{model_id}'"
+        )
+        for number in range(MOST_PRODUCTS):
+            before = await _length(client, stack)
+            if before >= CATALOG_BYTES:
+                return before
+            sku = {"StockKeepingUnit": f"BENCH-{number}", "ProductCode": f"BENCH-{number}"}
+            product = await staff.create("Product2", fields | sku)
+            for entry in entries:
+                priced = {"Pricebook2Id": entry["Pricebook2Id"], "UnitPrice": entry["UnitPrice"]}
+                await staff.create("PricebookEntry", priced | {"Product2Id": product, "IsActive": True})
+
+            async def grown(before: int = before) -> bool:
+                return await _length(client, stack) > before
+
+            await eventually(grown, "the catalog to show a new product")
+    raise RuntimeError(f"the catalog does not reach {CATALOG_BYTES} bytes")
+
+
+async def _length(client: httpx.AsyncClient, stack: LocalStack) -> int:
+    return len((await client.get(stack.gateway_url + CATALOG_PATH)).content)
 
 
 async def sign_up_users(stack: LocalStack, users: int = USERS) -> list[Person]:

@@ -34,11 +34,12 @@ def cpu_seconds(pid: int) -> float:
 
 
 def resident_megabytes(pid: int) -> float:
-    """Resident memory of a process tree; what several processes share (Postgres's buffers) is counted in each."""
+    """Resident memory of a process. Of a tree (Postgres) the proportional share: its buffers would count many times."""
+    processes = tree(pid)
     used = 0
-    for process in tree(pid):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            used += process.memory_info().rss
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            used += process.memory_info().rss if len(processes) == 1 else process.memory_full_info().pss
     return used / 1_000_000
 
 

@@ -7,11 +7,24 @@ import pytest
 from portal_testing.invariants import broken_invariants
 from portal_testing.stack import PortalStack
 
-CALLS = (
-    ("whmcs", "AddOrder"),
-    ("freebit", "mvno/esim/addAcnt"),
-    ("whmcs", "AcceptOrder"),
-    ("salesforce", "composite"),
+CASES = (
+    # killed while the vendor works, before its answer: the effect may or may not come
+    *(
+        (service, *call, "slow")
+        for service in ("fulfillment", "billing")
+        for call in (
+            ("whmcs", "AddOrder"),
+            ("freebit", "mvno/esim/addAcnt"),
+            ("whmcs", "AcceptOrder"),
+            ("salesforce", "composite"),
+        )
+    ),
+    # killed after the effect, and the answer lost as well
+    ("billing", "whmcs", "AddOrder", "after_effect"),
+    ("fulfillment", "whmcs", "AddOrder", "after_effect"),
+    ("fulfillment", "freebit", "mvno/esim/addAcnt", "after_effect"),
+    ("billing", "whmcs", "AcceptOrder", "after_effect"),
+    ("orders", "salesforce", "composite", "after_effect"),
 )
 
 
@@ -24,13 +37,10 @@ async def hit(stack: PortalStack, call: str) -> None:
 
 @pytest.mark.kill
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("service", ["fulfillment", "billing", "orders"])
-@pytest.mark.parametrize(("vendor", "call"), CALLS)
-@pytest.mark.parametrize("kind", ["slow", "after_effect"])
+@pytest.mark.parametrize(("service", "vendor", "call", "kind"), CASES)
 async def test_a_service_killed_around_a_vendor_call_leaves_one_order(
     shopper, portal_stack: PortalStack, service, vendor, call, kind
 ) -> None:
-    """`slow`: killed before the effect and its answer; `after_effect`: killed after it, the answer lost."""
     order_id = await shopper.order_esim()
     await portal_stack.sandbox.arm_fault(vendor, call, kind, params={"seconds": 1})
     await shopper.journey.approve()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # every test run of every member loads this module; most ask 
 def servers_folder() -> Iterator[Path]:
     """Where the servers of this test run keep their files. Not pytest's own: that one is closed to other accounts."""
     folder = Path(tempfile.mkdtemp(prefix="portal-tests-"))
+    folder.chmod(0o711)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 

@@ -29,6 +29,7 @@ def portal_stack_of_the_run(portal_overrides: Mapping[str, str]) -> Iterator[Por
     from portal_testing.stack import PortalStack  # noqa: PLC0415 - see the top
 
     folder = Path(tempfile.mkdtemp(prefix="portal-stack-"))
+    folder.chmod(0o711)  # passable, so that all of it, Postgres' data too, lies inside; the state itself is closed
     stack = PortalStack(folder / "state", overrides=portal_overrides).start_everything()
     yield stack
     stack.stop_everything()

@@ -27,6 +27,7 @@ from portal_local.watching import Report, Reporter, State, Watched
 _LOOK_SECONDS: Final = 0.1
 _WATCH_SECONDS: Final = 0.2
 _STOP_LOOK_SECONDS: Final = 0.01
+_SERVERS_START_SECONDS: Final = 60.0
 _START_SECONDS: Final = 120.0
 # Ten seconds in all: a service has eight for what it is in the middle of, then the servers have one and a half.
 _SERVICES_STOP_SECONDS: Final = 8.0
@@ -148,7 +149,6 @@ class LocalStack:
             raise
 
     async def _start(self) -> None:
-        end = time.monotonic() + self._start_seconds
         self._trio = self._build_servers()
         ground = self._lay_ground()
         processes = self._plan(ground, self.state.logs)
@@ -165,11 +165,12 @@ class LocalStack:
             await asyncio.to_thread(one.managed.prepare)
             one.launch()
         # The certificate authority is made at the sandbox's very first start; services read it at theirs.
-        await self._until_ready(servers if ground.authority.exists() else (*servers, *early), end)
+        first = servers if ground.authority.exists() else (*servers, *early)
+        await self._until_ready(first, _SERVERS_START_SECONDS)
         await asyncio.to_thread(self.postgres.provide, self._passwords())
         for one in late:
             one.launch()
-        await self._until_ready(self._watched.values(), end)
+        await self._until_ready(self._watched.values(), self._start_seconds)
         self._announce()
         self._started = True
         if self._restarts:
@@ -208,7 +209,7 @@ class LocalStack:
         one = self._watched[name]
         if not one.managed.running:
             one.launch()
-        await self._until_ready([one], time.monotonic() + self._start_seconds)
+        await self._until_ready([one], self._start_seconds)
 
     async def restart(self, name: str) -> None:
         """Terminate and start."""
@@ -233,7 +234,7 @@ class LocalStack:
         chosen = [self._watched[name] for name in names or self._watched]
         for one in chosen:
             one.doubt()
-        await self._until_ready(chosen, time.monotonic() + self._start_seconds)
+        await self._until_ready(chosen, self._start_seconds)
 
     def _build_servers(self) -> _Servers:
         path, logs = self.state.path, self.state.logs
@@ -300,9 +301,10 @@ class LocalStack:
         self._report(Report(managed.name, State.WAITING))
         return one
 
-    async def _until_ready(self, waited: Iterable[Watched], end: float) -> None:
+    async def _until_ready(self, waited: Iterable[Watched], patience: float) -> None:
         """A crash of anything that was started ends the wait; the supervisor restarts only what once worked."""
         waited = tuple(waited)
+        end = time.monotonic() + patience
         while True:
             await asyncio.gather(*(one.look() for one in waited))
             for one in self._watched.values() if not self._started else waited:

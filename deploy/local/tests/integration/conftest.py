@@ -11,6 +11,7 @@ import pytest
 def folder() -> Iterator[Path]:
     """A folder that, unlike pytest's own, other accounts can be let into."""
     path = Path(tempfile.mkdtemp(prefix="portal-local-"))
+    path.chmod(0o711)
     yield path
     shutil.rmtree(path, ignore_errors=True)
 

@@ -18,6 +18,7 @@ from portal_chassis.clocks import MachineClock
 from portal_chassis.logs import get_logger
 from portal_chassis.postgres import Transaction
 from portal_chassis.process import Done, Effect, Outcome, ProcessDefinition, ProcessEngine, Run, Step, Wait
+from portal_contracts.problems import TryLater
 
 SWEEP: Final = "whmcs_sweep"
 
@@ -61,14 +62,20 @@ class SweepOrder:
         desk = await self._book.read(run.state.order_id)
         if desk is None or not desk.client_id:
             return Done()
+        try:
+            await self._sweep(run, desk)
+        except TryLater as problem:  # no ladder here: late twins are to be gone within minutes of WHMCS's return
+            return Wait(after=self._settings.sweep, because=problem.code)
+        if run.clock.now() >= run.state.until:
+            return Done()
+        return Wait(after=self._settings.sweep, because="looking for late twins")
+
+    async def _sweep(self, run: Run[Sweep], desk: OrderDesk) -> None:
         for order in await self._extras(desk):
             if order.state == "active":
                 _log.error("a second order is Active in WHMCS", alert=True, order=desk.order_id, whmcs_order=order.id)
             elif await self._book.discard(desk.order_id, desk.round, order.id):
                 await self._cancel(run, desk, order)
-        if run.clock.now() >= run.state.until:
-            return Done()
-        return Wait(after=self._settings.sweep, because="looking for late twins")
 
     async def _extras(self, desk: OrderDesk) -> list[FoundOrder]:
         found = await self._orders.search(desk.client_id, desk.order_id)

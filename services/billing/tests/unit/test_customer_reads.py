@@ -22,7 +22,7 @@ def actor(client=CLIENT):
     return Actor("u", client, "001000000000001AAA", ("owner",), "s", datetime(2026, 4, 1, tzinfo=UTC), "ja")
 
 
-def owned(number, client=CLIENT, state="unpaid", draft=False, issued=date(2026, 3, 1)):
+def owned(number, client=CLIENT, state="unpaid", *, draft=False, issued=date(2026, 3, 1)):
     detail = billing.InvoiceDetail(
         id=number,
         number=str(number),

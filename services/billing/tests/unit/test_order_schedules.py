@@ -1,10 +1,11 @@
 """Hundreds of seeded schedules of faults, kills and late effects; invariants read from what really happened.
 
-Reliability.md (b)§4: I1 one accepted order, extras cancelled; I2 only the winner; I6 nothing stuck; I8 amounts; I13 every
-creation has its intent. A failure names its seed; run that one with `-k "[<seed>]"`.
+Reliability.md (b)§4: I1 one accepted order, extras cancelled; I2 only the winner; I6 nothing stuck; I8 amounts; I13
+every creation has its intent. A failure names its seed; run that one with `-k "[<seed>]"`.
 """
 
 import random
+from collections import Counter
 
 import pytest
 
@@ -16,9 +17,15 @@ WRITES = ("AddOrder", "AcceptOrder", "CancelOrder")
 UNCLEAR = ("lost_before", "lost_after", "late", "killed_before", "killed_after")
 
 
+@pytest.fixture(scope="module")
+def reached():
+    """Count what the schedules got to, so that they cannot become harmless unnoticed."""
+    return Counter()
+
+
 def fates(seed):
-    """Draw what becomes of each call: up to six faults, half of them at writes."""
-    chance = random.Random(seed)
+    """Draw what becomes of each call: up to six faults, most of them at writes."""
+    chance = random.Random(seed)  # noqa: S311 - a schedule, not a secret
     budget = chance.randrange(7)
 
     def choose(call):
@@ -39,7 +46,7 @@ def intents(world, call):
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
-async def test_every_schedule_ends_with_at_most_one_accepted_order_and_nothing_left_pending(new_world, seed):
+async def test_every_schedule_ends_with_at_most_one_accepted_order_and_no_extra_left(new_world, reached, seed):
     chance, choose = fates(seed)
     world = new_world(choose)
     keys = [long_salesforce_id(f"80100000000000{number}") for number in range(1, 1 + chance.choice((1, 1, 2)))]
@@ -51,6 +58,23 @@ async def test_every_schedule_ends_with_at_most_one_accepted_order_and_nothing_l
     await world.pass_time(7 * 3600)
     for key in keys:
         check(world, key, ends[key])
+    count(world, ends, reached)
+
+
+def test_the_schedules_reach_what_they_are_for(reached):
+    if reached["schedules"] < SEEDS:
+        pytest.skip("only some of the schedules ran")
+    wanted = {"accepted": 200, "unclear creation": 150, "needs a human": 10, "swept": 10, "released": 50}
+    assert {name: reached[name] for name, least in wanted.items() if reached[name] < least} == {}
+
+
+def count(world, ends, reached):
+    reached["schedules"] += 1
+    reached["accepted"] += sum(effect.kind == "accepted" for effect in world.orders.ledger)
+    reached["unclear creation"] += any(entry.state != "succeeded" for entry in intents(world, "AddOrder"))
+    reached["needs a human"] += "WHMCS_ORDER_UNCLEAR" in ends.values()
+    reached["swept"] += any(not verdict.winner for _, verdict in world.book.judged.values())
+    reached["released"] += any(desk.round > 1 for desk in world.book.desks.values())
 
 
 async def follow(world, key, goal):
@@ -75,7 +99,7 @@ def check(world, key, end):
         assert [effect.whmcs_order_id for effect in accepted] == [end.whmcs_order_id], "I2"
         assert winner(world, key) == end.whmcs_order_id
         assert [order.amount for order in orders if order.state == "active"] == [6270], "I8"
-    assert isinstance(end, str) is (end in ("WHMCS_ORDER_UNCLEAR",)), f"an unexpected end: {end}"
+    assert not isinstance(end, str) or end == "WHMCS_ORDER_UNCLEAR", f"an unexpected end: {end}"
     assert len(world.orders.ledger) >= len(orders)
     assert len(intents(world, "AddOrder")) >= sum(effect.kind == "created" for effect in world.orders.ledger), "I13"
     assert all(":" in entry.fingerprint for entry in intents(world, "AddOrder"))

@@ -20,6 +20,7 @@ async def wire(service: Service) -> None:
     store = PostgresSnapshots(service.database)
     shelf = Shelf(store)
     await shelf.reload()
+    service.health.add("catalog", shelf.filled)
     refresh = CatalogRefresh(SalesforceProducts(salesforce), BusBilling(service.bus), store, shelf, check)
     service.processes.register(refresh.definition())
     register(service.bus, shelf, service.processes)

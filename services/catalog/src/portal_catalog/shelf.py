@@ -24,6 +24,10 @@ class Shelf:
         """The version held; empty for none."""
         return self._snapshot.version if self._snapshot is not None else ""
 
+    async def filled(self) -> bool:
+        """Readiness: whether there is anything to answer from."""
+        return self._snapshot is not None
+
     def put(self, snapshot: Snapshot) -> None:
         """Answer from this one from now on."""
         self._snapshot = snapshot

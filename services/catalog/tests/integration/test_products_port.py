@@ -171,7 +171,7 @@ async def test_every_spelling_of_the_whmcs_id_gives_one_id_and_two_that_differ_a
     assert set((await org.product()).whmcs_product_ids) == {"301", "302"}
 
 
-async def test_what_only_some_products_have_is_read_of_those(sandbox, salesforce) -> None:  # R087, R089
+async def test_what_only_some_products_have_is_read_of_those(sandbox, salesforce) -> None:  # R087
     org = SalesforceOrg(SalesforceProducts(salesforce), salesforce, sandbox)
     plan, esim = await org.product("INT-HOME-1G"), await org.product("SIM-VOICE-ESIM-20G")
     assert (plan.eligibility, esim.eligibility) == ("Home 1G", None)

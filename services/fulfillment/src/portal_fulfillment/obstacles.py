@@ -6,10 +6,11 @@ from datetime import timedelta
 from typing import Final, TypeAlias
 
 from portal_chassis.logs import get_logger
+from portal_chassis.postgres import StoreUnavailable
 from portal_chassis.process import Block, Effect, Fail, NeedsHuman, Next, Outcome, Run
 from portal_chassis.telemetry import Span, link_to, span
 from portal_contracts.orders import RecordOutcome
-from portal_contracts.problems import Fact, Misconfigured, Refused
+from portal_contracts.problems import Fact, Misconfigured, Refused, TryLater
 from portal_fulfillment.ports import Orders
 from portal_fulfillment.progress import Progress
 from portal_fulfillment.provisioning_state import ProvisioningState, Told
@@ -30,6 +31,9 @@ _SOMEBODY_MENDS_IT: Final = frozenset(
 _A_PERSON_DECIDES: Final = frozenset({"WHMCS_ORDER_UNCLEAR"})
 NOT_WANTED: Final = frozenset({"ORDER_NOT_APPROVED", "NOT_FOUND"})
 """The order is not to be provisioned (any more): the attempt ends as withdrawn."""
+
+VISIBLE_AFTER: Final = 5
+"""Failed tries of a step, a quarter of an hour on the ladder, after which everybody sees what the order waits for."""
 
 _log = get_logger(__name__)
 
@@ -85,11 +89,25 @@ class Obstacles:
                     return await action(run)
             except Refused as no:
                 return await refused(run, no)
+            except StoreUnavailable:
+                raise
+            except TryLater as later:
+                return await self._wait_for_vendor(run, later)
             except Misconfigured as wrong:
                 _log.error("provisioning is blocked by our set-up", alert=True, order=run.key, problem=str(wrong))
                 return await self.block(run, wrong.code, wrong.facts)
 
         return guarded
+
+    async def _wait_for_vendor(self, run: Run[ProvisioningState], later: TryLater) -> Outcome:
+        """Try again on the ladder; who does not answer for long blocks visibly and is asked every `recheck` (§2.1)."""
+        is_told = run.state.told is not None and run.state.told.code == later.code
+        if run.attempt < VISIBLE_AFTER and not is_told:
+            raise later
+        try:
+            return await self.block(run, later.code, later.facts)
+        except TryLater:
+            raise later from None  # orders cannot write it down either
 
     def _recovering(self, action: Action) -> Action:
         """Take a told block back, in Salesforce too, as soon as the step it stood at succeeds."""
@@ -103,7 +121,7 @@ class Obstacles:
         return recovering
 
     async def _take_back(self, run: Run[ProvisioningState]) -> None:
-        """Show Activating again. Staff may have closed the order meanwhile: what has succeeded stays so all the same."""
+        """Show Activating again. Staff may have closed the order meanwhile: what has succeeded stays so."""
         try:
             await self.orders.mark_activating(run.key, run.state.attempt)
         except Refused as no:

@@ -160,11 +160,13 @@ def check_invariants(schedule, view):
     # I6: nothing stuck: it has ended, or somebody is shown what to do
     assert view.status in TERMINAL | {"blocked", "needs_human"}, view
     assert view.code is not None or view.status == "done"
+    # C19: no accepted order without its line, no active line without its order
+    standing, active = created - cancelled, desk.sims.activated.count(EID)
+    assert accepted <= (active if is_sim else 1)
+    assert active <= standing
     done = view.status == "done"
-    # C19: no accepted order without its line, no active line that is not billed
-    assert accepted == int(done)
-    assert desk.sims.activated.count(EID) == int(done and is_sim) or view.status == "needs_human"
-    assert created - cancelled == int(done) or view.status == "needs_human"
+    if view.status in TERMINAL:
+        assert (accepted, standing, active) == (int(done), int(done), int(done and is_sim))
     # I4, one announcement
     assert len(desk.activated) == int(done)
     assert [one.outcome for one in desk.orders.outcomes].count("activated") == int(done)
@@ -192,5 +194,6 @@ async def test_no_seeded_schedule_breaks_an_invariant(new_desk, new_order):
             error.add_note(f"seed {seed}")
             raise
         ends[view.status] = ends.get(view.status, 0) + 1
-    assert ends["done"] > SCHEDULES / 2
-    assert ends["failed"] > SCHEDULES / 20
+    assert ends["done"] > SCHEDULES / 2, ends
+    assert ends["failed"] > SCHEDULES / 20, ends
+    assert SCHEDULES - ends["done"] - ends["failed"] < SCHEDULES / 20, ends

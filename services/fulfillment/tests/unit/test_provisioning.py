@@ -270,11 +270,13 @@ async def test_a_refusal_after_the_pivot_needs_a_person_and_never_goes_back(desk
     desk.assert_exactly_one_of_each()
 
 
-async def test_an_approval_withdrawn_after_the_pivot_does_not_stop_the_way_forward(desk, new_order):
+async def test_an_approval_withdrawn_after_the_pivot_is_billed_and_shown_to_a_person(desk, new_order):
     await desk.provision(by=timedelta(minutes=1))
     desk.orders.put(new_order(state="cancelled"))
-    await desk.run(timedelta(hours=1))
+    view = await desk.run(timedelta(hours=1))
+    assert (view.status, view.code) == ("needs_human", "ORDER_NOT_APPROVED")
     assert desk.billing.count("accepted", ORDER) == 1
+    assert desk.activated == []
 
 
 async def test_a_reservation_nobody_is_sure_of_needs_a_person_and_resumes(desk):

@@ -104,3 +104,15 @@ async def test_neighbours_that_are_away_delay_the_order_without_losing_it(desk):
     desk.orders.faults = desk.billing.faults = lambda _call: None
     assert (await desk.run(timedelta(hours=8))).status == "done"
     desk.assert_exactly_one_of_each()
+
+
+async def test_a_neighbour_that_is_away_for_long_is_shown_and_asked_every_quarter_of_an_hour(desk):  # §2.1
+    desk.billing.faults = lambda _call: "before"
+    assert (await desk.provision(by=timedelta(minutes=10))).status == "waiting"
+    view = await desk.run(timedelta(hours=12))
+    assert (view.status, view.code) == ("blocked", "SERVICE_UNAVAILABLE")
+    assert [(one.outcome, one.code) for one in desk.orders.outcomes] == [("blocked", "SERVICE_UNAVAILABLE")]
+    assert 40 < len(desk.billing.calls) < 60
+    desk.billing.faults = lambda _call: None
+    assert (await desk.run(timedelta(minutes=40))).status == "done"
+    desk.assert_exactly_one_of_each()

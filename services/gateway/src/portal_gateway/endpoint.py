@@ -73,9 +73,11 @@ class Endpoint:
             return _problem(problem, exchange, scope, opened)
         except TimeoutError:
             return _problem(TryLater("SERVICE_UNAVAILABLE"), exchange, scope, opened)
-        except Exception:
+        except Exception as error:
             log.exception("a request could not be answered", operation=exchange.operation.name)
-            return _problem(Misconfigured("INTERNAL_ERROR"), exchange, scope, opened)
+            return _problem(
+                Misconfigured("INTERNAL_ERROR", facts={"error": type(error).__name__}), exchange, scope, opened
+            )
 
     async def _admitted(self, exchange: Exchange) -> Reply | StreamReply:
         operation = exchange.operation
@@ -118,9 +120,12 @@ class Endpoint:
 
     async def _stream(self, reply: StreamReply, scope: Scope, receive: Receive, send: Send) -> None:
         headers = [*reply.headers, *_trace_headers()]
-        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-        if scope["method"] != "HEAD":
-            await reply.run(receive, send)
+        try:
+            await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+            if scope["method"] != "HEAD":
+                await reply.run(receive, send)
+        finally:
+            reply.close()
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _observe(self, operation: Operation, status: int, seconds: float) -> None:
@@ -135,6 +140,8 @@ def _problem(problem: PortalProblem, exchange: Exchange, scope: Scope, opened: S
     opened.set("portal.problem", problem.code)
     if not isinstance(problem, Refused):
         opened.fail(problem.code)
+    if isinstance(problem, Misconfigured):
+        log.error("a request met a fault of our set-up", operation=exchange.operation.name, problem=str(problem))
     headers: Headers = []
     if problem.code == "PAYLOAD_TOO_LARGE" and problem.facts.get("limit") == BODY_LIMIT:
         headers.append((b"connection", b"close"))  # the rest of the body is not wanted

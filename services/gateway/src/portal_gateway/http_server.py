@@ -50,6 +50,10 @@ class HttpServer:
         self._serving = asyncio.create_task(self._server.serve(sockets=[self._listener]), name="http server")
         await asyncio.shield(self._serving)
 
+    async def answers(self) -> bool:
+        """Readiness: whether requests are taken."""
+        return self._server.started and not self._server.should_exit
+
     async def close(self) -> None:
         """Accept nothing more, finish what runs, end the streams."""
         self._before_close()

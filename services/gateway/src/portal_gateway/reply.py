@@ -26,10 +26,11 @@ class Reply:
 
 @dataclass(slots=True)
 class StreamReply:
-    """An answer that writes itself: `run` gets `receive` and `send` once the headers may go out."""
+    """An answer that writes itself: `run` gets `receive` and `send` after the headers; `close` always follows."""
 
     headers: Headers
     run: Callable[[Receive, Send], Awaitable[None]]
+    close: Callable[[], None]
     status: int = 200
 
 

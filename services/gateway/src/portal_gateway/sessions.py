@@ -26,6 +26,7 @@ SPARE: Final = 10.0
 MINT_SECONDS: Final = 5.0
 REMEMBER_DEAD: Final = 5.0
 """Seconds a refused token is refused without asking, when nothing depends on it."""
+TOUCHES_AT_ONCE: Final = 32
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_.-]{16,256}")
 
 log = get_logger(__name__)
@@ -83,13 +84,17 @@ class Sessions:
         return await asyncio.shield(self._mint(key, token))
 
     def touch(self, token: str) -> None:
-        """Keep a session in use while only public pages are read; never waits, never fails."""
+        """Keep a session in use while only public pages are read; never waits, never fails.
+
+        Nobody is counted here, so a flood of invented tokens must not become a flood of asks.
+        """
         key = sha256(token.encode()).digest()
         now = self._clock.monotonic()
         known = self._known.get(key)
         if (known is not None and now < known.refresh_at) or now < self._dead.get(key, 0.0):
             return
-        self._mint(key, token)
+        if len(self._minting) < TOUCHES_AT_ONCE:
+            self._mint(key, token)
 
     def forget(self, session_id: str) -> None:
         """Drop a session that has ended and tell who listens."""

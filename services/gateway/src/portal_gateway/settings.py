@@ -2,6 +2,7 @@
 
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -30,6 +31,11 @@ class GatewaySettings(BaseSettings):
     )
     trace_writes: bool = Field(default=True, description="Record the trace of every state change, whatever the ratio")
     micro_cache: bool = Field(default=True, description="Keep declared replies in memory; off to measure the miss path")
+
+    @property
+    def is_on_loopback(self) -> bool:
+        """Whether browsers reach it on their own machine only."""
+        return urlsplit(self.public_url).hostname in {"127.0.0.1", "localhost", "::1"}
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod

@@ -67,6 +67,7 @@ class TimelineStreams:
         self._places = places
         self._heartbeat = heartbeat_seconds
         self._longest = longest_seconds
+        self._again = AGAIN_SECONDS
         self._open: set[OpenStream] = set()
 
     def register(self, bus: Asks) -> None:
@@ -101,7 +102,7 @@ class TimelineStreams:
             stream.end()
 
     def open(self, order_id: str, session_id: str) -> OpenStream:
-        """Start listening, before the first read so that nothing falls between; `run` or `close` ends it.
+        """Start listening, before the first read so that nothing falls between. End it with `close`.
 
         Raises TryLater OVERLOADED when there are too many, of the session or in all.
         """
@@ -123,7 +124,6 @@ class TimelineStreams:
         except TimeoutError:
             log.info("a timeline's reader is gone without saying so")
         finally:
-            self.close(stream)
             gone.cancel()
 
     async def _follow(self, stream: OpenStream, first: Timeline, read: Read, send: Send) -> None:
@@ -140,7 +140,7 @@ class TimelineStreams:
             except Refused:
                 return  # the session or the order is not the caller's any more: connecting again says which
             except PortalProblem:
-                await stream.wait(AGAIN_SECONDS)
+                await stream.wait(self._again)
                 stream.grown = True
                 continue
             last = max(last, timeline.last_sequence)

@@ -146,7 +146,12 @@ async def test_salesforce_holds_every_field_that_is_identitys(salesforce: Salesf
     }
     query = select("Contact", "AccountId", "LastName", "FirstName", "Email").where(equals("Email", fresh))
     (contact,) = await salesforce.query(query)
-    assert contact == {"AccountId": found.account_id, "LastName": "山田", "FirstName": "花子", "Email": contact["Email"]}
+    assert contact == {
+        "AccountId": found.account_id,
+        "LastName": "山田",
+        "FirstName": "花子",
+        "Email": contact["Email"],
+    }
     assert comparable_email(contact["Email"]) == comparable_email(fresh)
 
 

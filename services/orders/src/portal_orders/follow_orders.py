@@ -1,8 +1,8 @@
 """Works hints off: reads the orders they name, many at once, and lets what is found follow."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Final
 
 from portal_chassis.clocks import BusinessClock
@@ -24,6 +24,8 @@ HIDDEN: Final = timedelta(seconds=30)
 SOON: Final = timedelta(seconds=1)
 AWAY: Final = timedelta(seconds=5)
 BROKEN: Final = timedelta(seconds=60)
+STRANGER: Final = timedelta(minutes=10)
+MOST_STRANGERS: Final = 10_000
 
 _log = get_logger(__name__)
 
@@ -41,6 +43,8 @@ class FollowOrders:
     products: SoldProducts
     take_reading: TakeReading
     clock: BusinessClock
+    strangers: dict[str, datetime] = field(default_factory=dict)
+    """Accounts without a portal user, and until when that is believed: an org has many of them."""
 
     async def __call__(self) -> int:
         """Give the number of hints taken. What fails is looked at again later; a vendor's absence is raised."""
@@ -100,12 +104,24 @@ class FollowOrders:
             if checkout_id is not None and not await self.checkouts.is_settled(checkout_id):
                 await self._later(hints, SOON)  # the checkout itself writes the first row
                 return
-        ours = kept is not None or await self.customers.link(reading.account_id) is not None
+        ours = kept is not None or await self._is_customer(reading.account_id)
         async with self.transactions() as transaction:
             if ours:
                 await self.take_reading(transaction, reading, products, ours=False)
             for hint in hints:
                 await self._signal(transaction, hint, reading, kept, known=ours)
+
+    async def _is_customer(self, account_id: str) -> bool:
+        now = self.clock.now()
+        believed = self.strangers.get(account_id)
+        if believed is not None and believed > now:
+            return False
+        if await self.customers.link(account_id) is not None:
+            return True
+        if len(self.strangers) >= MOST_STRANGERS:
+            self.strangers.clear()
+        self.strangers[account_id] = now + STRANGER
+        return False
 
     async def _signal(
         self, transaction: Transaction, hint: Hint, reading: SalesOrder, kept: KeptOrder | None, *, known: bool

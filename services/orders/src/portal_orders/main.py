@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import uuid4
 
-from portal_chassis.clocks import BusinessClock
+from portal_chassis.clocks import BusinessClock, MachineClock
 from portal_chassis.process import ProcessEngine
 from portal_chassis.service import Service
 from portal_orders import consumers, sweep_orders
@@ -66,7 +66,7 @@ async def wire(service: Service) -> None:
         products=BusProducts(service.bus),
         billing=BusBilling(service.bus),
     )
-    orders = join(outside, service.processes, service.clock, settings)
+    orders = join(outside, service.processes, service.clock, service.machine, settings)
     follower = Follower(orders.follow)
     desk = consumers.EventDesk(
         hints=outside.hints,
@@ -84,7 +84,9 @@ async def wire(service: Service) -> None:
     service.background("follower of orders", follower.run)
 
 
-def join(outside: Outside, processes: ProcessEngine, clock: BusinessClock, settings: OrdersSettings) -> Orders:
+def join(
+    outside: Outside, processes: ProcessEngine, clock: BusinessClock, machine: MachineClock, settings: OrdersSettings
+) -> Orders:
     """Register the processes and build the use cases on whatever stands behind the ports."""
     transactions, book, sales = outside.transactions, outside.book, outside.sales
     take_reading = TakeReading(book, outside.checkouts, processes, clock)
@@ -117,7 +119,10 @@ def join(outside: Outside, processes: ProcessEngine, clock: BusinessClock, setti
         ),
         look_at_checkout=LookAtCheckout(outside.checkouts, processes),
         read_orders=ReadOrders(
-            book, FetchOlderOrders(transactions, book, sales, products, take_reading), clock, settings.stuck_after
+            book,
+            FetchOlderOrders(transactions, book, sales, products, take_reading, machine),
+            clock,
+            settings.stuck_after,
         ),
         read_for_provisioning=ReadForProvisioning(sales, outside.products, outside.customers, book, clock),
         write_progress=WriteProgress(sales, products, take_reading, transactions, clock),

@@ -1,9 +1,11 @@
 """What the customer sees of orders: the list, one order, its timeline; and what a mail says. From the read model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Final
 
-from portal_chassis.clocks import BusinessClock
+from portal_chassis.clocks import BusinessClock, MachineClock
+from portal_chassis.deadline import Deadline, current_deadline, within
 from portal_chassis.logs import get_logger
 from portal_contracts.orders import OrderDetail, OrderList, OrderMail, OrderSummary, Timeline
 from portal_contracts.problems import PortalProblem, Refused
@@ -16,6 +18,12 @@ from portal_orders.wording import REJECTED, status_words, who_acts
 _log = get_logger(__name__)
 
 
+FETCH_SECONDS: Final = 2.0
+"""How long a customer's list waits for Salesforce; without its answer the list is what the portal knows."""
+FETCH_AGAIN_SECONDS: Final = 30.0
+MOST_REMEMBERED: Final = 10_000
+
+
 @dataclass(frozen=True, slots=True)
 class FetchOlderOrders:
     """Fetches an account's orders once: those that were there before its customer came to the portal."""
@@ -25,16 +33,22 @@ class FetchOlderOrders:
     sales: SalesOrders
     products: SoldProducts
     take_reading: TakeReading
+    machine: MachineClock
+    failed: dict[str, float] = field(default_factory=dict)
 
     async def __call__(self, account_id: str) -> None:
         """Do nothing the second time, and nothing lasting while Salesforce is away."""
-        if await self.book.is_complete(account_id):
+        if await self.book.is_complete(account_id) or self._failed_just_now(account_id):
             return
         try:
-            readings = await self.sales.of_account(account_id)
-            products = await self.products.of(readings)
+            with within(_shorter(current_deadline())):
+                readings = await self.sales.of_account(account_id)
+                products = await self.products.of(readings)
         except PortalProblem as problem:
             _log.info("an account's older orders are fetched later", problem=str(problem))
+            if len(self.failed) >= MOST_REMEMBERED:
+                self.failed.clear()
+            self.failed[account_id] = self.machine.monotonic()
             return
         for reading in readings:
             checkout_id = checkout_of(reading.key)
@@ -43,6 +57,14 @@ class FetchOlderOrders:
                     await self.take_reading(transaction, reading, products, ours=False)
         async with self.transactions() as transaction:
             await self.book.set_complete(transaction, account_id)
+
+    def _failed_just_now(self, account_id: str) -> bool:
+        at = self.failed.get(account_id)
+        return at is not None and self.machine.monotonic() - at < FETCH_AGAIN_SECONDS
+
+
+def _shorter(deadline: Deadline | None) -> Deadline:
+    return Deadline.after(FETCH_SECONDS if deadline is None else deadline.capped(FETCH_SECONDS))
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ class Staff:
         async with httpx.AsyncClient(base_url=self._core.addresses["control"], timeout=20) as client:
             answer = await client.request(method, path, json=body, headers={"accept": "application/json"})
             answer.raise_for_status()
-            return answer.json()
+            return answer.json() if answer.content else None
 
 
 @pytest.fixture

@@ -65,14 +65,6 @@ class FakeOrg:
 class SandboxOrg:
     """The sandbox's org in one wording, and staff who work in it."""
 
-    stages = {
-        "introduction": "Introduction",
-        "ready": "Ready",
-        "post_processing": "Post Processing",
-        "active": "Active",
-    }
-    commodities = {"internet": INTERNET, "sim": "SIM", "vpn": "VPN"}
-
     def __init__(self, port, staff, dialect):
         self.port = port
         self.staff = staff

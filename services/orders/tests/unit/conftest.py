@@ -45,7 +45,7 @@ class World:
             products=self.products,
             billing=self.billing,
         )
-        self.orders = join(outside, self.processes, self.clock, OrdersSettings())
+        self.orders = join(outside, self.processes, self.clock, self.clock, OrdersSettings())
         self.bus = FakeBus()
         self.hinted = 0
         desk = consumers.EventDesk(

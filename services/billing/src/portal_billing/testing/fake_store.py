@@ -9,6 +9,7 @@ from portal_billing.order_desk import OrderDesk, Verdict, merged, winner_of
 from portal_chassis.postgres import Transaction
 from portal_chassis.testing import InMemoryTransaction
 from portal_contracts.message import Command, Message
+from portal_contracts.problems import Refused
 
 
 @dataclass(slots=True)
@@ -97,7 +98,10 @@ class MemoryCommandLog:
 
     async def answered(self, command: Command[Any]) -> bool:
         """Look the key up."""
-        return (command.subject, str(getattr(command, command.key))) in self.commands
+        known = self.commands.get((command.subject, str(getattr(command, command.key))))
+        if known is not None and known != command:
+            raise Refused("IDEMPOTENCY_KEY_REUSED")
+        return known is not None
 
     async def remember(self, command: Command[Any], reply: Message) -> None:
         """Keep the key."""

@@ -51,7 +51,7 @@ async def follow_timeline(exchange: Exchange) -> StreamReply:
         await gateway.streams.run(stream, first, read, receive, send)
 
     headers = [(b"content-type", b"text/event-stream"), NO_STORE, (b"x-accel-buffering", b"no")]
-    return StreamReply(headers, run)
+    return StreamReply(headers, run, close=lambda: gateway.streams.close(stream))
 
 
 def _resumed_after(exchange: Exchange, asked: int) -> int:

@@ -43,12 +43,13 @@ class IdentityProcess:
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
+        begun = len(self.log())
         with self._log.open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "portal_identity", env=self._environment, stdout=output, stderr=output
             )
         async with asyncio.timeout(SECONDS):
-            while '"event": "ready"' not in self.log():
+            while '"event": "ready"' not in self.log()[begun:]:
                 assert self._process.returncode is None, self.log()
                 await asyncio.sleep(0.02)
 
@@ -63,7 +64,7 @@ class IdentityProcess:
             await self._process.wait()
 
     def log(self) -> str:
-        return self._log.read_text(encoding="utf-8")
+        return self._log.read_text(encoding="utf-8") if self._log.exists() else ""
 
 
 class World:
@@ -78,6 +79,8 @@ class World:
         self.clients: dict[str, int] = {}
         self.cases: dict[str, OpenStaffCase] = {}
         self.billing_fails: list[PortalProblem] = []
+        self.billing_free = asyncio.Event()
+        self.billing_free.set()
         self._requests = 0
 
     def register(self) -> None:
@@ -86,6 +89,7 @@ class World:
         @self.buses["billing"].answers(EnsureClient)
         async def ensure_client(command: EnsureClient, _: Any) -> ClientEnsured:
             client = self.clients.setdefault(command.customer_number, 7000 + len(self.clients))
+            await self.billing_free.wait()
             if self.billing_fails:
                 raise self.billing_fails.pop(0)  # after the effect: the answer is what was lost
             return ClientEnsured(whmcs_client_id=client)
@@ -118,9 +122,9 @@ class World:
         signup_id = await self.database.fetchval("SELECT id::text FROM signup ORDER BY kept_at DESC LIMIT 1")
         return (await self.ask("notifications", MintSignupLink(signup_id=signup_id))).token
 
-    async def confirm(self, token: str) -> Signup:
+    async def confirm(self, token: str, within: float = SECONDS) -> Signup:
         """Use the link until the sign-up is done."""
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(within):
             while (signup := await self.ask("gateway", ConfirmSignup(token=token))).state != "done":
                 await asyncio.sleep(0.1)
         return signup

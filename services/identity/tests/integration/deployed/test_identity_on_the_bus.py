@@ -91,7 +91,11 @@ async def test_the_gateway_may_not_send_what_is_between_services(world) -> None:
     signup_id = await world.database.fetchval("SELECT id::text FROM signup")
     gateway = world.buses["gateway"]
     for number, message in enumerate(
-        (FindCustomer(account_id=account_id), ReadRecipient(account_id=account_id), MintSignupLink(signup_id=signup_id)),
+        (
+            FindCustomer(account_id=account_id),
+            ReadRecipient(account_id=account_id),
+            MintSignupLink(signup_id=signup_id),
+        ),
         start=1,
     ):
         with pytest.raises(TryLater, match="SERVICE_UNAVAILABLE"):  # a denied call looks like silence to its sender
@@ -142,22 +146,19 @@ async def test_salesforce_away_holds_a_sign_up_back_and_it_resumes_by_itself(wor
 
 @pytest.mark.kill
 async def test_a_killed_identity_finishes_the_sign_up_when_it_is_back(world) -> None:
-    world.billing_fails = [TryLater("IN_PROGRESS")] * 3
+    world.billing_free.clear()
     token = await world.request_signup(world.form(NUMBER))
-    asking = asyncio.create_task(world.ask("gateway", ConfirmSignup(token=token), timeout=3.0))
-    await world.eventually(_made(world))
+    asking = asyncio.create_task(world.ask("gateway", ConfirmSignup(token=token), timeout=2.0))
+
+    async def made():
+        return bool(world.clients)
+
+    await world.eventually(made)
     await world.process.kill()
     with pytest.raises(TryLater):
         await asking
-    world.billing_fails.clear()
+    world.billing_free.set()
     await world.process.start()
-    await world.confirm(token)
+    await world.confirm(token, within=60)  # the dead worker's lease lasts half a minute
     assert world.clients == {NUMBER: 7000}
     assert await world.database.fetchval("SELECT count(*) FROM customer_link") == 1
-
-
-def _made(world):
-    async def made() -> bool:
-        return bool(world.clients)
-
-    return made

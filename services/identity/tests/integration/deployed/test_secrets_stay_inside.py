@@ -1,0 +1,143 @@
+"""Canaries: what a customer entrusts to identity shows up in no log, event, span or case row of ours (architecture §4, §9)."""
+
+import asyncio
+
+import pytest
+from pydantic import BaseModel
+
+from portal_chassis.testing import SpanCollector
+from portal_contracts.identity import ConfirmSignup, LogOut, MintActor, ReadMe, RequestSignup
+from portal_contracts.message import Request
+from portal_contracts.problems import PortalProblem, TryLater
+from portal_contracts.topology import SERVICES
+
+NUMBER = "SNX-10001"
+PASSWORD = "canary-Zq7-kestrel-and-plum"
+WRONG_PASSWORD = "canary-Wr0ng-kestrel-and-plum"
+PHONE = "090-9876-5432"
+
+
+@pytest.fixture
+def collector():
+    found = SpanCollector()
+    with found.listening():
+        yield found
+
+
+@pytest.fixture
+def extra_environment(collector) -> dict[str, str]:
+    return {"PORTAL_TRACE_ENDPOINT": collector.endpoint, "PORTAL_TRACE_RATIO": "1"}
+
+
+class Canaries:
+    """Everything that must stay inside, by what it is."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {"password": PASSWORD, "wrong password": WRONG_PASSWORD, "phone": PHONE}
+
+    def of_form(self, form) -> None:
+        self.values |= {
+            "mailbox": form.email.partition("@")[0],
+            "family name": form.name.family_name,
+            "given name": form.name.given_name,
+            "street": form.address.street,
+            "city": form.address.city,
+            "postcode": form.address.postcode,
+        }
+
+    def found_in(self, text: str) -> list[str]:
+        return [what for what, value in self.values.items() if value in text]
+
+
+async def refused(asking) -> None:
+    with pytest.raises(PortalProblem):
+        await asking
+
+
+async def play_everything(world, canaries) -> None:
+    """Everything that goes well and everything that does not."""
+    hanako = world.form(NUMBER, password=PASSWORD, confirm_password=PASSWORD, phone=PHONE)
+    canaries.of_form(hanako)
+    weak = hanako.model_copy(update={"password": hanako.email, "confirm_password": hanako.email})
+    await refused(world.request_signup(weak))
+    world.billing_fails = [TryLater("IN_PROGRESS"), TryLater("WHMCS_UNAVAILABLE")]
+    world.sandbox.faults.arm({"vendor": "salesforce", "call": "query", "kind": "refused", "times": 4})
+    token = canaries.values["sign-up token"] = await world.request_signup(hanako)
+    await world.confirm(token)
+    await refused(world.log_in(hanako, WRONG_PASSWORD))
+    await refused(world.log_in(hanako, email="nobody@example.jp"))
+    session = await world.log_in(hanako)
+    canaries.values |= {"session token": session.session_token, "CSRF token": session.csrf_token}
+    minted = await world.ask("gateway", MintActor(session_token=session.session_token))
+    canaries.values["actor token"] = minted.actor_token
+    await world.ask("gateway", ReadMe(), actor=minted.actor_token)
+    await refused(world.ask("gateway", ReadMe(), actor=minted.actor_token[:-4] + "AAAA"))
+    taken = world.form(NUMBER, password=PASSWORD, confirm_password=PASSWORD)
+    await refused(world.confirm(await world.request_signup(taken)))  # the number is taken
+    stranger = world.form("SNX-10003", email="canary-stranger@example.jp", confirm_email="canary-stranger@example.jp")
+    canaries.values["stranger"] = "canary-stranger"
+    nameless = stranger.model_copy(update={"name": hanako.name})
+    await refused(world.confirm(await world.request_signup(nameless)))  # not proven: a case for staff
+    await refused(world.ask("gateway", ConfirmSignup(token=token[::-1])))
+    await world.ask("gateway", LogOut(request_id="request-out-1"), actor=minted.actor_token)
+    await send_nonsense(world)
+
+
+async def send_nonsense(world) -> None:
+    """What a broken client sends: refused, and the refusal must not quote it in a log."""
+    gateway = world.buses["gateway"]
+    for body in (
+        f'{{"requestId": "request-9999", "form": {{"email": "canary-mailbox", "password": "{PASSWORD}"}}}}',
+        f'{{"requestId": "request-9999", "form": "{PASSWORD}"',
+    ):
+        reply = await gateway.ask_bytes(RequestSignup, body.encode())
+        assert reply.problem is not None
+        assert PASSWORD not in reply.body.decode()
+    await world.database.execute("ALTER TABLE portal_user RENAME TO hidden_for_a_moment")
+    await refused(world.log_in(world.form(NUMBER), PASSWORD))  # a failure nobody foresaw, with a traceback
+    await world.database.execute("ALTER TABLE hidden_for_a_moment RENAME TO portal_user")
+
+
+async def test_no_canary_leaves_by_log_event_or_trace(world, collector) -> None:
+    canaries = Canaries()
+    await play_everything(world, canaries)
+    await world.process.stop()
+    log = world.process.log()
+    assert "a request handler failed" in log
+    assert canaries.found_in(log) == []
+    events = await world.events()
+    assert {subject for subject, _ in events} == {event.subject for event in SERVICES["identity"].records}
+    assert canaries.found_in(str(events)) == []
+    spans = await asyncio.to_thread(collector.wait_for, 20)
+    assert canaries.found_in(str([(span.name, dict(span.attributes)) for span in spans])) == []
+
+
+async def test_no_secret_is_at_rest_and_personal_data_only_where_it_belongs(world) -> None:
+    canaries = Canaries()
+    await play_everything(world, canaries)
+    secrets = {"password", "wrong password", "sign-up token", "session token", "actor token"}
+    tables = await world.database.fetch(
+        "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'portal_migration'"
+    )
+    for (table,) in tables:
+        rows = str([dict(row) for row in await world.database.fetch(f'SELECT * FROM "{table}"')])
+        found = set(canaries.found_in(rows))
+        assert not found & secrets, table
+        if table not in {"portal_user", "session"}:
+            assert not found, table
+
+
+def test_every_secret_of_a_message_is_hidden_from_its_own_text() -> None:
+    """A message that slips into a traceback shows neither password nor token."""
+    for request in (*SERVICES["identity"].serves,):
+        assert issubclass(request, Request)
+        for name, field in _fields(request):
+            if any(word in name for word in ("password", "token")):
+                assert not field.repr, f"{request.__name__}.{name}"
+
+
+def _fields(model: type[BaseModel]):
+    for name, field in model.model_fields.items():
+        yield name, field
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _fields(field.annotation)
