@@ -69,13 +69,8 @@ async def _one_customer(
 async def _slow_down(control: httpx.AsyncClient, milliseconds: int) -> None:
     (await control.delete("/faults")).raise_for_status()
     for vendor in VENDORS if milliseconds else ():
-        fault = {
-            "vendor": vendor,
-            "call": "*",
-            "kind": "slow",
-            "times": None,
-            "params": {"seconds": milliseconds / 1000},
-        }
+        slow = {"kind": "slow", "params": {"seconds": milliseconds / 1000}}
+        fault = {"vendor": vendor, "call": "*", "times": None, **slow}
         (await control.post("/faults", json=fault)).raise_for_status()
 
 

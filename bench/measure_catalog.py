@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from load import Target, look, saturate
+from load import Target, look, quietest, saturate
 from our_stack import CACHING_GATEWAY, CATALOG_PATH, CatalogAlone, pin_stack, roles, running
 from peers import FASTAPI, NEST, Peer, RunningPeer
-from processes import STACK_CORE, CpuWindow, pin, resident_megabytes
+from processes import STACK_CORE, pin, resident_megabytes
 
 MISS: Final = "ours, every reply asked for"
 HIT: Final = "ours, micro-cache"
@@ -20,8 +20,7 @@ Row = dict[str, Any]
 def measure_target(label: str, target: Target, pids: Mapping[str, int], seconds: int) -> Row:
     """Warm up, then measure one build under saturation: CPU by role over the same window, memory after it."""
     saturate(target, WARM_SECONDS)
-    window = CpuWindow(pids)
-    load = saturate(target, seconds)
+    load, window = quietest(target, pids, seconds)
     cpu = window.per_request(load.requests)
     return {
         "variant": label,
@@ -32,6 +31,7 @@ def measure_target(label: str, target: Target, pids: Mapping[str, int], seconds:
         "p99Milliseconds": load.p99,
         "cpuMicroseconds": sum(cpu.values()),
         "cpuByRole": cpu,
+        "coreTakenByOthers": window.taken_by_others,
         "residentMegabytes": {role: resident_megabytes(pid) for role, pid in pids.items()},
     }
 
@@ -83,7 +83,7 @@ def measure_catalog(
                 print(
                     f"  round {number + 1}  {row['variant']:28} {row['cpuMicroseconds']:6.0f} µs CPU a request"
                     f"  {row['requestsPerSecond']:7.0f} /s  {row['bytes']:6} bytes"
-                    + (f"  {row['bad']} BAD" if row["bad"] else ""),
+                    f"  others {row['coreTakenByOthers']:4.0%}" + (f"  {row['bad']} BAD" if row["bad"] else ""),
                     flush=True,
                 )
     return rows

@@ -1,12 +1,12 @@
 """A backend that takes 50 ms, 32 clients: does one slow answer hold up the others? (reference performance.md §6)."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from load import CONNECTIONS, Target, look, saturate
-from our_stack import CATALOG_PATH, CatalogAlone, pin_stack, running
+from load import CONNECTIONS, Target, look, quietest, saturate
+from our_stack import CATALOG_PATH, CatalogAlone, pin_stack, roles, running
 from peers import FASTAPI, NEST, Peer, RunningPeer
 from processes import STACK_CORE, pin
 
@@ -17,14 +17,16 @@ WARM_SECONDS: Final = 2
 Row = dict[str, Any]
 
 
-def _measured(label: str, target: Target, seconds: int) -> Row:
+def _measured(label: str, target: Target, pids: Mapping[str, int], seconds: int) -> Row:
     saturate(target, WARM_SECONDS)
-    load = saturate(target, seconds)
+    load, window = quietest(target, pids, seconds)
     return {
         "variant": label,
         "requestsPerSecond": load.per_second,
         "ofIdeal": load.per_second / IDEAL_PER_SECOND,
         "bad": load.bad,
+        "cpuMicroseconds": sum(window.per_request(load.requests).values()),
+        "coreTakenByOthers": window.taken_by_others,
         "p50Milliseconds": load.p50,
         "p99Milliseconds": load.p99,
     }
@@ -33,7 +35,7 @@ def _measured(label: str, target: Target, seconds: int) -> Row:
 def _measure_peer(peer: Peer, built: Path, scratch: Path, seconds: int) -> Row:
     with RunningPeer(peer, built, scratch, DELAY_MILLISECONDS / 1000) as one:
         pin(one.pids.values(), STACK_CORE)
-        return _measured(peer.label, one.target, seconds)
+        return _measured(peer.label, one.target, one.pids, seconds)
 
 
 async def _measure_ours(folder: Path, cookies: Path, seconds: int) -> Row:
@@ -41,7 +43,7 @@ async def _measure_ours(folder: Path, cookies: Path, seconds: int) -> Row:
         pin_stack(stack, STACK_CORE)
         target = Target(stack.gateway_url + CATALOG_PATH, cookies)
         await asyncio.to_thread(look, target)
-        return await asyncio.to_thread(_measured, OURS, target, seconds)
+        return await asyncio.to_thread(_measured, OURS, target, roles(stack), seconds)
 
 
 def measure_slow(
@@ -58,7 +60,8 @@ def measure_slow(
             rows.append(row)
             print(
                 f"  round {number + 1}  {row['variant']:28} {row['requestsPerSecond']:6.0f} /s"
-                f"  {row['ofIdeal']:.2f} of ideal  p99 {row['p99Milliseconds']:.0f} ms",
+                f"  {row['ofIdeal']:.2f} of ideal  p99 {row['p99Milliseconds']:.0f} ms"
+                f"  others {row['coreTakenByOthers']:4.0%}",
                 flush=True,
             )
     return rows

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import jwt
 from load import SESSIONS, LoadFailedError, Target, look, write_cookies
@@ -142,7 +142,7 @@ class RunningPeer:
         """Process ids by role."""
         return {role: child.pid for role, child in self._children.items() if child.pid} | {"nats": self._nats.pid or 0}
 
-    def __enter__(self) -> "RunningPeer":
+    def __enter__(self) -> Self:
         """Start it and wait until it answers."""
         self._nats.start()
         began = time.monotonic()

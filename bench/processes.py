@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from time import monotonic
 from typing import Final
 
 import psutil
@@ -54,15 +55,30 @@ def pin(pids: Iterable[int], cores: Iterable[int]) -> None:
 
 
 class CpuWindow:
-    """CPU milliseconds per thousand requests, which are µs a request, of each role between two moments."""
+    """What each role used between two moments, and what the rest of the machine took of the same core meanwhile."""
 
     def __init__(self, roles: Mapping[str, int]) -> None:
-        """Start the window; `roles` gives process ids by role."""
+        """Open the window; `roles` gives process ids by role."""
         self._roles = dict(roles)
         self._before = {role: cpu_seconds(pid) for role, pid in self._roles.items()}
+        self._busy = busy_seconds()
+        self._began = monotonic()
+        self.used: dict[str, float] = {}
+        self.taken_by_others = 0.0
+        """Share of the core's time, 0 to 1; above a tenth the window says little about throughput."""
+
+    def close(self) -> None:
+        """Close the window."""
+        self.used = {role: cpu_seconds(pid) - self._before[role] for role, pid in self._roles.items()}
+        took = max(monotonic() - self._began, 1e-9)
+        self.taken_by_others = max(0.0, busy_seconds() - self._busy - sum(self.used.values())) / took
 
     def per_request(self, requests: int) -> dict[str, float]:
-        """Close the window: µs of CPU per request by role."""
-        return {
-            role: (cpu_seconds(pid) - self._before[role]) / max(requests, 1) * 1e6 for role, pid in self._roles.items()
-        }
+        """Give µs of CPU per request by role (the same as CPU milliseconds per thousand)."""
+        return {role: seconds / max(requests, 1) * 1e6 for role, seconds in self.used.items()}
+
+
+def busy_seconds() -> float:
+    """CPU seconds the core of the stack has worked for anybody, and the time the hypervisor took from it."""
+    times = psutil.cpu_times(percpu=True)[STACK_CORE[0]]
+    return float(sum(times[:8]) - times.idle - times.iowait)

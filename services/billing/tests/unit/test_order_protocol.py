@@ -135,6 +135,9 @@ async def test_an_unclear_acceptance_waits_and_then_reads_what_became_of_it(worl
     await world.reserve()
     world.fate("AcceptOrder", Fate(fate))
     assert (await world.accept()).state == "working"
+    await world.pass_time(QUIET - 1)
+    assert (await world.accept()).state == "working"
+    assert world.fates.calls.count("AcceptOrder") == 1
     assert (await world.until_done(world.accept)).state == "done"
     assert len(world.orders.effects("accepted", ORDER)) == 1
 

@@ -10,7 +10,7 @@ from portal_contracts.problems import Refused
 
 ORDER = "801000000000001AAA"
 EID = "89049032000000000000000000000357"
-SCHEDULES = 600
+SCHEDULES = 500
 STAGES = ["started", "reserved", "sim_requested", "sim_active", "accepted"]
 
 

@@ -104,6 +104,7 @@ def join(
     processes.register(checkout.definition())
     processes.register(AftercareProcess(sales, clock).definition())
     processes.register(sweep.definition())
+    fetch_older = FetchOlderOrders(transactions, book, sales, products, take_reading, machine)
     use = consumers.UseCases(
         order_cart=OrderCart(
             transactions,
@@ -118,12 +119,7 @@ def join(
             new_id=lambda: uuid4().hex,
         ),
         look_at_checkout=LookAtCheckout(outside.checkouts, processes),
-        read_orders=ReadOrders(
-            book,
-            FetchOlderOrders(transactions, book, sales, products, take_reading, machine),
-            clock,
-            settings.stuck_after,
-        ),
+        read_orders=ReadOrders(book, fetch_older, clock, settings.stuck_after),
         read_for_provisioning=ReadForProvisioning(sales, outside.products, outside.customers, book, clock),
         write_progress=WriteProgress(sales, products, take_reading, transactions, clock),
     )

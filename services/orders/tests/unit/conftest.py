@@ -1,6 +1,5 @@
 """The whole service on fakes, with a clock that only the test moves."""
 
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -14,8 +13,10 @@ from portal_contracts.orders import CartLine, CheckOut
 from portal_orders import consumers
 from portal_orders.check_out import Buyer
 from portal_orders.main import Outside, join
+from portal_orders.ports import Hint
 from portal_orders.rows_in_memory import InMemoryBook, InMemoryCheckouts, InMemoryHints
 from portal_orders.settings import OrdersSettings
+from portal_orders.sweep_orders import KEY, KIND, SweepState
 from portal_orders.testing import ACCOUNT, CLIENT, EID, FixedBilling, FixedCustomers, FixedProducts, InMemorySales
 
 BUYER = Buyer(ACCOUNT, CLIENT)
@@ -83,6 +84,20 @@ class World:
         async with self.database.transaction() as transaction:
             await self.bus.deliver(event, transaction, message_id=message_id)
 
+    async def deliver_hint(self, order_id):
+        """Have an order looked at."""
+        async with self.database.transaction() as transaction:
+            await self.hints.add(transaction, Hint(order_id, self.clock.now()))
+        await self.follow()
+
+    async def sweep(self):
+        """Run one sweep and follow what it left."""
+        async with self.database.transaction() as transaction:
+            if not await self.processes.wake(transaction, KIND, KEY):
+                await self.processes.start(transaction, KIND, KEY, SweepState())
+        await self.processes.run_until_idle()
+        await self.follow()
+
     async def follow(self):
         return await self.orders.follow()
 
@@ -114,6 +129,3 @@ def world() -> World:
 @pytest.fixture
 def carts() -> SimpleNamespace:
     return SimpleNamespace(line=line, sim=sim, vpn=vpn, internet=internet, buyer=BUYER)
-
-
-Step = Callable[[], Awaitable[None]]

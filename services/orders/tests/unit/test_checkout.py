@@ -114,7 +114,7 @@ async def test_an_open_internet_order_is_in_the_way_until_it_is_cancelled(world,
     second = {"address_confirmed": True, "key": "request-0002"}
     assert await refused(world.check_out(*carts.internet(), **second)) == "INTERNET_ALREADY_ORDERED"
     world.sales.change(placed.orders[0].order_id, state="cancelled")
-    await look_at(world, placed.orders[0].order_id)
+    await world.deliver_hint(placed.orders[0].order_id)
     assert (await world.check_out(*carts.internet(), **second)).state == "placed"
 
 
@@ -272,7 +272,7 @@ async def test_a_price_change_after_checkout_does_not_change_the_order(world, ca
     """C30."""
     order_id = await world.place_one(*carts.vpn())
     world.products.products = [one.model_copy(update={"price": 9999}) for one in world.products.products]
-    await look_at(world, order_id)
+    await world.deliver_hint(order_id)
     assert {item.unit_price for item in (await world.detail(order_id)).items} == {2500, 3000}
 
 
@@ -281,11 +281,3 @@ async def test_a_refused_cart_reaches_nobody(world):
     with pytest.raises(Refused):
         await world.orders.use.order_cart(command, Buyer(ACCOUNT, 42), Deadline.after(5))
     assert world.sales.reads == 0
-
-
-async def look_at(world, order_id):
-    from portal_orders.ports import Hint  # noqa: PLC0415 - only here
-
-    async with world.database.transaction() as transaction:
-        await world.hints.add(transaction, Hint(order_id, world.clock.now()))
-    await world.follow()

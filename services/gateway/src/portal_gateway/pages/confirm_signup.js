@@ -2,7 +2,6 @@
 const token = new URLSearchParams(location.search).get("token") || "";
 const button = document.getElementById("confirm");
 const outcome = document.getElementById("outcome");
-history.replaceState(null, "", location.pathname);
 
 function say(kind, japanese, english) {
   outcome.className = kind;
@@ -24,6 +23,7 @@ async function confirm() {
     for (let attempt = 0; attempt < 30; attempt += 1) {
       const answer = await ask("ja");
       if (answer.status === 200) {
+        history.replaceState(null, "", location.pathname);
         say("good", "確認が完了しました。ログインしてください。", "Done. You can log in now.");
         return;
       }
