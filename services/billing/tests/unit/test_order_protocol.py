@@ -320,14 +320,16 @@ async def test_accepting_after_a_release_is_refused(world):
         await world.accept()
 
 
-async def test_a_release_waits_for_an_unclear_creation_and_cancels_what_landed(world):
-    world.fate("AddOrder", Fate("late", 60))
+@pytest.mark.parametrize("after", [60, 123])  # before the sweeper looks, and after it did
+async def test_a_release_waits_for_an_unclear_creation_and_cancels_what_landed(world, after):
+    world.fate("AddOrder", Fate("late", after))
     assert (await world.reserve()).state == "working"
     assert (await world.release()).state == "working"
     with pytest.raises(TryLater, match="IN_PROGRESS"):
         await world.reserve()
     assert (await world.until_done(world.release)).state == "done"
     assert [order.state for order in world.orders.orders_of(ORDER)] == ["cancelled"]
+    assert (await world.reserve()).whmcs_order_id == 200
 
 
 async def test_an_order_that_lands_after_its_release_is_swept(world):
