@@ -1,149 +1,169 @@
 """From the rows of all rounds to the ratios of architecture §11."""
 
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from load import QUIET
 from measure_catalog import HIT, MISS, NOT_MODIFIED
 from measure_slow import OURS
 from peers import FASTAPI, NEST
 
 Row = Mapping[str, Any]
-CPU: Final = "cpuMicroseconds"
-RATE: Final = "requestsPerSecond"
+Figure = Callable[[Row], float]
+WELL_UNDER_A_SECOND: Final = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What the architecture asks for at least, and what it hopes for; `at_most` says which way is good."""
+
+    at_most: bool
+    floor: float
+    ambition: float | None = None
+
+    def verdict(self, value: float) -> str:
+        """Say in a word how a value stands."""
+        if self.ambition is not None and self._holds(value, self.ambition):
+            return "ambition"
+        return "holds" if self._holds(value, self.floor) else "MISSED"
+
+    def _holds(self, value: float, bound: float) -> bool:
+        return value <= bound if self.at_most else value >= bound
 
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """One figure beside its floor: the median of the rounds, and their extremes. `at_most` says which way is good."""
+    """One figure: the median of the rounds that count, their extremes, and best divided by best."""
 
     name: str
-    value: float
-    lowest: float
-    highest: float
-    floor: float | None
-    ambition: float | None
-    at_most: bool
+    values: tuple[float, ...]
+    of_best: float
     rounds: int
+    bounds: Bounds
+
+    @property
+    def median(self) -> float:
+        """The figure that is judged."""
+        return statistics.median(self.values)
 
     @property
     def verdict(self) -> str:
-        """Whether the median holds the floor; nothing where there is none."""
-        if self.floor is None:
-            return ""
-        if self.ambition is not None and self._holds(self.ambition):
-            return "ambition"
-        return "holds" if self._holds(self.floor) else "MISSED"
-
-    def _holds(self, bound: float) -> bool:
-        return self.value <= bound if self.at_most else self.value >= bound
+        """Whether the median holds the floor."""
+        return self.bounds.verdict(self.median)
 
 
-def within_rounds(rows: Sequence[Row], ours: str, theirs: str, figure: Callable[[Row], float]) -> list[float]:
-    """Divide figures of the same round only: the machine's speed changes from minute to minute."""
-    mine = {row["round"]: figure(row) for row in rows if row["variant"] == ours}
-    others = {row["round"]: figure(row) for row in rows if row["variant"] == theirs}
-    return [mine[number] / others[number] for number in mine if number in others]
+def is_quiet(row: Row) -> bool:
+    """Whether the window was ours: other programs took little of the core."""
+    return bool(row.get("coreTakenByOthers", 0.0) <= QUIET)
 
 
-def ratio(
-    name: str, values: Iterable[float], *, floor: float | None = None, ambition: float | None = None, at_most: bool
-) -> list[Ratio]:
-    """Summarise the rounds; nothing when there was none (no peers)."""
-    found = sorted(values)
-    if not found:
+def compare(name: str, rows: Sequence[Row], ours: str, theirs: str, figure: Figure, bounds: Bounds) -> list[Ratio]:
+    """Divide figures of the same round only: the machine's speed changes from minute to minute.
+
+    Rounds in which somebody else was busy on the core are left out, unless all were. Nothing without peers.
+    """
+    mine = {row["round"]: row for row in rows if row["variant"] == ours}
+    others = {row["round"]: row for row in rows if row["variant"] == theirs}
+    pairs = [(mine[number], others[number]) for number in mine if number in others]
+    if not pairs:
         return []
-    median = statistics.median(found)
-    return [Ratio(name, median, found[0], found[-1], floor, ambition, at_most, len(found))]
+    quiet = [pair for pair in pairs if all(is_quiet(row) for row in pair)]
+    values = sorted(figure(one) / figure(other) for one, other in quiet or pairs)
+    best = min if bounds.at_most else max
+    of_best = best(figure(row) for row in mine.values()) / best(figure(row) for row in others.values())
+    return [Ratio(name, tuple(values), of_best, len(pairs), bounds)]
+
+
+def alone(name: str, values: Sequence[float], bounds: Bounds) -> list[Ratio]:
+    """Judge a figure that is compared with nobody."""
+    if not values:
+        return []
+    best = min(values) if bounds.at_most else max(values)
+    return [Ratio(name, tuple(sorted(values)), best, len(values), bounds)]
+
+
+def _cpu(row: Row) -> float:
+    return float(row["cpuMicroseconds"])
+
+
+def _rate(row: Row) -> float:
+    return float(row["requestsPerSecond"])
+
+
+def _gateway_memory(row: Row) -> float:
+    return float(row["residentMegabytes"]["gateway"])
+
+
+def _service_memory(row: Row) -> float:
+    figures = row["residentMegabytes"]
+    return float(figures["catalog"] if "catalog" in figures else figures["service"])
 
 
 def of_catalog(rows: Sequence[Row]) -> list[Ratio]:
     """CPU, throughput and memory of signed-in GET /catalog."""
     n2, p1 = NEST.label, FASTAPI.label
-
-    def cpu(row: Row) -> float:
-        return float(row[CPU])
-
-    def rate(row: Row) -> float:
-        return float(row[RATE])
-
-    return [
-        *ratio("CPU a request, to N2", within_rounds(rows, MISS, n2, cpu), floor=0.60, ambition=0.35, at_most=True),
-        *ratio("CPU a request, to P1", within_rounds(rows, MISS, p1, cpu), floor=0.50, ambition=0.30, at_most=True),
-        *ratio("req/s on one core, to N2", within_rounds(rows, MISS, n2, rate), floor=1.7, ambition=3.0, at_most=False),
-        *ratio(
-            "CPU of a hit, to our miss", within_rounds(rows, HIT, MISS, cpu), floor=0.5, ambition=0.38, at_most=True
-        ),
-        *ratio(
-            "CPU of a 304, to our miss",
-            within_rounds(rows, NOT_MODIFIED, MISS, cpu),
-            floor=0.45,
-            ambition=0.30,
-            at_most=True,
-        ),
-        *ratio(
-            "memory of the gateway, to N2's",
-            within_rounds(rows, MISS, n2, lambda row: row["residentMegabytes"]["gateway"]),
-            floor=0.75,
-            ambition=0.60,
-            at_most=True,
-        ),
-        *ratio(
-            "memory of catalog, to N2's service",
-            within_rounds(rows, MISS, n2, _service_memory),
-            floor=0.75,
-            ambition=0.40,
-            at_most=True,
-        ),
-    ]
+    wanted: tuple[tuple[str, str, str, Figure, Bounds], ...] = (
+        ("CPU a request, to N2", MISS, n2, _cpu, Bounds(at_most=True, floor=0.60, ambition=0.35)),
+        ("CPU a request, to P1", MISS, p1, _cpu, Bounds(at_most=True, floor=0.50, ambition=0.30)),
+        ("req/s on one core, to N2", MISS, n2, _rate, Bounds(at_most=False, floor=1.7, ambition=3.0)),
+        ("CPU of a hit, to our miss", HIT, MISS, _cpu, Bounds(at_most=True, floor=0.50, ambition=0.38)),
+        ("CPU of a 304, to our miss", NOT_MODIFIED, MISS, _cpu, Bounds(at_most=True, floor=0.45, ambition=0.30)),
+        ("memory, gateway to N2's", MISS, n2, _gateway_memory, Bounds(at_most=True, floor=0.75, ambition=0.60)),
+        ("memory, catalog to N2's service", MISS, n2, _service_memory, Bounds(at_most=True, floor=0.75, ambition=0.40)),
+    )
+    return [found for one in wanted for found in compare(one[0], rows, *one[1:])]
 
 
 def of_slow(rows: Sequence[Row]) -> list[Ratio]:
     """Throughput with a backend that takes 50 ms."""
-
-    def rate(row: Row) -> float:
-        return float(row[RATE])
-
-    ideal = [row["ofIdeal"] for row in rows if row["variant"] == OURS]
+    mine = [row for row in rows if row["variant"] == OURS]
+    counted = [row["ofIdeal"] for row in mine if is_quiet(row)] or [row["ofIdeal"] for row in mine]
     return [
-        *ratio(
-            "50 ms backend, req/s to N2",
-            within_rounds(rows, OURS, NEST.label, rate),
-            floor=0.8,
-            ambition=1.0,
-            at_most=False,
+        *compare(
+            "50 ms backend, req/s to N2", rows, OURS, NEST.label, _rate, Bounds(at_most=False, floor=0.8, ambition=1.0)
         ),
-        *ratio("50 ms backend, req/s to the ideal", ideal, floor=0.6, ambition=0.85, at_most=False),
+        *alone("50 ms backend, of the ideal", counted, Bounds(at_most=False, floor=0.6, ambition=0.85)),
     ]
 
 
 def of_outbox(rows: Sequence[Row]) -> list[Ratio]:
     """How much of what is recorded is taken in the same time."""
-    return ratio("outbox, drained of written", [row["ratio"] for row in rows], floor=0.85, ambition=0.97, at_most=False)
+    bounds = Bounds(at_most=False, floor=0.85, ambition=0.97)
+    return alone("outbox, drained of written", [row["ratio"] for row in rows], bounds)
 
 
 def of_startup(rows: Sequence[Row]) -> list[Ratio]:
-    """Seconds to ready, the best of each process; "well under a second" is read as at most 0.8."""
+    """Seconds to ready, the best of each process."""
     found = [row["bestReadySeconds"] for row in rows if "bestReadySeconds" in row]
-    return ratio("seconds to ready, each process", found, floor=0.8, ambition=None, at_most=True)
+    return alone("seconds to ready, each process", found, Bounds(at_most=True, floor=WELL_UNDER_A_SECOND))
 
 
 def as_json(one: Ratio) -> dict[str, Any]:
     """Give the form that is kept."""
     return {
         "name": one.name,
-        "median": one.value,
-        "lowest": one.lowest,
-        "highest": one.highest,
+        "median": one.median,
+        "counted": one.values,
         "rounds": one.rounds,
-        "floor": one.floor,
-        "ambition": one.ambition,
-        "atMost": one.at_most,
+        "bestToBest": one.of_best,
+        "floor": one.bounds.floor,
+        "ambition": one.bounds.ambition,
+        "atMost": one.bounds.at_most,
         "verdict": one.verdict,
     }
 
 
-def _service_memory(row: Row) -> float:
-    figures = row["residentMegabytes"]
-    return float(figures["catalog"] if "catalog" in figures else figures["service"])
+def table(found: Sequence[Ratio]) -> str:
+    """Give the table a person reads."""
+    lines = [f"{'':33}{'median':>7}{'best':>7}   {'counted rounds':22}{'floor':>7}{'ambition':>10}"]
+    for one in found:
+        sign = "≤" if one.bounds.at_most else "≥"
+        ambition = f"{sign}{one.bounds.ambition:.2f}" if one.bounds.ambition is not None else ""
+        counted = f"{one.values[0]:.2f}–{one.values[-1]:.2f}, {len(one.values)} of {one.rounds}"
+        floor = f"{sign}{one.bounds.floor:.2f}"
+        lines.append(
+            f"{one.name:33}{one.median:7.2f}{one.of_best:7.2f}   {counted:22}{floor:>7}{ambition:>10}  {one.verdict}"
+        )
+    return "\n".join(lines)

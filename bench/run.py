@@ -15,7 +15,6 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -82,7 +81,7 @@ def main() -> int:
     result["ratios"] = [ratios.as_json(one) for one in found]
     result["tookSeconds"] = time.monotonic() - began
     (KEPT / "result.json").write_text(json.dumps(result, indent=1), encoding="utf-8")
-    _print_table(found)
+    print(f"\n{ratios.table(found)}" if found else "")
     print(f"\nkept in {KEPT / 'result.json'}; it took {result['tookSeconds']:.0f} s")
     return 0
 
@@ -170,19 +169,6 @@ def _machine() -> dict[str, Any]:
 
 def _say(text: str) -> None:
     print(f"\n{text}", flush=True)
-
-
-def _print_table(found: Sequence[ratios.Ratio]) -> None:
-    if not found:
-        return
-    print(f"\n{'':36}{'median':>8}{'lowest':>8}{'highest':>8}{'floor':>8}{'ambition':>10}")
-    for one in found:
-        sign = "≤" if one.at_most else "≥"
-        floor = f"{sign}{one.floor:.2f}" if one.floor is not None else ""
-        ambition = f"{sign}{one.ambition:.2f}" if one.ambition is not None else ""
-        print(
-            f"{one.name:36}{one.value:8.2f}{one.lowest:8.2f}{one.highest:8.2f}{floor:>8}{ambition:>10}  {one.verdict}"
-        )
 
 
 if __name__ == "__main__":

@@ -208,10 +208,13 @@ def span(
     kind: SpanKind = SpanKind.INTERNAL,
     attributes: Mapping[str, Value] | None = None,
     links: Sequence[Link] = (),
+    *,
+    always: bool = False,
 ) -> Span:
     """Open a span for a `with` block; an exception that leaves the block marks it, with its class or code only.
 
     A sampled link makes a new trace sampled too, so that the later half of a recorded order is recorded as well.
+    `always` records a new trace whatever the ratio says; one that a caller began stays as the caller decided.
     """
     parent = _current.get()
     sink = _configured.sink
@@ -219,7 +222,7 @@ def span(
         if sink is None or not parent.sampled:
             return _NOTHING
     elif sink is None or not (
-        any(link.context.sampled for link in links) if links else random.random() < _configured.ratio  # noqa: S311
+        always or (any(link.context.sampled for link in links) if links else random.random() < _configured.ratio)  # noqa: S311
     ):
         return _Unsampled()
     return _Recorded(sink, name, kind, parent=parent, attributes=attributes, links=links)

@@ -1,4 +1,4 @@
-"""Bad input said in our words: pydantic's complaints become `BAD_REQUEST` with one entry per field.
+"""Bad input said in our words, field by field, under the names the sender used.
 
 Used where input comes in: the bus and the gateway. Neither values nor payloads get into the problem.
 """
@@ -9,30 +9,58 @@ from typing import Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from portal_contracts.problems import FieldError, Refused
+from portal_contracts.problems import CATALOGUE, FieldError, Refused
 
-_AT_MOST_FIELDS: Final = 50
+BODY: Final = "body"
+"""What a fault of the input as a whole is called."""
+_AT_MOST_FAULTS: Final = 50
+_SAID_BETTER: Final[Mapping[str, str]] = {
+    "string_pattern_mismatch": "it holds something that does not belong there",
+    "json_invalid": "this is not JSON",
+}
+"""Reasons in words where pydantic's own would show a regular expression or a position in bytes."""
 _CODES: Final[Mapping[str, str]] = {
     "missing": "FIELD_MISSING",
     "string_too_long": "FIELD_TOO_LONG",
+    "too_long": "FIELD_TOO_LONG",
     "string_too_short": "FIELD_TOO_SHORT",
+    "too_short": "FIELD_TOO_SHORT",
 }
+_PLACES: Final[Mapping[str, str]] = {"CUSTOMER_NUMBER_CONFLICT": "customerNumber"}
+"""Where the faults of two fields at once are shown."""
 
 
 def refused_input(error: ValidationError) -> Refused:
-    """Give the `BAD_REQUEST` that names each field by its wire name, such as `address.postcode`."""
-    details = error.errors(include_url=False, include_context=True, include_input=False)
-    fields = [_field_error(detail) for detail in details[:_AT_MOST_FIELDS] if detail["loc"]]
-    return Refused("BAD_REQUEST", fields=fields)
+    """Give the problem that names every faulty field.
+
+    A single fault with a code of its own is that problem, e.g. CUSTOMER_NUMBER_CONFLICT with its status 400 (C11).
+    """
+    details = error.errors(include_url=False, include_input=False)[:_AT_MOST_FAULTS]
+    faults = [_fault(detail) for detail in details]
+    own = faults[0].code if len(faults) == 1 and details[0]["type"] in CATALOGUE else "BAD_REQUEST"
+    return Refused(own, fields=faults)
 
 
-def _field_error(detail: ErrorDetails) -> FieldError:
-    name = ".".join(str(part) for part in detail["loc"])
-    code = _CODES.get(detail["type"], "FIELD_INVALID")
+def refused_field(field: str, reason: str) -> Refused:
+    """Give the problem of one field that has a wrong form."""
+    return Refused("BAD_REQUEST", fields=[FieldError(field=field, code="FIELD_INVALID", facts={"reason": reason})])
+
+
+def _fault(detail: ErrorDetails) -> FieldError:
+    kind = detail["type"]
+    field = _place(detail["loc"]) or _PLACES.get(kind, BODY)
+    code = kind if kind in CATALOGUE else _CODES.get(kind, "FIELD_INVALID")
     context = detail.get("ctx", {})
     limit = context.get("max_length", context.get("min_length"))
     if code in {"FIELD_TOO_LONG", "FIELD_TOO_SHORT"} and isinstance(limit, int):
-        return FieldError(field=name, code=code, facts={"limit": limit})
+        return FieldError(field=field, code=code, facts={"limit": limit})
     if code == "FIELD_INVALID":
-        return FieldError(field=name, code=code, facts={"reason": detail["msg"].removeprefix("Value error, ")})
-    return FieldError(field=name, code=code)
+        reason = _SAID_BETTER.get(kind) or detail["msg"].removeprefix("Value error, ")
+        return FieldError(field=field, code=code, facts={"reason": reason})
+    return FieldError(field=field, code=code)
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """Write `lines[0].sku`, as the services do."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return "".join(parts).removeprefix(".")

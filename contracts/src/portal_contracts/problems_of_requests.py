@@ -81,6 +81,13 @@ PROBLEMS_OF_REQUESTS: Final[tuple[ProblemEntry, ...]] = (
         "Wrong HTTP method.",
     ),
     refused(
+        "UNSUPPORTED_MEDIA_TYPE",
+        415,
+        "Send the body as application/json.",
+        "application/json形式で送信してください。",
+        "The body has another content type than JSON.",
+    ),
+    refused(
         "PAYLOAD_TOO_LARGE",
         413,
         "That is too large: at most {limit} bytes.",

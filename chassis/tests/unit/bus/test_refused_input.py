@@ -34,8 +34,8 @@ def test_fields_are_named_by_their_place_on_the_wire():
     problem, _ = refuse('{"places":[{"postCode":"1"},{"postCode":"123456789"}],"age":200}')
     assert [(field.field, field.code, dict(field.facts)) for field in problem.fields] == [
         ("fullName", "FIELD_MISSING", {}),
-        ("places.0.postCode", "FIELD_TOO_SHORT", {"limit": 7}),
-        ("places.1.postCode", "FIELD_TOO_LONG", {"limit": 7}),
+        ("places[0].postCode", "FIELD_TOO_SHORT", {"limit": 7}),
+        ("places[1].postCode", "FIELD_TOO_LONG", {"limit": 7}),
         ("age", "FIELD_INVALID", {"reason": "nobody is that old"}),
     ]
     assert {field.code for field in problem.fields} <= set(CATALOGUE)
@@ -47,10 +47,10 @@ def test_values_stay_out_of_problems_and_dead_letters():
     assert "secret value" not in described(error)
 
 
-def test_no_json_names_no_field():
+def test_what_is_no_json_is_a_fault_of_the_whole_body():
     problem, _ = refuse("{")
     assert problem.code == "BAD_REQUEST"
-    assert problem.fields == ()
+    assert [(field.field, field.facts) for field in problem.fields] == [("body", {"reason": "this is not JSON"})]
 
 
 def test_a_flood_of_bad_fields_is_cut():

@@ -10,13 +10,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from portal_chassis.actor import Actor
 from portal_chassis.clocks import MachineClock
+from portal_chassis.validation import BODY, refused_field, refused_input
 from portal_contracts.identity import RequestId
 from portal_contracts.message import Message, Request
 from portal_contracts.problems import PortalProblem, ProblemReply, Refused, from_reply
 from portal_gateway.client_address import client_address
 from portal_gateway.cookies import Cookies
 from portal_gateway.forgery import ForgeryGuard
-from portal_gateway.input_faults import BODY, refused_field, refused_fields
 from portal_gateway.limits import InFlight
 from portal_gateway.micro_cache import Kept, MicroCache
 from portal_gateway.operation import Operation
@@ -96,15 +96,15 @@ class Exchange:
     # what
 
     async def body(self, model: type[M]) -> M:
-        """Read and check the JSON body. Refused BAD_REQUEST naming the fields, or PAYLOAD_TOO_LARGE."""
+        """Read and check the JSON body. Refused BAD_REQUEST naming fields, UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE."""
         kind = self.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
         if kind != b"application/json" and not kind.endswith(b"+json"):
-            raise refused_field("Content-Type", "application/json is expected")
+            raise Refused("UNSUPPORTED_MEDIA_TYPE")
         raw = await self._raw_body()
         try:
             return model.__pydantic_validator__.validate_json(raw)  # type: ignore[no-any-return]  # pydantic types it Any
         except ValidationError as error:
-            raise refused_fields(error) from None
+            raise refused_input(error) from None
         except ValueError:  # text that is no UTF-8
             raise refused_field(BODY, "JSON in UTF-8 is expected") from None
 
@@ -121,7 +121,7 @@ class Exchange:
             in_path = operation.path_parameters
             if any(fault["loc"][:1] and fault["loc"][0] in in_path for fault in error.errors()):
                 raise Refused("NOT_FOUND") from None
-            raise refused_fields(error) from None
+            raise refused_input(error) from None
         return message.__pydantic_serializer__.to_json(message)
 
     def request_id(self) -> str:

@@ -19,7 +19,7 @@ from portal_gateway.settings import GatewaySettings
 _ANY: Final = ("SERVICE_UNAVAILABLE", "OVERLOADED", "INTERNAL_ERROR")
 _SIGNED_IN: Final = ("SESSION_REQUIRED", "SESSION_EXPIRED")
 _WRITING: Final = ("CSRF_REFUSED",)
-_WITH_BODY: Final = ("BAD_REQUEST", "PAYLOAD_TOO_LARGE")
+_WITH_BODY: Final = ("BAD_REQUEST", "PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
 _VENDORS: Final[dict[str, tuple[str, ...]]] = {
     "billing": ("WHMCS_UNAVAILABLE",),
     "orders": ("SALESFORCE_UNAVAILABLE", "WHMCS_UNAVAILABLE"),

@@ -6,10 +6,10 @@ from typing import Final
 from pydantic import Field
 
 from portal_chassis.telemetry import current_ids
+from portal_chassis.validation import BODY
 from portal_contracts.message import Message
 from portal_contracts.problem_entry import Kind
 from portal_contracts.problems import CATALOGUE, FieldError, Language, PortalProblem, customer_text
-from portal_gateway.input_faults import BODY
 from portal_gateway.reply import NO_STORE, Reply
 
 _KIND_JA: Final[dict[Kind, str]] = {

@@ -14,7 +14,7 @@ from portal_contracts.orders import ProvisionRequested
 from portal_contracts.problems import PortalProblem
 from portal_orders import timeline
 from portal_orders.checkout import checkout_of
-from portal_orders.order import BEFORE_APPROVAL, KeptOrder, SalesOrder, waits_for_its_day
+from portal_orders.order import BEFORE_APPROVAL, KeptOrder, SalesOrder
 from portal_orders.ports import Checkouts, Customers, Hint, Hints, OrderBook, SalesOrders, Transactions
 from portal_orders.take_reading import SoldProducts, TakeReading
 
@@ -129,14 +129,11 @@ class FollowOrders:
         """Ask for provisioning when the hint is a signal and the order is approved; facts decide (C01)."""
         signal = hint.signal
         now = self.clock.now()
-        if signal is not None and waits_for_its_day(reading, now) and signal.source != "sweeper":
-            await self.hints.postpone(transaction, [hint], reading.scheduled_at or now)
-            return
         if signal is not None and self._is_early(hint) and reading.state in BEFORE_APPROVAL:
             await self.hints.postpone(transaction, [hint], now + SOON)
             return
         await self.hints.drop(transaction, [hint])
-        if signal is None or waits_for_its_day(reading, now):
+        if signal is None:
             return
         if reading.state == "completed" and known:
             await self._absorbed(transaction, signal)

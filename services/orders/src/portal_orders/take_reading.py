@@ -45,7 +45,8 @@ class TakeReading:
             await self.checkouts.release_claim(transaction, order_id=after.order_id)
         if after.rejected and before is not None and not before.rejected:
             await self._rejected(transaction, after)
-        if after.activation == "activating" and waits_for_its_day(after, now):
+        activating = after.activation == "activating" and (before is None or before.activation != "activating")
+        if activating and not ours and waits_for_its_day(after, now):  # the Flow said so; fulfillment waits (C38)
             await self._aftercare(transaction, after, "write_not_started", after.changed_at)
         return after
 

@@ -6,7 +6,7 @@ import pytest
 
 from portal_contracts.changefeed import EventsMissed, OrderChanged, OrderItemChanged, ProvisionEventReceived
 from portal_contracts.fulfillment import OrderActivated, ProvisioningProgressed
-from portal_contracts.orders import OrderRejected, ProvisionRequested, TimelineGrew
+from portal_contracts.orders import MarkActivating, OrderRejected, ProvisionRequested, TimelineGrew
 from portal_contracts.problems import Refused, TryLater
 from portal_contracts.values import long_salesforce_id
 from portal_orders.testing import ACCOUNT
@@ -289,8 +289,8 @@ async def test_a_rejected_orders_opportunity_is_voided_however_long_salesforce_i
     assert {one.stage for one in world.sales.opportunities.values()} == {"void"}
 
 
-async def test_a_scheduled_order_waits_for_its_day_whatever_its_activation_says(world):
-    """C38, R164: the not-started wording goes back, and the signal comes at the time."""
+async def test_a_scheduled_order_is_shown_as_such_whatever_its_activation_says(world):
+    """C38, R164: the not-started wording goes back; fulfillment hears at once and waits for the day."""
     order_id = await world.place_one()
     day = world.clock.now() + timedelta(days=10)
     await approve(world, order_id, scheduled=True, scheduled_at=day, activation="activating")
@@ -299,14 +299,20 @@ async def test_a_scheduled_order_waits_for_its_day_whatever_its_activation_says(
     detail = await world.detail(order_id)
     assert (detail.activation, detail.status.en) == ("scheduled", "Scheduled for 2026-04-11")
     assert detail.status.ja == "2026-04-11 開通予定"
-    assert sources(world) == []
-    for _ in range(3):
-        await world.sweep()
-    assert sources(world) == []
-    world.clock.advance_to(day)
+    assert sources(world) == ["change_event"]
+    assert world.book.kinds(order_id) == ["order.placed", "order.approved", "order.rescheduled"]
+
+
+async def test_a_scheduled_order_that_is_started_early_stays_activating(world):
+    """R168: Activate Now is the portal's own write, and no edit afterwards takes it back."""
+    order_id = await world.place_one()
+    await approve(world, order_id, scheduled=True, scheduled_at=world.clock.now() + timedelta(days=10))
+    await world.orders.use.write_progress.mark_activating(MarkActivating(order_id=order_id, attempt=1))
+    world.sales.change(order_id, address=None)
+    await world.deliver(changed(world, order_id, "BillingCity"), "message-2")
     await world.follow()
-    assert sources(world)[0] == "change_event"
-    assert world.book.kinds(order_id)[:3] == ["order.placed", "order.approved", "order.rescheduled"]
+    await world.processes.run_until_idle()
+    assert world.sales.writes == ["activating"]
 
 
 async def test_a_late_signal_for_a_completed_order_is_told_as_absorbed(world):

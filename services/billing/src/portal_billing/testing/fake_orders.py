@@ -98,6 +98,8 @@ class FakeOrders:
 
     def move(self, number: int, state: OrderState, services: SubscriptionState, kind: str) -> bool:
         """Move a Pending order, as WHMCS and as its staff do."""
+        if number not in self._orders:
+            return False
         owner, key, order = self._orders[number]
         if order.state != "pending":
             return False

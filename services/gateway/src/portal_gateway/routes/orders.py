@@ -3,9 +3,9 @@
 from typing import Final
 
 from portal_chassis.deadline import Deadline, within
+from portal_chassis.validation import refused_field
 from portal_contracts import orders
 from portal_gateway.exchange import Exchange
-from portal_gateway.input_faults import refused_field
 from portal_gateway.operation import Operation, without
 from portal_gateway.reply import NO_STORE, Receive, Reply, Send, StreamReply, message_reply
 
