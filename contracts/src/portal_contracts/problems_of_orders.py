@@ -170,6 +170,22 @@ PROBLEMS_OF_ORDERS: Final[tuple[ProblemEntry, ...]] = (
         owner="staff",
     ),
     refused(
+        "SIM_CARD_NUMBER_MISSING",
+        409,
+        "Your SIM card is being prepared by our staff. You do not need to do anything.",
+        "担当者がSIMカードを準備しております。お客様のお手続きは必要ありません。",
+        "A physical SIM: nothing tells the portal the number printed on the card; activate the line by hand.",
+        owner="staff",
+    ),
+    refused(
+        "VOICE_OPTIONS_UNCONFIRMED",
+        409,
+        _CHECKING_EN,
+        _CHECKING_JA,
+        "The line is active and billed, but its voice options do not show at Freebit; set them by hand.",
+        owner="staff",
+    ),
+    refused(
         "SIM_UNCLEAR",
         409,
         _CHECKING_EN,

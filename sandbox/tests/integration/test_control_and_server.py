@@ -118,7 +118,7 @@ async def test_a_hanging_call_does_not_hold_up_the_stop(tmp_path):
         built.core.faults.arm({"vendor": "whmcs", "call": "*", "kind": "before_effect", "params": {"seconds": 60}})
         hanging = asyncio.create_task(call_whmcs(built, action="WhmcsDetails"))
         async with asyncio.timeout(10):
-            while not built.core.faults.calls:  # noqa: ASYNC110 - the middleware offers no event to wait for
+            while not built.core.faults.calls:
                 await asyncio.sleep(0)
     with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
         await hanging

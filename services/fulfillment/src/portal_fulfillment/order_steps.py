@@ -22,7 +22,6 @@ from portal_fulfillment.sim_plans import SimPlans
 SCHEDULE_LOOK: Final = timedelta(hours=6)
 """How often a scheduled order is read again, so that a changed date or a cancellation is seen (T-20)."""
 EID_DIGITS: Final = 32
-CARD_UNKNOWN: Final = {"pair": "CARD_NUMBER_UNKNOWN"}
 """A SIM card is switched on by the number printed on it, which nothing tells us yet: such an order waits (C18)."""
 
 
@@ -68,7 +67,7 @@ class OrderSteps:
             check_line(line, products)
         if needs_line(order):
             if not order.esim:
-                return await self.obstacles.block(run, "SIM_REFUSED", CARD_UNKNOWN, step="read_order")
+                return await self.obstacles.block(run, "SIM_CARD_NUMBER_MISSING", {}, step="read_order")
             check_sim(order, self.plans)
         if run.state.told is not None:
             await self.orders.mark_activating(run.key, run.state.attempt)

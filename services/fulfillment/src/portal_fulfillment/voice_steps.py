@@ -49,7 +49,7 @@ class VoiceSteps:
             return Wait(until=look, because="the operator sets voice options")
         if len(sent) < MOST_REQUESTS:
             return await self._send(run, own.account, wanted)
-        return await self.obstacles.park(run, "SIM_REFUSED", {"pair": "VOICE_OPTIONS_MISSING"})
+        return await self.obstacles.park(run, "VOICE_OPTIONS_UNCONFIRMED", {})
 
     async def _send(self, run: Run[ProvisioningState], account: str, wanted: VoiceOptions) -> Outcome:
         """Ask for the options. A repeat after an unclear end is harmless: it asks for the same."""

@@ -1,4 +1,4 @@
-"""Canaries: what a customer entrusts to identity shows up in no log, event, span or case row of ours (architecture §4, §9)."""
+"""Canaries: what a customer entrusts to identity shows up in no log, event or span of ours (architecture §4, §9)."""
 
 import asyncio
 
