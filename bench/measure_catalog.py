@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -68,13 +69,17 @@ async def measure_ours(folder: Path, cookies: Path, seconds: int) -> list[Row]:
         return rows
 
 
+def _run_ours(folder: Path, cookies: Path, seconds: int) -> list[Row]:
+    return asyncio.run(measure_ours(folder, cookies, seconds))
+
+
 def measure_catalog(
     folder: Path, cookies: Path, built: Path | None, scratch: Path, *, rounds: int, seconds: int
 ) -> list[Row]:
     """Give the rows of all rounds: A B C, then C B A, and so on."""
-    turns: list[Callable[[], list[Row]]] = [lambda: asyncio.run(measure_ours(folder, cookies, seconds))]
+    turns: list[Callable[[], list[Row]]] = [partial(_run_ours, folder, cookies, seconds)]
     if built is not None:
-        turns += [lambda peer=peer: measure_peer(peer, built, scratch, seconds) for peer in (NEST, FASTAPI)]
+        turns += [partial(measure_peer, peer, built, scratch, seconds) for peer in (NEST, FASTAPI)]
     rows: list[Row] = []
     for number in range(rounds):
         for turn in turns if number % 2 == 0 else reversed(turns):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,13 +47,17 @@ async def _measure_ours(folder: Path, cookies: Path, seconds: int) -> Row:
         return await asyncio.to_thread(_measured, OURS, target, roles(stack), seconds)
 
 
+def _run_ours(folder: Path, cookies: Path, seconds: int) -> Row:
+    return asyncio.run(_measure_ours(folder, cookies, seconds))
+
+
 def measure_slow(
     folder: Path, cookies: Path, built: Path | None, scratch: Path, *, rounds: int, seconds: int
 ) -> list[Row]:
     """Give the rows of all rounds, interleaved."""
-    turns: list[Callable[[], Row]] = [lambda: asyncio.run(_measure_ours(folder, cookies, seconds))]
+    turns: list[Callable[[], Row]] = [partial(_run_ours, folder, cookies, seconds)]
     if built is not None:
-        turns += [lambda peer=peer: _measure_peer(peer, built, scratch, seconds) for peer in (NEST, FASTAPI)]
+        turns += [partial(_measure_peer, peer, built, scratch, seconds) for peer in (NEST, FASTAPI)]
     rows: list[Row] = []
     for number in range(rounds):
         for turn in turns if number % 2 == 0 else reversed(turns):

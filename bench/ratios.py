@@ -59,13 +59,12 @@ def is_quiet(row: Row) -> bool:
     return bool(row.get("coreTakenByOthers", 0.0) <= QUIET)
 
 
-def compare(name: str, rows: Sequence[Row], ours: str, theirs: str, figure: Figure, bounds: Bounds) -> list[Ratio]:
-    """Divide figures of the same round only: the machine's speed changes from minute to minute.
+def compare(name: str, rows: Sequence[Row], pair: tuple[str, str], figure: Figure, bounds: Bounds) -> list[Ratio]:
+    """Divide figures of a pair of variants in the same round: the machine's speed changes from minute to minute.
 
     Rounds in which somebody else was busy on the core are left out, unless all were. Nothing without peers.
     """
-    mine = {row["round"]: row for row in rows if row["variant"] == ours}
-    others = {row["round"]: row for row in rows if row["variant"] == theirs}
+    mine, others = ({row["round"]: row for row in rows if row["variant"] == variant} for variant in pair)
     pairs = [(mine[number], others[number]) for number in mine if number in others]
     if not pairs:
         return []
@@ -104,14 +103,19 @@ def _service_memory(row: Row) -> float:
 def of_catalog(rows: Sequence[Row]) -> list[Ratio]:
     """CPU, throughput and memory of signed-in GET /catalog."""
     n2, p1 = NEST.label, FASTAPI.label
-    wanted: tuple[tuple[str, str, str, Figure, Bounds], ...] = (
-        ("CPU a request, to N2", MISS, n2, _cpu, Bounds(at_most=True, floor=0.60, ambition=0.35)),
-        ("CPU a request, to P1", MISS, p1, _cpu, Bounds(at_most=True, floor=0.50, ambition=0.30)),
-        ("req/s on one core, to N2", MISS, n2, _rate, Bounds(at_most=False, floor=1.7, ambition=3.0)),
-        ("CPU of a hit, to our miss", HIT, MISS, _cpu, Bounds(at_most=True, floor=0.50, ambition=0.38)),
-        ("CPU of a 304, to our miss", NOT_MODIFIED, MISS, _cpu, Bounds(at_most=True, floor=0.45, ambition=0.30)),
-        ("memory, gateway to N2's", MISS, n2, _gateway_memory, Bounds(at_most=True, floor=0.75, ambition=0.60)),
-        ("memory, catalog to N2's service", MISS, n2, _service_memory, Bounds(at_most=True, floor=0.75, ambition=0.40)),
+    wanted: tuple[tuple[str, tuple[str, str], Figure, Bounds], ...] = (
+        ("CPU a request, to N2", (MISS, n2), _cpu, Bounds(at_most=True, floor=0.60, ambition=0.35)),
+        ("CPU a request, to P1", (MISS, p1), _cpu, Bounds(at_most=True, floor=0.50, ambition=0.30)),
+        ("req/s on one core, to N2", (MISS, n2), _rate, Bounds(at_most=False, floor=1.7, ambition=3.0)),
+        ("CPU of a hit, to our miss", (HIT, MISS), _cpu, Bounds(at_most=True, floor=0.50, ambition=0.38)),
+        ("CPU of a 304, to our miss", (NOT_MODIFIED, MISS), _cpu, Bounds(at_most=True, floor=0.45, ambition=0.30)),
+        ("memory, gateway to N2's", (MISS, n2), _gateway_memory, Bounds(at_most=True, floor=0.75, ambition=0.60)),
+        (
+            "memory, catalog to N2's service",
+            (MISS, n2),
+            _service_memory,
+            Bounds(at_most=True, floor=0.75, ambition=0.40),
+        ),
     )
     return [found for one in wanted for found in compare(one[0], rows, *one[1:])]
 
@@ -122,7 +126,11 @@ def of_slow(rows: Sequence[Row]) -> list[Ratio]:
     counted = [row["ofIdeal"] for row in mine if is_quiet(row)] or [row["ofIdeal"] for row in mine]
     return [
         *compare(
-            "50 ms backend, req/s to N2", rows, OURS, NEST.label, _rate, Bounds(at_most=False, floor=0.8, ambition=1.0)
+            "50 ms backend, req/s to N2",
+            rows,
+            (OURS, NEST.label),
+            _rate,
+            Bounds(at_most=False, floor=0.8, ambition=1.0),
         ),
         *alone("50 ms backend, of the ideal", counted, Bounds(at_most=False, floor=0.6, ambition=0.85)),
     ]

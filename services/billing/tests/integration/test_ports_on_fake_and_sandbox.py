@@ -1,4 +1,4 @@
-"""One suite for each port that reaches WHMCS, on the fake and on the adapter: that is what makes the fake worth asking."""
+"""One suite for each port that reaches WHMCS, on the fake and on the adapter: so the fake can be trusted."""
 
 import math
 
