@@ -88,6 +88,7 @@ class SoldProduct(Message):
     orderable: bool
     problem: str | None
     esim: bool
+    voice: bool = Field(default=False, description="A SIM plan with calls: it needs Freebit's voice options")
     eligibility: str | None
 
 

@@ -74,6 +74,7 @@ def judge(listed: ListedProduct, billing: BillingProduct | None, *, verified: bo
         orderable=problem is None,
         problem=problem,
         esim=options.get("simType") == "eSIM",
+        voice=options.get("voice") is True,
         eligibility=listed.eligibility or None,
     )
     return JudgedProduct(sold, _shown(listed, sold, options), (*defects, *_alerts(problem, defects)))

@@ -92,5 +92,7 @@ def test_a_cycle_is_read_whatever_its_hyphens(text) -> None:
     assert judged(billing_cycle=text).sold.billing_cycle == "one_time"
 
 
-def test_an_esim_is_told_by_its_options() -> None:
-    assert judged(category="SIM", options_json='{"simType":"eSIM","voice":true}').sold.esim
+def test_an_esim_and_its_voice_are_told_by_its_options() -> None:
+    sold = judged(category="SIM", options_json='{"simType":"eSIM","voice":true}').sold
+    assert (sold.esim, sold.voice) == (True, True)
+    assert not judged(category="SIM", options_json='{"simType":"eSIM"}').sold.voice

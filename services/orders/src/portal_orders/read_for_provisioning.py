@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from portal_chassis.clocks import BusinessClock
 from portal_contracts.billing import OrderLine
@@ -11,8 +10,6 @@ from portal_contracts.orders import ProvisioningOrder
 from portal_contracts.problems import Refused
 from portal_orders.order import SalesItem, SalesOrder, scheduled_on, shown_activation
 from portal_orders.ports import Customers, OrderBook, Products, SalesOrders
-
-VOICE: Final = "VOICE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +46,7 @@ class ReadForProvisioning:
             lines=lines,
             eid=order.eid or (kept.eid if kept else None),
             esim=service.esim,
-            voice=service.category == "sim" and is_voice(service),
+            voice=service.voice,
             sim_plan=service.sku if service.category == "sim" else None,
             voice_options=_voice_options(order, products) if service.category == "sim" else (),
             activation_type="scheduled" if order.scheduled else "immediate",
@@ -83,11 +80,6 @@ def _service(order: SalesOrder, products: Mapping[str, SoldProduct]) -> SoldProd
     if len(services) != 1:
         raise Refused("PRODUCT_UNMAPPED", facts={"sku": " + ".join(product.sku for product in services) or "-"})
     return services[0]
-
-
-def is_voice(product: SoldProduct) -> bool:
-    """Say whether a SIM plan has voice, by the word in its SKU: the catalog's answer has no field for it."""
-    return VOICE in product.sku.upper().replace("_", "-").split("-")
 
 
 def _voice_options(order: SalesOrder, products: Mapping[str, SoldProduct]) -> list[str]:

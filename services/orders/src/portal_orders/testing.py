@@ -45,6 +45,7 @@ def product(  # noqa: PLR0917 - a row of a price list
         orderable=True,
         problem=None,
         esim="ESIM" in sku,
+        voice="VOICE" in sku,
         eligibility=eligibility,
     )
 
