@@ -100,21 +100,29 @@ def _service_memory(row: Row) -> float:
     return float(figures["catalog"] if "catalog" in figures else figures["service"])
 
 
+def _at_most(floor: float, ambition: float) -> Bounds:
+    return Bounds(at_most=True, floor=floor, ambition=ambition)
+
+
+def _at_least(floor: float, ambition: float) -> Bounds:
+    return Bounds(at_most=False, floor=floor, ambition=ambition)
+
+
 def of_catalog(rows: Sequence[Row]) -> list[Ratio]:
     """CPU, throughput and memory of signed-in GET /catalog."""
     n2, p1 = NEST.label, FASTAPI.label
     wanted: tuple[tuple[str, tuple[str, str], Figure, Bounds], ...] = (
-        ("CPU a request, to N2", (MISS, n2), _cpu, Bounds(at_most=True, floor=0.60, ambition=0.35)),
-        ("CPU a request, to P1", (MISS, p1), _cpu, Bounds(at_most=True, floor=0.50, ambition=0.30)),
-        ("req/s on one core, to N2", (MISS, n2), _rate, Bounds(at_most=False, floor=1.7, ambition=3.0)),
-        ("CPU of a hit, to our miss", (HIT, MISS), _cpu, Bounds(at_most=True, floor=0.50, ambition=0.38)),
-        ("CPU of a 304, to our miss", (NOT_MODIFIED, MISS), _cpu, Bounds(at_most=True, floor=0.45, ambition=0.30)),
-        ("memory, gateway to N2's", (MISS, n2), _gateway_memory, Bounds(at_most=True, floor=0.75, ambition=0.60)),
+        ("CPU a request, to N2", (MISS, n2), _cpu, _at_most(0.60, 0.35)),
+        ("CPU a request, to P1", (MISS, p1), _cpu, _at_most(0.50, 0.30)),
+        ("req/s on one core, to N2", (MISS, n2), _rate, _at_least(1.7, 3.0)),
+        ("CPU of a hit, to our miss", (HIT, MISS), _cpu, _at_most(0.50, 0.38)),
+        ("CPU of a 304, to our miss", (NOT_MODIFIED, MISS), _cpu, _at_most(0.45, 0.30)),
+        ("memory, gateway to N2's", (MISS, n2), _gateway_memory, _at_most(0.75, 0.60)),
         (
             "memory, catalog to N2's service",
             (MISS, n2),
             _service_memory,
-            Bounds(at_most=True, floor=0.75, ambition=0.40),
+            _at_most(0.75, 0.40),
         ),
     )
     return [found for one in wanted for found in compare(one[0], rows, *one[1:])]
@@ -130,15 +138,15 @@ def of_slow(rows: Sequence[Row]) -> list[Ratio]:
             rows,
             (OURS, NEST.label),
             _rate,
-            Bounds(at_most=False, floor=0.8, ambition=1.0),
+            _at_least(0.8, 1.0),
         ),
-        *alone("50 ms backend, of the ideal", counted, Bounds(at_most=False, floor=0.6, ambition=0.85)),
+        *alone("50 ms backend, of the ideal", counted, _at_least(0.6, 0.85)),
     ]
 
 
 def of_outbox(rows: Sequence[Row]) -> list[Ratio]:
     """How much of what is recorded is taken in the same time."""
-    bounds = Bounds(at_most=False, floor=0.85, ambition=0.97)
+    bounds = _at_least(0.85, 0.97)
     return alone("outbox, drained of written", [row["ratio"] for row in rows], bounds)
 
 

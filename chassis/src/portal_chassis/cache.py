@@ -53,14 +53,17 @@ class CacheResult:
 class Cache:
     """One per process. `owner` groups what is invalidated together; `name` is one value of that owner."""
 
-    def __init__(self, url: str | SecretStr | None, *, prefix: str) -> None:
-        """Take a Redis URL, or None for live reads only; `prefix` is the service's name."""
+    def __init__(self, url: str | SecretStr | None, *, prefix: str, patience: float = REDIS_SECONDS) -> None:
+        """Take a Redis URL, or None for live reads only; `prefix` is the service's name.
+
+        `patience` is how many seconds one question to Redis may take before it counts as away.
+        """
         self._prefix = f"portal:{prefix}"
         self._redis: Redis | None = None
         self._away_until = 0.0
         self._flights: dict[tuple[str, str, bytes], asyncio.Task[bytes]] = {}
         if url is not None:
-            self._redis = _connect(url.get_secret_value() if isinstance(url, SecretStr) else url)
+            self._redis = _connect(url.get_secret_value() if isinstance(url, SecretStr) else url, patience)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -173,15 +176,15 @@ class Cache:
         return f"{self._prefix}:value:{owner}:{name}"
 
 
-def _connect(url: str) -> "Redis":
+def _connect(url: str, patience: float) -> "Redis":
     from redis.asyncio import Redis  # noqa: PLC0415 - 240 ms that only a process with a cache pays
     from redis.asyncio.retry import Retry  # noqa: PLC0415 - the same
     from redis.backoff import NoBackoff  # noqa: PLC0415 - the same
 
     return Redis.from_url(
         url,
-        socket_timeout=REDIS_SECONDS,
-        socket_connect_timeout=REDIS_SECONDS,
+        socket_timeout=patience,
+        socket_connect_timeout=patience,
         retry=Retry(NoBackoff(), 0),
         max_connections=64,
     )

@@ -46,6 +46,10 @@ class StoreUnavailable(TryLater):
         super().__init__("DATABASE_UNAVAILABLE")
 
 
+class RolledBack(Exception):  # noqa: N818 - it says what happened
+    """COMMIT rolled back: a statement had failed before, and somebody swallowed its error."""
+
+
 @contextmanager
 def _translated(*, connecting: bool = False) -> Iterator[None]:
     """Raise StoreUnavailable for everything that means "the server is away" and let all else through."""
@@ -177,19 +181,20 @@ class Database:
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Open a transaction (READ COMMITTED): commits at the end of the block, rolls back on an exception."""
         async with self._acquired() as connection:
-            opened = connection.transaction()
             with _translated():
-                await opened.start()
+                await connection.execute("BEGIN")
             transaction = Transaction(connection, self._recorder)
             try:
                 yield transaction
             except BaseException as error:
-                await _roll_back(opened)
+                await _roll_back(connection)
                 if isinstance(error, _AWAY):
                     raise StoreUnavailable from error
                 raise
             with _translated():
-                await opened.commit()
+                ended = await connection.execute("COMMIT")
+            if ended != "COMMIT":
+                raise RolledBack
         transaction.committed()
 
     @asynccontextmanager
@@ -244,9 +249,9 @@ async def _leave_no_transaction(connection: "Connection") -> None:
         await connection.reset(timeout=2)
 
 
-async def _roll_back(opened: Any) -> None:
+async def _roll_back(connection: "Connection") -> None:
     """Roll back; a server that is away has rolled back by itself, and the first error is the one to tell."""
     try:
-        await opened.rollback()
+        await connection.execute("ROLLBACK")
     except (OSError, asyncpg.InterfaceError, asyncpg.PostgresError):
         _log.debug("a rollback found no server")

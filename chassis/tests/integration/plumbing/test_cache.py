@@ -38,7 +38,7 @@ def vendor():
 
 @pytest.fixture
 async def cache(redis_url):
-    opened = Cache(redis_url, prefix="test")
+    opened = Cache(redis_url, prefix="test", patience=5)
     yield opened
     await opened.close()
 
@@ -52,7 +52,7 @@ async def test_a_second_read_is_answered_from_the_cache(cache, vendor):
 
 
 async def test_instances_share_what_was_read(cache, vendor, redis_url):
-    other = Cache(redis_url, prefix="test")
+    other = Cache(redis_url, prefix="test", patience=5)
     await cache.read_through("7", "invoices", MINUTE, vendor.load)
     await other.read_through("7", "invoices", MINUTE, vendor.load)
     await other.close()

@@ -1,12 +1,13 @@
 """Transactions, their callbacks, and a server that goes away and comes back (T-08)."""
 
 import asyncio
+import contextlib
 from typing import ClassVar
 
 import asyncpg
 import pytest
 
-from portal_chassis.postgres import Database, StoreUnavailable
+from portal_chassis.postgres import Database, RolledBack, StoreUnavailable
 from portal_contracts.message import Event
 
 
@@ -138,3 +139,12 @@ async def test_nobody_waits_longer_than_allowed_for_a_connection(database_url):
 async def test_a_database_that_cannot_be_reached_says_so_when_connecting():
     with pytest.raises(StoreUnavailable):
         await Database("postgresql://portal@127.0.0.1:1/portal").connect()
+
+
+async def test_a_swallowed_error_cannot_turn_a_commit_into_a_silent_rollback(table):
+    with pytest.raises(RolledBack):  # noqa: PT012 - the block must end without an exception of its own
+        async with table.transaction() as transaction:
+            await transaction.execute("INSERT INTO thing VALUES ('a')")
+            with contextlib.suppress(asyncpg.DivisionByZeroError):
+                await transaction.execute("SELECT 1 / 0")
+    assert await table.fetchval("SELECT count(*) FROM thing") == 0

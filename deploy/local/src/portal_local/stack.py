@@ -319,12 +319,16 @@ class LocalStack:
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def _watch(self) -> None:
+        announced = self._pids()
         while True:
             for one in self._watched.values():
                 if one.ended_unasked():
                     one.note_crash()
                 one.start_again_when_due()
             await asyncio.gather(*(one.look() for one in self._watched.values()))
+            if (pids := self._pids()) != announced:
+                self._announce()
+                announced = pids
             await asyncio.sleep(_WATCH_SECONDS)
 
     async def _end(self, ones: Iterable[Watched], patience: float) -> None:
@@ -339,13 +343,15 @@ class LocalStack:
             one.managed.kill()
             one.stopped()
 
+    def _pids(self) -> dict[str, int]:
+        return {one.name: one.managed.pid or 0 for one in self._watched.values()}
+
     def _announce(self) -> None:
-        pids = {one.name: one.managed.pid or 0 for one in self._watched.values()}
         urls = {"gateway": self.gateway_url, **self.sandbox_urls}
         ready = {
             one.name: one.managed.ready_url for one in self._watched.values() if isinstance(one.managed, PythonProcess)
         }
-        self.state.announce(Running(os.getpid(), urls, pids, ready))
+        self.state.announce(Running(os.getpid(), urls, self._pids(), ready))
 
 
 def check_ports(processes: Iterable[PythonProcess]) -> None:

@@ -26,7 +26,7 @@ class Running:
     pid: int
     urls: Mapping[str, str]
     processes: Mapping[str, int]
-    """Process ids by name."""
+    """Process ids by name; 0 for one that is down."""
     ready_urls: Mapping[str, str]
     """Where each process says whether it is ready."""
 

@@ -25,6 +25,8 @@ async def show_status(state: StateFolder) -> int:
 
 
 def _alive(pid: int) -> bool:
+    if not pid:
+        return False
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -36,6 +36,11 @@ def runs_anew(stack: LocalStack, name: str, before: int) -> bool:
     return stack.pid_of(name) not in {None, before}
 
 
+def is_announced(stack: LocalStack, name: str) -> bool:
+    running = stack.state.running()
+    return running is not None and running.processes[name] == stack.pid_of(name)
+
+
 async def test_everything_is_ready_then_everything_is_gone(folder: Path) -> None:
     async with LocalStack(folder / "state", plan=fake_plan(sandbox="fine", identity="fine")) as stack:
         assert stack.names == (*SERVERS, "sandbox", "identity")
@@ -93,6 +98,7 @@ async def test_what_crashes_later_is_started_again_and_it_is_said(folder: Path) 
             os.kill(pid, signal.SIGKILL)
             await eventually(partial(runs_anew, stack, name, pid))
         await eventually(lambda: stack.state_of("NATS") is State.READY)
+        await eventually(partial(is_announced, stack, "NATS"))
     crashes = [one for one in said if one.state is State.CRASHED]
     assert [one.name for one in crashes] == ["billing", "NATS"]
     assert crashes[0].text == "was ended by SIGKILL; starts again in 0.5 s; last line: started"

@@ -1,9 +1,11 @@
 """The control API: how tests and operators steer the sandbox. The portal itself uses nothing here but the clock."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import timedelta
+from http.client import NOT_FOUND
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from starlette.applications import Starlette
@@ -12,9 +14,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from portal_sandbox.core.control_forms import EMPTY_FAULT, FormTexts, fault_of, seconds_of, switch_value_of
 from portal_sandbox.core.core import Core
 from portal_sandbox.core.faults import KINDS
 from portal_sandbox.pages import render
+from portal_sandbox.pages.neighbours import neighbours
 
 LONGEST_WAIT_SECONDS = 25.0
 _VENDORS = ("whmcs", "salesforce", "freebit", "sendgrid")
@@ -26,14 +30,15 @@ _STEPS = (
     ("+1 week", 604800),
     ("+30 days", 2592000),
 )
-_PLACES = (
-    ("salesforce", "Salesforce", (("Staff view 社員画面", "/staff"),)),
-    ("salesforce_tls", "Salesforce (TLS)", ()),
-    ("pubsub", "Salesforce Pub/Sub (gRPC)", ()),
-    ("whmcs", "WHMCS", (("Client area 会員画面", "/clientarea.php"), ("Orders 注文", "/admin/orders.php"))),
-    ("freebit", "Freebit", (("Lines 回線", "/"),)),
-    ("sendgrid", "SendGrid", (("Mailbox 受信箱", "/mailbox"),)),
+_SERVERS = (
+    ("salesforce", "Salesforce"),
+    ("salesforce_tls", "Salesforce (TLS)"),
+    ("pubsub", "Salesforce Pub/Sub (gRPC)"),
+    ("whmcs", "WHMCS"),
+    ("freebit", "Freebit"),
+    ("sendgrid", "SendGrid"),
 )
+_LEDGER_PAGE_ROWS = 300
 
 
 class Control:
@@ -60,7 +65,7 @@ class Control:
                 Route("/settings", self.list_switches, methods=["GET"]),
                 Route("/settings", self.move_switches, methods=["POST"]),
             ],
-            exception_handlers={ValueError: _bad_request, HTTPException: _http_error},
+            exception_handlers={ValueError: self._bad_request, HTTPException: self._http_error},
         )
 
     async def overview(self, request: Request) -> Response:
@@ -68,20 +73,15 @@ class Control:
         addresses = self._core.addresses
         if not _wants_page(request):
             return JSONResponse({"addresses": addresses, "clock": self._clock()})
-        places = [
-            {
-                "title": title,
-                "address": addresses[name],
-                "pages": [{"title": label, "url": addresses[name] + path} for label, path in pages],
-            }
-            for name, title, pages in _PLACES
-            if name in addresses
-        ]
-        return render(
-            "control/overview.html",
-            places=places,
+        return self._page(
+            "overview.html",
+            servers=[
+                {"title": title, "address": addresses[name], "pages": neighbours(addresses, name)}
+                for name, title in _SERVERS
+                if name in addresses
+            ],
             now=self._clock()["now"],
-            offset=self._core.clock.offset_seconds(),
+            ahead=_spoken(self._core.clock.offset_seconds()),
             armed=sum(1 for rule in self._core.faults.all() if rule.times != 0),
             authority=str(self._core.tls.authority),
         )
@@ -92,20 +92,15 @@ class Control:
 
     async def list_faults(self, request: Request) -> Response:
         """All rules with their hits."""
-        rules = [rule.as_json() for rule in self._core.faults.all()]
         if not _wants_page(request):
-            return JSONResponse({"faults": rules})
-        return render("control/faults.html", faults=rules, kinds=KINDS, vendors=_VENDORS, calls=self._core.faults.calls)
+            return JSONResponse({"faults": [rule.as_json() for rule in self._core.faults.all()]})
+        return self._faults_page(EMPTY_FAULT)
 
     async def arm_fault(self, request: Request) -> Response:
         """Arms one rule (a JSON object) or several (a JSON list)."""
-        wanted = await _body(request)
         if _is_form(request):
-            if "clear" in wanted:
-                self._core.faults.disarm()
-            else:
-                self._core.faults.arm(_fault_of_form(wanted))
-            return RedirectResponse("/faults", status_code=303)
+            return self._move_faults(await _form(request))
+        wanted = await _body(request)
         several = wanted if isinstance(wanted, list) else [wanted]
         if not all(isinstance(one, dict) for one in several):
             raise ValueError("a fault is a JSON object")
@@ -118,6 +113,30 @@ class Control:
         self._core.faults.disarm(int(rule_id) if rule_id else None)
         return Response(status_code=204)
 
+    def _move_faults(self, form: FormTexts) -> Response:
+        if clear := form.get("clear"):
+            # A rule's own button names its id; "all", and what older scripts send, clears every rule.
+            known = [rule.id for rule in self._core.faults.all() if str(rule.id) == clear]
+            self._core.faults.disarm(known[0] if known else None)
+            return RedirectResponse("/faults", status_code=303)
+        try:
+            self._core.faults.arm(fault_of(form))
+        except ValueError as error:
+            return self._faults_page({**EMPTY_FAULT, **form}, str(error))
+        return RedirectResponse("/faults", status_code=303)
+
+    def _faults_page(self, typed: FormTexts, message: str = "") -> Response:
+        return self._page(
+            "faults.html",
+            status=400 if message else 200,
+            faults=[rule.as_json() for rule in self._core.faults.all()],
+            kinds=KINDS,
+            vendors=_VENDORS,
+            calls=self._core.faults.calls,
+            typed=typed,
+            message=message,
+        )
+
     async def calls(self, _: Request) -> Response:
         """How often each call was made and how many ran at once, since start or reset."""
         faults = self._core.faults
@@ -126,6 +145,18 @@ class Control:
     async def ledger(self, request: Request) -> Response:
         """Effects, oldest first; filters vendor, kind, key; `after` continues behind an id."""
         query = request.query_params
+        if _wants_page(request):
+            wanted = {name: query.get(name, "").strip() for name in ("vendor", "kind", "key")}
+            newest = self._core.ledger.entries(
+                vendor=wanted["vendor"],
+                kind=wanted["kind"],
+                key=wanted["key"],
+                limit=_LEDGER_PAGE_ROWS,
+                newest_first=True,
+            )
+            return self._page(
+                "ledger.html", entries=newest, wanted=wanted, vendors=_VENDORS, limit=_LEDGER_PAGE_ROWS
+            )
         entries = self._core.ledger.entries(
             vendor=query.get("vendor", ""),
             kind=query.get("kind", ""),
@@ -133,8 +164,6 @@ class Control:
             after=int(query.get("after", "0")),
             limit=int(query.get("limit", "1000")),
         )
-        if _wants_page(request):
-            return render("control/ledger.html", entries=entries)
         return JSONResponse({"entries": [asdict(entry) for entry in entries]})
 
     async def read_clock(self, request: Request) -> Response:
@@ -145,20 +174,32 @@ class Control:
             await self._core.clock.wait_for_move(int(query["after"]), wait)
         if not _wants_page(request):
             return JSONResponse(self._clock())
-        return render(
-            "control/clock.html",
-            now=self._clock()["now"],
-            tokyo=self._core.clock.now().astimezone(ZoneInfo("Asia/Tokyo")).strftime("%Y-%m-%d %H:%M:%S"),
-            offset=self._core.clock.offset_seconds(),
-            version=self._core.clock.version(),
-            steps=_STEPS,
-        )
+        return self._clock_page()
 
     async def move_clock(self, request: Request) -> Response:
         """{"advanceSeconds": n} moves business time forward."""
-        wanted = await _object(request)
-        self._core.clock.advance(int(str(wanted.get("advanceSeconds", ""))))
-        return RedirectResponse("/clock", status_code=303) if _is_form(request) else JSONResponse(self._clock())
+        if _is_form(request):
+            typed = (await _form(request)).get("advanceSeconds", "")
+            try:
+                self._core.clock.advance(seconds_of(typed))
+            except ValueError as error:
+                return self._clock_page(typed, str(error))
+            return RedirectResponse("/clock", status_code=303)
+        self._core.clock.advance(seconds_of(str((await _object(request)).get("advanceSeconds", ""))))
+        return JSONResponse(self._clock())
+
+    def _clock_page(self, typed: str = "60", message: str = "") -> Response:
+        now = self._core.clock.now()
+        return self._page(
+            "clock.html",
+            status=400 if message else 200,
+            now=now.strftime("%Y-%m-%d %H:%M:%S"),
+            tokyo=now.astimezone(ZoneInfo("Asia/Tokyo")).strftime("%Y-%m-%d %H:%M:%S"),
+            ahead=_spoken(self._core.clock.offset_seconds()),
+            steps=_STEPS,
+            typed=typed,
+            message=message,
+        )
 
     async def reset(self, request: Request) -> Response:
         """Everything as on the first day."""
@@ -169,7 +210,7 @@ class Control:
         """The invented customers with their states, and the passwords of their WHMCS logins."""
         accounts = self._core.dataset.accounts
         if _wants_page(request):
-            return render("control/dataset.html", accounts=accounts)
+            return self._page("dataset.html", accounts=accounts)
         rows = [
             {
                 "number": account.number,
@@ -187,26 +228,56 @@ class Control:
 
     async def list_switches(self, request: Request) -> Response:
         """Present values by vendor."""
-        switches = self._core.switches
         if not _wants_page(request):
-            return JSONResponse(switches.values())
+            return JSONResponse(self._core.switches.values())
+        return self._switches_page(done=request.query_params.get("done", ""))
+
+    def _switches_page(self, *, done: str = "", message: str = "") -> Response:
+        switches = self._core.switches
         rows: dict[str, list[dict[str, object]]] = {}
         for switch in switches.declared():
             value = switches.get(switch.vendor, switch.name)
             rows.setdefault(switch.vendor, []).append({"switch": switch, "value": value})
-        return render("control/settings.html", switches=rows)
+        status = 400 if message else 200
+        return self._page("settings.html", status=status, switches=rows, done=done, message=message)
 
     async def move_switches(self, request: Request) -> Response:
         """{"<vendor>": {"<switch>": value}}; all or none."""
-        wanted = await _object(request)
         if _is_form(request):
-            value = json.loads(str(wanted["value"]))
-            self._core.switches.update({str(wanted["vendor"]): {str(wanted["name"]): value}})
-            return RedirectResponse("/settings", status_code=303)
+            return self._move_switch(await _form(request))
+        wanted = await _object(request)
         if not all(isinstance(values, dict) for values in wanted.values()):
             raise ValueError('switches are given as {"vendor": {"name": value}}')
         self._core.switches.update(wanted)
         return JSONResponse(self._core.switches.values())
+
+    def _move_switch(self, form: FormTexts) -> Response:
+        vendor, name, text = form.get("vendor", ""), form.get("name", ""), form.get("value", "")
+        defaults = {(one.vendor, one.name): one.default for one in self._core.switches.declared()}
+        try:
+            value = switch_value_of(text, defaults.get((vendor, name)))
+            self._core.switches.update({vendor: {name: value}})
+        except ValueError as error:
+            return self._switches_page(message=f"{vendor} {name}: {error}")
+        return RedirectResponse(f"/settings?done={quote(f'{vendor}.{name}')}#{vendor}-{name}", status_code=303)
+
+    def _page(self, template: str, *, status: int = 200, **context: object) -> Response:
+        return render(f"control/{template}", status=status, addresses=self._core.addresses, **context)
+
+    async def _bad_request(self, request: Request, error: Exception) -> Response:
+        if _wants_page(request):
+            return self._problem_page(400, "Not done 処理できませんでした", str(error), request.url.path)
+        return JSONResponse({"error": str(error)}, status_code=400)
+
+    async def _http_error(self, request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        if _wants_page(request):
+            heading = "Not found ページが見つかりません" if status == NOT_FOUND else "Not done 処理できませんでした"
+            return self._problem_page(status, heading, str(error), "/")
+        return JSONResponse({"error": str(error)}, status_code=status)
+
+    def _problem_page(self, status: int, heading: str, message: str, back: str) -> Response:
+        return self._page("problem.html", status=status, heading=heading, message=message, back=back)
 
     def _clock(self) -> dict[str, object]:
         clock = self._core.clock
@@ -226,9 +297,11 @@ def _is_form(request: Request) -> bool:
     return request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
 
 
+async def _form(request: Request) -> dict[str, str]:
+    return {name: str(value) for name, value in (await request.form()).items()}
+
+
 async def _body(request: Request) -> Any:
-    if _is_form(request):
-        return dict(await request.form())
     try:
         return json.loads(await request.body() or b"{}")
     except json.JSONDecodeError as error:
@@ -242,21 +315,6 @@ async def _object(request: Request) -> dict[str, Any]:
     return body
 
 
-def _fault_of_form(form: Mapping[str, Any]) -> dict[str, object]:
-    times = str(form.get("times", "")).strip()
-    return {
-        "vendor": form.get("vendor"),
-        "call": form.get("call"),
-        "kind": form.get("kind"),
-        "times": int(times) if times else None,
-        "params": json.loads(str(form.get("params") or "{}")),
-    }
-
-
-async def _bad_request(_: Request, error: Exception) -> Response:
-    return JSONResponse({"error": str(error)}, status_code=400)
-
-
-async def _http_error(_: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    return JSONResponse({"error": str(error)}, status_code=status)
+def _spoken(seconds: int) -> str:
+    """A length of time for people: `30 days, 0:10:00`; nothing for none."""
+    return str(timedelta(seconds=seconds)) if seconds else ""

@@ -57,13 +57,27 @@ class Ledger:
         )
 
     def entries(
-        self, *, vendor: str = "", kind: str = "", key: str = "", after: int = 0, limit: int = 1000
+        self,
+        *,
+        vendor: str = "",
+        kind: str = "",
+        key: str = "",
+        after: int = 0,
+        limit: int = 1000,
+        newest_first: bool = False,
     ) -> list[Entry]:
         """Effects in the order they happened; an empty filter means any; `after` is the last id already seen."""
         with self._store.transaction() as db:
             rows = db.execute(
                 "SELECT * FROM core_ledger WHERE id > :after AND (:vendor = '' OR vendor = :vendor)"
-                " AND (:kind = '' OR kind = :kind) AND (:key = '' OR key = :key) ORDER BY id LIMIT :limit",
-                {"after": after, "vendor": vendor, "kind": kind, "key": key, "limit": limit},
+                " AND (:kind = '' OR kind = :kind) AND (:key = '' OR key = :key)"
+                " ORDER BY id" + (" DESC" if newest_first else "") + " LIMIT :limit",
+                {
+                    "after": after,
+                    "vendor": vendor,
+                    "kind": kind,
+                    "key": key,
+                    "limit": limit,
+                },
             ).fetchall()
         return [Entry(**{**dict(row), "detail": json.loads(row["detail"])}) for row in rows]
