@@ -8,7 +8,10 @@ PYTEST := $(BIN)/pytest
 T ?=
 SOURCES := $(wildcard */src */*/src)
 UNIT := $(wildcard */tests/unit connectors/*/tests/unit services/*/tests/unit deploy/*/tests/unit)
-INTEGRATION := $(wildcard */tests/integration connectors/*/tests/integration services/*/tests/integration deploy/*/tests/integration) tests/integration
+ADAPTERS := $(wildcard */tests/integration connectors/*/tests/integration services/*/tests/integration deploy/*/tests/integration)
+JOURNEYS := tests/integration
+# Tests wait for processes more than they compute, so a few files at a time; the whole portal runs once at a time.
+SPREAD := -n 3 --dist loadfile
 
 ##@ Run
 .PHONY: up demo logs status reset
@@ -27,11 +30,13 @@ reset: setup ## empty the portal's state folder
 .PHONY: test test-unit test-integration test-faults lint
 test: lint test-unit test-integration test-faults ## everything: lint, unit, integration, faults and kills
 test-unit: setup ## use cases and rules on fakes, no network; T=path runs one
-	@$(PYTEST) --disable-socket --allow-unix-socket -m "not kill" --junitxml=.portal/reports/unit.xml $(or $(T),$(UNIT))
+	@$(PYTEST) --disable-socket --allow-unix-socket -m "not kill" $(if $(T),$(T),-n 2 --dist loadfile $(UNIT))
 test-integration: setup ## adapters and journeys on real NATS, Postgres, Redis and the sandbox; T=path runs one
-	@$(PYTEST) -m "not kill" --junitxml=.portal/reports/integration.xml $(or $(T),$(INTEGRATION))
-test-faults: setup ## kill -9 and injected faults, judged by the sandbox's ledger
-	@$(PYTEST) -m kill --junitxml=.portal/reports/faults.xml $(or $(T),$(INTEGRATION))
+	@$(PYTEST) -m "not kill" $(if $(T),$(T),$(SPREAD) $(ADAPTERS))
+	@$(if $(T),,$(PYTEST) -m "not kill" $(JOURNEYS))
+test-faults: setup ## kill -9 and injected faults, judged by the sandbox's ledger; T=path runs one
+	@$(PYTEST) -m kill $(if $(T),$(T),$(SPREAD) $(ADAPTERS))
+	@$(if $(T),,$(PYTEST) -m kill $(JOURNEYS))
 lint: setup ## formatting, ruff, mypy strict, import rules, generated documents, lock file
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -56,7 +61,7 @@ setup: .venv/.ready ## install what is locked
 		{ echo "fetching uv"; python3 -m pip install -q --disable-pip-version-check --target .tools uv; }
 	@echo "installing what is locked"
 	@$$(command -v uv || echo .tools/bin/uv) sync --frozen --all-packages --compile-bytecode -q --python "$$(command -v python3)"
-	@mkdir -p .portal/reports && touch .venv/.ready
+	@touch .venv/.ready
 
 .PHONY: help
 help:
