@@ -12,6 +12,12 @@ ADAPTERS := $(wildcard */tests/integration connectors/*/tests/integration servic
 JOURNEYS := tests/integration
 # Tests wait for processes more than they compute, so a few files at a time; the whole portal runs once at a time.
 SPREAD := -n 3 --dist loadfile
+# CI ends a part that takes longer than its budget: e.g. UNIT_LIMIT="timeout 3m".
+LINT_LIMIT ?=
+UNIT_LIMIT ?=
+ADAPTERS_LIMIT ?=
+JOURNEYS_LIMIT ?=
+FAULTS_LIMIT ?=
 
 ##@ Run
 .PHONY: up demo logs status reset
@@ -30,17 +36,17 @@ reset: setup ## empty the portal's state folder
 .PHONY: test test-unit test-integration test-faults lint
 test: lint test-unit test-integration test-faults ## everything: lint, unit, integration, faults and kills
 test-unit: setup ## use cases and rules on fakes, no network; T=path runs one
-	@$(PYTEST) --disable-socket --allow-unix-socket -m "not kill" $(if $(T),$(T),-n 2 --dist loadfile $(UNIT))
+	@$(UNIT_LIMIT) $(PYTEST) --disable-socket --allow-unix-socket -m "not kill" $(if $(T),$(T),-n 2 --dist loadfile $(UNIT))
 test-integration: setup ## adapters and journeys on real NATS, Postgres, Redis and the sandbox; T=path runs one
-	@$(PYTEST) -m "not kill" $(if $(T),$(T),$(SPREAD) $(ADAPTERS))
-	@$(if $(T),,$(PYTEST) -m "not kill" $(JOURNEYS))
+	@$(ADAPTERS_LIMIT) $(PYTEST) -m "not kill" $(if $(T),$(T),$(SPREAD) $(ADAPTERS))
+	@$(if $(T),,$(JOURNEYS_LIMIT) $(PYTEST) -m "not kill" $(JOURNEYS))
 test-faults: setup ## kill -9 and injected faults, judged by the sandbox's ledger; T=path runs one
-	@$(PYTEST) -m kill $(if $(T),$(T),$(SPREAD) $(ADAPTERS))
-	@$(if $(T),,$(PYTEST) -m kill $(JOURNEYS))
+	@$(FAULTS_LIMIT) $(PYTEST) -m kill $(if $(T),$(T),$(SPREAD) $(ADAPTERS))
+	@$(if $(T),,$(FAULTS_LIMIT) $(PYTEST) -m kill $(JOURNEYS))
 lint: setup ## formatting, ruff, mypy strict, import rules, generated documents, lock file
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy $(SOURCES)
+	@$(LINT_LIMIT) $(BIN)/mypy $(SOURCES)
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m portal_contracts check .
 	@! grep -hoE '"?https?://[A-Za-z0-9.-]+' uv.lock | grep -vE '//(pypi\.org|files\.pythonhosted\.org)$$' || (echo "uv.lock names another host than PyPI" && false)
@@ -60,7 +66,7 @@ setup: .venv/.ready ## install what is locked
 	@command -v uv >/dev/null || test -x .tools/bin/uv || \
 		{ echo "fetching uv"; python3 -m pip install -q --disable-pip-version-check --target .tools uv; }
 	@echo "installing what is locked"
-	@$$(command -v uv || echo .tools/bin/uv) sync --frozen --all-packages --compile-bytecode -q --python "$$(command -v python3)"
+	@$$(command -v uv || echo .tools/bin/uv) sync --frozen --all-packages --compile-bytecode -q --python "$$(python3 -c 'import sys; print(sys.executable)')"
 	@touch .venv/.ready
 
 .PHONY: help

@@ -22,6 +22,8 @@ from portal_contracts.problems import TryLater
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
+LINGER_SECONDS: Final = 0.1
+"""How long a finished load stays to be shared by readers that had looked before it was stored."""
 REDIS_SECONDS: Final = 0.25
 """Longest wait for Redis; its own defaults would be several seconds."""
 AWAY_SECONDS: Final = 1.0
@@ -32,6 +34,8 @@ _HEAD: Final = 8
 _log = get_logger(__name__)
 
 Load = Callable[[], Awaitable[bytes]]
+_Place = tuple[str, str, bytes, float]
+"""Owner, name, token, and the time of the old value that is being replaced: what makes two loads the same."""
 
 
 class CacheUnavailable(TryLater):
@@ -61,7 +65,7 @@ class Cache:
         self._prefix = f"portal:{prefix}"
         self._redis: Redis | None = None
         self._away_until = 0.0
-        self._flights: dict[tuple[str, str, bytes], asyncio.Task[bytes]] = {}
+        self._flights: dict[_Place, asyncio.Task[bytes]] = {}
         if url is not None:
             self._redis = _connect(url.get_secret_value() if isinstance(url, SecretStr) else url, patience)
 
@@ -83,7 +87,8 @@ class Cache:
             metrics.CACHE_READS.labels(self._prefix, "hit").inc()
             return CacheResult(found[1], max(age, timedelta()), fresh=True)
         try:
-            body = await self._load_once(owner, name, token, ttl + stale_for, load)
+            place = (owner, name, token, found[0] if found is not None else 0.0)
+            body = await self._load_once(place, ttl + stale_for, load)
         except TryLater:
             if found is None or age is None or age > ttl + stale_for:
                 raise
@@ -138,9 +143,9 @@ class Cache:
             tokens = (await pipeline.execute())[-1]
         return tokens[0] or b"", tokens[1] or b""
 
-    async def _load_once(self, owner: str, name: str, token: bytes, keep: timedelta, load: Load) -> bytes:
+    async def _load_once(self, place: "_Place", keep: timedelta, load: Load) -> bytes:
         """Load, or wait for the same load of somebody else in this process; a caller that goes away does not end it."""
-        place = (owner, name, token)
+        owner, name, token, _ = place
         flight = self._flights.get(place)
         if flight is None:
             flight = asyncio.create_task(self._load(owner, name, token, keep, load), name=f"cache {owner} {name}")
@@ -148,7 +153,12 @@ class Cache:
             flight.add_done_callback(lambda done: self._landed(place, done))
         return await asyncio.shield(flight)
 
-    def _landed(self, place: tuple[str, str, bytes], flight: "asyncio.Task[bytes]") -> None:
+    def _landed(self, place: "_Place", flight: "asyncio.Task[bytes]") -> None:
+        token = place[2]
+        if token and not flight.cancelled() and flight.exception() is None:
+            # A reader that looked just before this load was stored finds it here. An invalidation changes the token.
+            asyncio.get_running_loop().call_later(LINGER_SECONDS, self._flights.pop, place, None)
+            return
         self._flights.pop(place, None)
         if not flight.cancelled():
             flight.exception()  # seen, also when every caller has gone away

@@ -22,11 +22,15 @@ class SandboxControl:
         times: int | None = 1,
         rate: float | None = None,
         seed: int | None = None,
+        skip: int = 0,
         params: Mapping[str, object] | None = None,
     ) -> None:
-        """Let the next `times` calls (or a seeded share of all) fail in a way named by `kind`; `call` may be `*`."""
+        """Let the next `times` calls (or a seeded share of all) fail in a way named by `kind`; `call` may be `*`.
+
+        The first `skip` matching calls pass.
+        """
         rule = {"vendor": vendor, "call": call, "kind": kind, "times": times, "rate": rate, "seed": seed}
-        await self._send("POST", "/faults", {**rule, "params": dict(params or {})})
+        await self._send("POST", "/faults", {**rule, "skip": skip, "params": dict(params or {})})
 
     async def faults(self) -> list[dict[str, Any]]:
         """Give the rules with how often each was applied."""

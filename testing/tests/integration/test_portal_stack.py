@@ -53,6 +53,7 @@ async def test_what_is_killed_stays_down_and_heals_for_the_next_test(small_stack
     assert small_stack.pid("Postgres") is not None
 
 
+@pytest.mark.kill
 def test_a_stack_heals_from_what_the_test_before_did(small_stack: PortalStack) -> None:
     assert small_stack.pid("gateway") is None
     small_stack.heal()

@@ -1,0 +1,32 @@
+import pytest
+
+from portal_chassis.sealing import Seal
+from portal_contracts.problems import Misconfigured
+
+
+def test_a_sealed_text_differs_each_time_and_opens():
+    seal = Seal(bytes(32))
+    first, second = (seal.close("LPA:1$example", record="row-1") for _ in range(2))
+    assert first != second
+    assert b"example" not in first
+    assert seal.open(first, record="row-1") == "LPA:1$example"
+
+
+def test_it_opens_for_no_other_record_and_with_no_other_key():
+    sealed = Seal(bytes(32)).close("佐藤", record="row-1")
+    with pytest.raises(Misconfigured):
+        Seal(bytes(32)).open(sealed, record="row-2")
+    with pytest.raises(Misconfigured):
+        Seal(bytes(range(32))).open(sealed, record="row-1")
+    with pytest.raises(Misconfigured):
+        Seal(bytes(32)).open(sealed[:-1], record="row-1")
+
+
+def test_a_missing_or_short_key_is_our_set_up_and_named(tmp_path):
+    with pytest.raises(Misconfigured) as caught:
+        Seal.from_file(tmp_path / "nothing", setting="PORTAL_EXAMPLE_KEY_PATH")
+    assert caught.value.facts == {"setting": "PORTAL_EXAMPLE_KEY_PATH"}
+    (tmp_path / "short").write_bytes(b"x" * 16)
+    with pytest.raises(Misconfigured) as caught:
+        Seal.from_file(tmp_path / "short", setting="PORTAL_EXAMPLE_KEY_PATH")
+    assert caught.value.facts == {"setting": "PORTAL_EXAMPLE_KEY_PATH", "bytes": 16}
