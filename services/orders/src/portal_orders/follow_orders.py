@@ -8,6 +8,7 @@ from typing import Final
 from portal_chassis.clocks import BusinessClock
 from portal_chassis.logs import get_logger
 from portal_chassis.postgres import Transaction
+from portal_chassis.telemetry import span
 from portal_contracts.catalog import SoldProduct
 from portal_contracts.fulfillment import ProvisioningProgressed
 from portal_contracts.orders import ProvisionRequested
@@ -49,8 +50,12 @@ class FollowOrders:
     async def __call__(self) -> int:
         """Give the number of hints taken. What fails is looked at again later; a vendor's absence is raised."""
         taken = await self.hints.take(self.clock.now(), MOST_HINTS, HIDDEN)
-        if not taken:
-            return 0
+        if taken:
+            with span("follow orders"):
+                await self._follow(taken)
+        return len(taken)
+
+    async def _follow(self, taken: Sequence[Hint]) -> None:
         try:
             groups = await self._by_order(taken)
             readings = await self.sales.read(groups.keys())
@@ -60,7 +65,6 @@ class FollowOrders:
             raise
         for order_id in sorted(groups):
             await self._one(groups[order_id], readings.get(order_id), products)
-        return len(taken)
 
     async def _by_order(self, taken: Sequence[Hint]) -> dict[str, list[Hint]]:
         """Group the hints by order; those of items that are gone are dropped."""
