@@ -43,7 +43,7 @@ test-integration: setup ## adapters and journeys on real NATS, Postgres, Redis a
 test-faults: setup ## kill -9 and injected faults, judged by the sandbox's ledger; T=path runs one
 	@$(FAULTS_LIMIT) $(PYTEST) -m kill $(if $(T),$(T),$(SPREAD) $(ADAPTERS))
 	@$(if $(T),,$(FAULTS_LIMIT) $(PYTEST) -m kill $(JOURNEYS))
-lint: setup ## formatting, ruff, mypy strict, import rules, generated documents, lock file
+lint: setup ## formatting, ruff, mypy strict, import rules, generated documents, hosts in the lock file
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(LINT_LIMIT) $(BIN)/mypy $(SOURCES)
@@ -56,7 +56,7 @@ lint: setup ## formatting, ruff, mypy strict, import rules, generated documents,
 format: setup ## format the code and mend what ruff can mend
 	@$(BIN)/ruff format -q .
 	@$(BIN)/ruff check -q --fix .
-documents: setup ## write schemas, samples of new messages, AsyncAPI, the README's picture
+documents: setup ## write what is generated: schemas, first samples, AsyncAPI, problem codes, parts of READMEs
 	@$(BIN)/python -m portal_contracts write .
 bench: setup ## measure our stack beside the peers in one run
 	@$(BIN)/python bench/run.py

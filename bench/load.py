@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Final
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -18,6 +19,10 @@ SESSIONS: Final = 200
 QUIET: Final = 0.10
 """Share of the core that other programs may take of a window before it is measured again."""
 TRIES: Final = 3
+WARM_REQUESTS: Final = 10_000
+"""Node's compiler is done after about eight thousand; before, the Nest peer costs half as much again."""
+WARM_SECONDS: Final = 40.0
+WARM_SLICE_SECONDS: Final = 2
 SCRIPT: Final = Path(__file__).with_name("sessions.lua")
 MARK: Final = "RESULT "
 
@@ -101,6 +106,13 @@ def saturate(target: Target, seconds: int, connections: int = CONNECTIONS) -> Lo
         p50=found["p50"],
         p99=found["p99"],
     )
+
+
+def warm_up(target: Target, connections: int = CONNECTIONS) -> None:
+    """Ask until everybody has had the same number of requests, so that no compiler is measured."""
+    end, answered = monotonic() + WARM_SECONDS, 0
+    while answered < WARM_REQUESTS and monotonic() < end:
+        answered += saturate(target, WARM_SLICE_SECONDS, connections).requests
 
 
 def quietest(target: Target, pids: Mapping[str, int], seconds: int) -> tuple[Load, CpuWindow]:

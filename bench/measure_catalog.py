@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from load import Target, look, quietest, saturate
+from load import Target, look, quietest, warm_up
 from our_stack import CACHING_GATEWAY, CATALOG_PATH, CatalogAlone, pin_stack, roles, running
 from peers import FASTAPI, NEST, Peer, RunningPeer
 from processes import STACK_CORE, pin, resident_megabytes
@@ -14,13 +14,12 @@ from processes import STACK_CORE, pin, resident_megabytes
 MISS: Final = "ours, every reply asked for"
 HIT: Final = "ours, micro-cache"
 NOT_MODIFIED: Final = "ours, 304"
-WARM_SECONDS: Final = 2
 Row = dict[str, Any]
 
 
 def measure_target(label: str, target: Target, pids: Mapping[str, int], seconds: int) -> Row:
     """Warm up, then measure one build under saturation: CPU by role over the same window, memory after it."""
-    saturate(target, WARM_SECONDS)
+    warm_up(target)
     load, window = quietest(target, pids, seconds)
     cpu = window.per_request(load.requests)
     return {

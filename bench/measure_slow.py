@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from load import CONNECTIONS, Target, look, quietest, saturate
+from load import CONNECTIONS, Target, look, quietest, warm_up
 from our_stack import CATALOG_PATH, CatalogAlone, pin_stack, roles, running
 from peers import FASTAPI, NEST, Peer, RunningPeer
 from processes import STACK_CORE, pin
@@ -14,12 +14,13 @@ from processes import STACK_CORE, pin
 DELAY_MILLISECONDS: Final = 50
 IDEAL_PER_SECOND: Final = CONNECTIONS * 1000 / DELAY_MILLISECONDS
 OURS: Final = "ours"
-WARM_SECONDS: Final = 2
+WARM_CONNECTIONS: Final = 64
+"""More than are measured, so that warming up does not take twice as long."""
 Row = dict[str, Any]
 
 
 def _measured(label: str, target: Target, pids: Mapping[str, int], seconds: int) -> Row:
-    saturate(target, WARM_SECONDS)
+    warm_up(target, WARM_CONNECTIONS)
     load, window = quietest(target, pids, seconds)
     return {
         "variant": label,

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from portal_local import environment
-from portal_local.demo.comparing import Systems
 from portal_local.demo.customer import Customer
 from portal_local.demo.journey import Journey, Person
-from portal_local.demo.vendors import FreebitApi, SalesforceLogin, SalesforceStaff, WhmcsApi
+from portal_local.demo.sandbox_systems import sandbox_systems
+from portal_local.demo.vendors import SalesforceStaff
 from portal_testing.stack import PortalStack
 
 
@@ -63,33 +62,22 @@ class Shoppers:
 
     async def somebody(self, *, with_card: bool = True) -> Shopper:
         """A new account in Salesforce, signed up, logged in, and with a card unless said otherwise."""
+        shopper = await self.unknown()
+        await shopper.journey.sign_up(shopper.person)
+        if with_card:
+            await shopper.journey.add_card()
+        return shopper
+
+    async def unknown(self) -> Shopper:
+        """A new account in Salesforce that the portal does not know yet."""
         urls = self._stack.sandbox_urls
         client = httpx.AsyncClient(timeout=30)
         customer = Customer(self._stack.gateway_url, urls["sendgrid"])
         self._clients.append(client)
         self._customers.append(customer)
-        login = SalesforceLogin(
-            urls["salesforce"],
-            environment.SALESFORCE_CLIENT_ID,
-            environment.SALESFORCE_STAFF_USERNAME,
-            self._stack.keys / "salesforce.pem",
-        )
-        systems = Systems(
-            customer,
-            SalesforceStaff(login, client),
-            WhmcsApi(
-                f"{urls['whmcs']}/includes/api.php", environment.WHMCS_IDENTIFIER, environment.WHMCS_SECRET, client
-            ),
-            FreebitApi(
-                f"{urls['freebit']}/emptool/api", environment.FREEBIT_OEM_ID, environment.FREEBIT_OEM_KEY, client
-            ),
-        )
+        systems = sandbox_systems(urls, self._stack.keys, customer, client)
         journey = Journey(systems, lambda *_: None, lambda *_: None)
-        person = await journey.set_up_account()
-        await journey.sign_up(person)
-        if with_card:
-            await journey.add_card()
-        return Shopper(journey, person)
+        return Shopper(journey, await journey.set_up_account())
 
     async def close(self) -> None:
         for customer in self._customers:

@@ -221,11 +221,15 @@ def span(
     if parent is not None:
         if sink is None or not parent.sampled:
             return _NOTHING
-    elif sink is None or not (
-        always or (any(link.context.sampled for link in links) if links else random.random() < _configured.ratio)  # noqa: S311
-    ):
+    elif sink is None or not (always or _begins_sampled(links)):
         return _Unsampled()
     return _Recorded(sink, name, kind, parent=parent, attributes=attributes, links=links)
+
+
+def _begins_sampled(links: Sequence[Link]) -> bool:
+    if links:
+        return any(link.context.sampled for link in links)
+    return random.random() < _configured.ratio  # noqa: S311 - which traces are recorded is no secret
 
 
 def parse(traceparent: str | None) -> TraceContext | None:

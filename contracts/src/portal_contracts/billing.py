@@ -82,6 +82,18 @@ class ChangeClientAddress(ServiceCommand[Acknowledged]):
     address: Address
 
 
+class ChangeOwnAddress(CustomerCommand[ClientProfile]):
+    """Change the caller's billing address in WHMCS and give the profile as WHMCS has it then (R007, R057).
+
+    Refused with BAD_REQUEST naming what WHMCS does not accept; TryLater IN_PROGRESS while another change is written.
+    """
+
+    subject: ClassVar[str] = "billing.profile.change_address.v1"
+    key: ClassVar[str] = "request_id"
+    request_id: RequestId
+    address: Address
+
+
 class PaymentMethod(Message):
     """A stored card or account, never its number (R065)."""
 

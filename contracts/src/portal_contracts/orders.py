@@ -34,9 +34,6 @@ ActivationState = Literal[
     "needs_reconciliation",
     "unknown",
 ]
-Eid = Annotated[
-    str, StringConstraints(pattern=r"^[0-9]{32}$"), PERSONAL, Field(examples=["89049032000000000000000000000163"])
-]
 
 
 class CartLine(Message):

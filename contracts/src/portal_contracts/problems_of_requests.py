@@ -160,6 +160,20 @@ PROBLEMS_OF_REQUESTS: Final[tuple[ProblemEntry, ...]] = (
         "Log-in refused.",
     ),
     refused(
+        "CURRENT_PASSWORD_WRONG",
+        422,
+        "This is not your current password.",
+        "現在のパスワードが正しくありません。",
+        "A password change named a wrong current password.",
+    ),
+    refused(
+        "PASSWORD_LINK_INVALID",
+        404,
+        "This link is used up or too old. Please ask for a new one.",
+        "このリンクは無効です。もう一度パスワードの再設定をお試しください。",
+        "The password link is unknown, used, expired, or from before the password was last changed.",
+    ),
+    refused(
         "SIGNUP_LINK_INVALID",
         404,
         "This link is used up or too old. Please sign up again.",

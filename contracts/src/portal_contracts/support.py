@@ -13,6 +13,10 @@ from portal_contracts.values import PERSONAL, Line, LongText, SalesforceId
 CaseType = Literal["general_inquiry", "eligibility_check", "id_verification", "cancellation_request", "unknown"]
 
 
+CommentText = Annotated[Line, StringConstraints(min_length=1, max_length=1000), PERSONAL]
+"""Words for a case: Salesforce takes 4,000 bytes, and a character may be four (reference salesforce.md 3.2)."""
+
+
 class Case(Message):
     """A support case as its customer sees it."""
 
@@ -67,6 +71,20 @@ class OpenCase(CustomerCommand[CaseDetail]):
     request_id: RequestId
     title: Annotated[Line, StringConstraints(min_length=1, max_length=255), PERSONAL]
     description: Annotated[LongText, PERSONAL]
+
+
+class AddComment(CustomerCommand[CaseDetail]):
+    """Add the caller's words to one of the caller's cases, for staff to read. Refused with NOT_FOUND.
+
+    Salesforce keeps no key with a comment: the same words sent again while they are the newest comment, within ten
+    minutes, are taken for a repeat and not added twice.
+    """
+
+    subject: ClassVar[str] = "support.case.comment.v1"
+    key: ClassVar[str] = "request_id"
+    request_id: RequestId
+    case_id: SalesforceId
+    text: CommentText
 
 
 class StaffCase(Message):

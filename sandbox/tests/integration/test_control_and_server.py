@@ -170,3 +170,42 @@ async def test_the_process_says_one_json_line_per_port_and_stops_on_a_signal(num
     async with asyncio.timeout(10):
         rest, errors = await process.communicate()
     assert (process.returncode, rest, errors) == (0, b"", b"")
+
+
+async def test_a_mistyped_form_is_explained_and_keeps_what_was_typed(control):
+    fault = {"vendor": "freebit", "call": "mvno/*", "kind": "html", "times": "soon", "params": "{}"}
+    mistakes = (
+        ("/faults", fault),
+        ("/faults", {**fault, "times": "1", "params": "{bad"}),
+        ("/faults", {**fault, "times": "1", "params": "[1]"}),
+        ("/clock", {"advanceSeconds": "tomorrow"}),
+        ("/clock", {"advanceSeconds": "0"}),
+        ("/clock", {"advanceSeconds": "99999999999999"}),
+        ("/settings", {"vendor": "whmcs", "name": "hookDelaySeconds", "value": "soon"}),
+        ("/settings", {"vendor": "whmcs", "name": "keepNotes", "value": "maybe"}),
+        ("/settings", {"vendor": "whmcs", "name": "emptyLists", "value": "other"}),
+    )
+    for path, form in mistakes:
+        page = await control.post(path, data=form, headers=PAGE)
+        assert page.status_code == 400
+        assert 'role="alert"' in page.text
+    assert 'value="mvno/*"' in (await control.post("/faults", data=fault, headers=PAGE)).text
+    assert (await control.get("/clock")).json()["offsetSeconds"] == 0
+    assert (await control.get("/faults")).json() == {"faults": []}
+    assert 'role="alert"' in (await control.get("/nowhere", headers=PAGE)).text
+
+
+async def test_a_text_switch_is_typed_without_quotes_and_one_rule_is_cleared_alone(control):
+    await control.post("/settings", data={"vendor": "whmcs", "name": "moduleError", "value": "12"}, headers=PAGE)
+    assert (await control.get("/settings")).json()["whmcs"]["moduleError"] == "12"
+    for call in ("AddOrder", "AcceptOrder"):
+        await control.post("/faults", json={"vendor": "whmcs", "call": call, "kind": "html"})
+    first, second = (await control.get("/faults")).json()["faults"]
+    await control.post("/faults", data={"clear": str(first["id"])}, headers=PAGE)
+    assert [rule["id"] for rule in (await control.get("/faults")).json()["faults"]] == [second["id"]]
+
+
+async def test_every_page_leads_to_the_pages_of_the_others(control, sandbox):
+    page = (await control.get("/", headers=PAGE)).text
+    assert f'href="{sandbox.core.addresses["whmcs"]}/clientarea.php"' in page
+    assert f'href="{sandbox.core.addresses["control"]}/"' in page

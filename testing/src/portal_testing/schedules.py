@@ -9,25 +9,37 @@ from typing import Any, Final, Literal, TypeAlias
 Moment: TypeAlias = Literal["sign_up", "checkout", "approval"]
 MOMENTS: Final[tuple[Moment, ...]] = ("sign_up", "checkout", "approval")
 
-CALLS: Final[Mapping[str, tuple[str, ...]]] = {
-    "whmcs": (
-        "AddClient",
-        "GetClientsDetails",
-        "GetPayMethods",
-        "GetProducts",
-        "GetClientsProducts",
-        "GetOrders",
-        "AddOrder",
-        "AcceptOrder",
-        "UpdateClientProduct",
-        "GetInvoice",
-        "GetModuleQueue",
-    ),
-    "freebit": ("authOem", "mvno/getDetail", "mvno/esim/addAcnt", "mvno/talkoption*"),
-    "salesforce": ("token", "query", "composite*", "PATCH *", "POST *"),
-    "sendgrid": ("mail/send",),
+CALLS: Final[Mapping[Moment, Mapping[str, tuple[str, ...]]]] = {
+    "sign_up": {
+        "whmcs": ("AddClient", "GetClientsDetails", "GetPayMethods"),
+        "salesforce": ("token", "query", "composite*", "PATCH *", "GET *"),
+        "sendgrid": ("mail/send",),
+    },
+    "checkout": {
+        "whmcs": ("GetClientsDetails", "GetPayMethods", "GetProducts", "GetClientsProducts"),
+        "salesforce": ("token", "query", "composite*"),
+        "sendgrid": ("mail/send",),
+    },
+    "approval": {
+        "whmcs": (
+            "GetPayMethods",
+            "GetProducts",
+            "GetClientsProducts",
+            "GetOrders",
+            "AddOrder",
+            "AddOrder",
+            "AcceptOrder",
+            "UpdateClientProduct",
+            "GetInvoice",
+            "GetModuleQueue",
+        ),
+        "freebit": ("authOem", "mvno/getDetail", "mvno/esim/addAcnt", "mvno/esim/addAcnt", "mvno/talkoption*"),
+        "salesforce": ("token", "query", "composite*", "composite*", "PATCH *"),
+        "sendgrid": ("mail/send",),
+    },
 }
-WEIGHTS: Final[Mapping[str, int]] = {"whmcs": 11, "freebit": 5, "salesforce": 6, "sendgrid": 1}
+"""What the portal calls after which moment; a call that stands twice is drawn more often."""
+WEIGHTS: Final[Mapping[str, int]] = {"whmcs": 10, "freebit": 5, "salesforce": 6, "sendgrid": 1}
 PROCESSES: Final = (
     "gateway",
     "identity",
@@ -104,7 +116,7 @@ def draw_schedule(seed: int) -> Schedule:
         seed=seed,
         carts=carts,
         unapproved=chance.randrange(len(carts)) if has_unapproved else None,
-        faults=tuple(_fault(chance) for _ in range(chance.randint(0, 6))),
+        faults=tuple(_fault(chance) for _ in range(chance.choice((0, 1, 2, 3, 4, 5, 6, 6, 6)))),
         deaths=tuple(_death(chance) for _ in range(chance.choice((0, 1, 1, 2)))),
         quirks=tuple(quirk for quirk in QUIRKS if chance.random() < 0.25),  # noqa: PLR2004 - a share
         expired_sessions=tuple(moment for moment in MOMENTS if chance.random() < 0.15),  # noqa: PLR2004 - a share
@@ -120,13 +132,15 @@ def _death(chance: random.Random) -> Death:
 
 
 def _fault(chance: random.Random) -> Fault:
-    vendor = chance.choices(tuple(WEIGHTS), tuple(WEIGHTS.values()))[0]
-    call = chance.choice(CALLS[vendor])
+    moment = _moment(chance)
+    vendors = tuple(CALLS[moment])
+    vendor = chance.choices(vendors, [WEIGHTS[name] for name in vendors])[0]
+    call = chance.choice(CALLS[moment][vendor])
     kind, params = _kind(chance, vendor)
     if kind == "late" and call == "AddOrder":
         params["seconds"] = round(chance.uniform(1, LATEST_ORDER_SECONDS), 2)
     times = chance.choice((1, 1, 1, 2, 3))
-    return Fault(_moment(chance), vendor, call, kind, chance.choice((0, 0, 0, 1, 2)), times, params)
+    return Fault(moment, vendor, call, kind, chance.choice((0, 0, 0, 0, 1, 3)), times, params)
 
 
 def _kind(chance: random.Random, vendor: str) -> tuple[str, dict[str, Any]]:

@@ -28,8 +28,8 @@ def test_one_seed_draws_one_schedule() -> None:
 
 def test_many_seeds_draw_every_call_every_process_and_every_quirk() -> None:
     drawn = schedules()
-    assert {(fault.vendor, fault.call) for one in drawn for fault in one.faults} == {
-        (vendor, call) for vendor, calls in CALLS.items() for call in calls
+    assert {(fault.moment, fault.vendor, fault.call) for one in drawn for fault in one.faults} == {
+        (moment, vendor, call) for moment, table in CALLS.items() for vendor, calls in table.items() for call in calls
     }
     assert {death.process for one in drawn for death in one.deaths} == set(PROCESSES)
     assert {quirk for one in drawn for quirk in one.quirks} == set(QUIRKS)

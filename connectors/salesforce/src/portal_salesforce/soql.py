@@ -111,19 +111,9 @@ def differs(field: str, value: Value) -> Condition:
     return _compare(field, "!=", value)
 
 
-def more_than(field: str, value: Value) -> Condition:
-    """Match the records whose field is above the value."""
-    return _compare(field, ">", value)
-
-
 def at_least(field: str, value: Value) -> Condition:
     """Match the records whose field is the value or above."""
     return _compare(field, ">=", value)
-
-
-def less_than(field: str, value: Value) -> Condition:
-    """Match the records whose field is below the value."""
-    return _compare(field, "<", value)
 
 
 def at_most(field: str, value: Value) -> Condition:

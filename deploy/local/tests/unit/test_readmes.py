@@ -1,4 +1,4 @@
-"""The settings each README lists are those its member reads: a reader must not have to look into the code."""
+"""The settings and tables each README lists are those its member has: a reader must not have to look into the code."""
 
 import importlib
 import re
@@ -18,6 +18,7 @@ READERS = {
     **{f"services/{name}": f"portal_{name}.settings" for name in SERVICES},
 }
 OURS = re.compile(r"\b(?:PORTAL|SF|WHMCS|FREEBIT|SENDGRID|MAIL)_[A-Z0-9_]*[A-Z0-9]\b")
+MADE = re.compile(r"^CREATE (?:OR REPLACE )?(?:TABLE|VIEW) (\w+)", re.MULTILINE)
 OF_TESTS = re.compile(r"^PORTAL_TEST_|^FREEBIT_TEST_")
 
 
@@ -48,3 +49,9 @@ def test_a_readme_names_every_setting_its_member_reads(member: str) -> None:
 def test_a_readme_names_no_setting_that_nobody_reads(member: str) -> None:
     known = {name for other in READERS for name in names_read_by(other)} | CATALOGUE.keys()
     assert {name for name in OURS.findall(readme(member)) if not OF_TESTS.match(name)} - known == set()
+
+
+@pytest.mark.parametrize("member", READERS)
+def test_a_readme_names_every_table_its_member_makes(member: str) -> None:
+    made = {name for path in (ROOT / member).glob("src/*/migrations/*.sql") for name in MADE.findall(path.read_text())}
+    assert made - set(re.findall(r"\w+", readme(member))) == set()

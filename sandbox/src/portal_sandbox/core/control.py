@@ -154,9 +154,7 @@ class Control:
                 limit=_LEDGER_PAGE_ROWS,
                 newest_first=True,
             )
-            return self._page(
-                "ledger.html", entries=newest, wanted=wanted, vendors=_VENDORS, limit=_LEDGER_PAGE_ROWS
-            )
+            return self._page("ledger.html", entries=newest, wanted=wanted, vendors=_VENDORS, limit=_LEDGER_PAGE_ROWS)
         entries = self._core.ledger.entries(
             vendor=query.get("vendor", ""),
             kind=query.get("kind", ""),
@@ -273,7 +271,8 @@ class Control:
         status = error.status_code if isinstance(error, HTTPException) else 500
         if _wants_page(request):
             heading = "Not found ページが見つかりません" if status == NOT_FOUND else "Not done 処理できませんでした"
-            return self._problem_page(status, heading, str(error), "/")
+            text = "There is no such page. このページはありません。" if status == NOT_FOUND else str(error)
+            return self._problem_page(status, heading, text, "/")
         return JSONResponse({"error": str(error)}, status_code=status)
 
     def _problem_page(self, status: int, heading: str, message: str, back: str) -> Response:

@@ -69,7 +69,7 @@ class Ledger:
         """Effects in the order they happened; an empty filter means any; `after` is the last id already seen."""
         with self._store.transaction() as db:
             rows = db.execute(
-                "SELECT * FROM core_ledger WHERE id > :after AND (:vendor = '' OR vendor = :vendor)"
+                "SELECT * FROM core_ledger WHERE id > :after AND (:vendor = '' OR vendor = :vendor)"  # noqa: S608 - two fixed texts
                 " AND (:kind = '' OR kind = :kind) AND (:key = '' OR key = :key)"
                 " ORDER BY id" + (" DESC" if newest_first else "") + " LIMIT :limit",
                 {

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from datetime import UTC, datetime
 
 from starlette.requests import Request
@@ -52,8 +53,8 @@ class _Window:
                 orders=db.execute("SELECT * FROM freebit_orders ORDER BY id DESC LIMIT 50").fetchall(),
                 donors=db.execute("SELECT * FROM freebit_donors ORDER BY account").fetchall(),
                 cards=db.execute("SELECT * FROM freebit_sims WHERE state = 'stock' LIMIT 5").fetchall(),
-                shown_time=_shown_time,
-                control=self._core.addresses.get("control", ""),
+                holder=json.loads,
+                addresses=self._core.addresses,
             )
 
     async def lines(self, request: Request) -> Response:
@@ -85,7 +86,3 @@ class _Window:
         """Ends every authKey at once, as a maintenance at Freebit would."""
         with self._core.store.transaction() as db:
             return JSONResponse({"revoked": revoke_keys(db)})
-
-
-def _shown_time(epoch: float) -> str:
-    return datetime.fromtimestamp(epoch, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 Tone: TypeAlias = Literal["good", "bad", "wait", ""]
 _TOKYO = ZoneInfo("Asia/Tokyo")
 _DAY_DIGITS = 8
+_FIRST_EAST_ASIAN = "\u2e80"
 _WORDS: Mapping[str, tuple[str, Tone]] = {
     # orders and opportunities of Salesforce
     "Draft": ("下書き", ""),
@@ -105,9 +106,9 @@ def day(digits: str | None) -> str:
 
 
 def person(family: str | None, given: str | None) -> str:
-    """A name in the order its owner writes it: Latin letters put the given name first."""
+    """A name in the order its owner writes it: European letters put the given name first."""
     parts = [part for part in (family, given) if part]
-    return " ".join(reversed(parts) if all(part.isascii() for part in parts) else parts)
+    return " ".join(reversed(parts) if all(letter < _FIRST_EAST_ASIAN for letter in "".join(parts)) else parts)
 
 
 def readable(value: object) -> str:

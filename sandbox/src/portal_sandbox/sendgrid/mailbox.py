@@ -50,15 +50,15 @@ class _Mailbox:
         subject = request.query_params.get("subject", "").strip()
         with self._core.store.transaction() as db:
             found = find_messages(db, to=to, subject=subject, newest_first=True)
-        return render("sendgrid/mailbox.html", messages=found, to=to, subject=subject, control=self._control())
+        return self._page("mailbox.html", messages=found, to=to, subject=subject)
 
     async def message(self, request: Request) -> Response:
         """One message: text and HTML side by side."""
         with self._core.store.transaction() as db:
             found = find_message(db, request.path_params["number"])
         if found is None:
-            return render("sendgrid/missing.html", status=404, control=self._control())
-        return render("sendgrid/message.html", message=found, text=with_links(found["text"]), control=self._control())
+            return self._page("missing.html", status=404)
+        return self._page("message.html", message=found, text=with_links(found["text"]))
 
     async def html(self, request: Request) -> Response:
         """The HTML part alone, for the frame; its links open in a new tab."""
@@ -69,8 +69,8 @@ class _Mailbox:
         page = f'<base target="_blank">{found["html"]}'
         return HTMLResponse(page, headers={"Content-Security-Policy": _FRAME_POLICY, "Cache-Control": "no-store"})
 
-    def _control(self) -> str:
-        return self._core.addresses.get("control", "")
+    def _page(self, template: str, *, status: int = 200, **context: object) -> Response:
+        return render(f"sendgrid/{template}", status=status, addresses=self._core.addresses, **context)
 
 
 def with_links(text: str) -> list[tuple[str, bool]]:

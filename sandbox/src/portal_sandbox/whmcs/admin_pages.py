@@ -43,4 +43,4 @@ class AdminPages:
                 }
                 for row in rows
             ]
-        return render("whmcs/admin_orders.html", orders=orders)
+        return render("whmcs/admin_orders.html", orders=orders, addresses=self._whmcs.core.addresses)

@@ -52,7 +52,8 @@ def build(core: Core) -> ASGIApp:
             Route("/robots.txt", _robots),
             Route("/admin/orders.php", AdminPages(whmcs).orders),
             *area.routes(),
-        ]
+        ],
+        exception_handlers={404: area.no_page},
     )
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

@@ -12,7 +12,7 @@ from portal_sandbox.pages import render
 from portal_sandbox.whmcs.calls import ApiError, Call, Row, Whmcs, money
 from portal_sandbox.whmcs.custom_fields import client_key
 from portal_sandbox.whmcs.invoices import totals
-from portal_sandbox.whmcs.pay_methods import CardRefusedError, remove_card, store_card, usable_card
+from portal_sandbox.whmcs.pay_methods import CardRefusedError, has_expired, remove_card, store_card, usable_card
 from portal_sandbox.whmcs.payments import charge
 from portal_sandbox.whmcs.php_forms import Params, PhpKey, PhpValue
 from portal_sandbox.whmcs.sso import open_session, redeem
@@ -20,6 +20,10 @@ from portal_sandbox.whmcs.users import find_user
 
 COOKIE = "WHMCSsandbox"
 _METHODS = ["GET", "POST"]
+_CARD_MESSAGES = {
+    "added": "The card is stored. You can go back to the portal. カードを登録しました。ポータルにお戻りいただけます。",
+    "deleted": "The card is deleted. カードを削除しました。",
+}
 
 
 class ClientArea:
@@ -45,7 +49,7 @@ class ClientArea:
             call = Call(self._whmcs, db, Params({}), "client", _address(request))
             redeemed = redeem(call, request.query_params.get("access_token", ""))
         if redeemed is None:
-            return render("whmcs/sso_refused.html", status=403)
+            return self._page("sso_refused.html", status=403)
         cookie, path = redeemed
         return _with_cookie(RedirectResponse(f"/{path}", status_code=302), cookie)
 
@@ -53,24 +57,25 @@ class ClientArea:
         """The sign-in form; where the portal's customer comes from single sign-on instead."""
         goto = request.query_params.get("goto", "clientarea.php")
         if request.method == "GET":
-            return render("whmcs/login.html", goto=goto, message="")
+            return self._sign_in_form(goto)
         form = await request.form()
         with self._whmcs.core.store.transaction() as db:
             call = Call(self._whmcs, db, Params({}), "client", _address(request))
             try:
                 user = find_user(call, str(form.get("email", "")), str(form.get("password", "")))
             except ApiError:
-                return render(
-                    "whmcs/login.html",
-                    goto=goto,
-                    message="Wrong e-mail or password. メールまたはパスワードが違います。",
+                return self._sign_in_form(
+                    goto, "Wrong e-mail or password. メールまたはパスワードが違います。", str(form.get("email", ""))
                 )
             link = call.one("SELECT client_id FROM whmcs_user_client WHERE user_id = ? ORDER BY client_id", user["id"])
             if link is None:
-                return render("whmcs/login.html", goto=goto, message="This login has no client. 契約がありません。")
+                return self._sign_in_form(goto, "This login has no client. 契約がありません。")
             cookie = open_session(call, link["client_id"], user["id"])
         # Only paths of this site: the target comes from the address bar.
         return _with_cookie(RedirectResponse(f"/{goto.lstrip('/')}", status_code=303), cookie)
+
+    def _sign_in_form(self, goto: str, message: str = "", email: str = "") -> Response:
+        return self._page("login.html", goto=goto, message=message, email=email)
 
     async def logout(self, request: Request) -> Response:
         """Ends the session."""
@@ -79,6 +84,10 @@ class ClientArea:
         response = RedirectResponse("/login", status_code=302)
         response.delete_cookie(COOKIE)
         return response
+
+    async def no_page(self, _request: Request, _error: Exception) -> Response:
+        """What WHMCS has and the stand-in has not, such as `serverstatus.php`."""
+        return self._page("not_here.html", status=404)
 
     def _signed_in(self, page: Callable[[Request, Call, Row], Response]) -> Callable[[Request], Awaitable[Response]]:
         """Opens the transaction for the client behind the cookie; others go to the sign-in form."""
@@ -111,7 +120,7 @@ class ClientArea:
             "creditcard": self._cards,
         }
         page = pages.get(call.params.text("action"))
-        return page(call, client) if page else _unknown(client)
+        return page(call, client) if page else self._unknown(client)
 
     def _routed(self, request: Request, call: Call, client: Row) -> Response:
         path = call.params.text("rp").rstrip("/")
@@ -122,35 +131,37 @@ class ClientArea:
         if path.startswith("/account/paymentmethods/delete/") and request.method == "POST":
             number = path.rpartition("/")[2]
             remove_card(call, client["id"], int(number) if number.isdigit() else 0)
-            return RedirectResponse("/index.php?rp=/account/paymentmethods", status_code=303)
-        return self._home(call, client) if not path else _unknown(client)
+            return RedirectResponse("/index.php?rp=/account/paymentmethods&done=deleted", status_code=303)
+        return self._home(call, client) if not path else self._unknown(client)
 
     def _home(self, call: Call, client: Row) -> Response:
         services = self._service_rows(call, client)
         open_invoices = [row for row in self._invoice_rows(call, client) if row["status"] == "Unpaid"]
-        return render("whmcs/home.html", client=client, services=services, invoices=open_invoices)
+        return self._page("home.html", client=client, services=services, invoices=open_invoices)
 
     def _services(self, call: Call, client: Row) -> Response:
-        return render("whmcs/services.html", client=client, services=self._service_rows(call, client))
+        return self._page("services.html", client=client, services=self._service_rows(call, client))
 
     def _service(self, call: Call, client: Row) -> Response:
         wanted = [row for row in self._service_rows(call, client) if row["id"] == call.params.whole("id")]
-        return render("whmcs/service.html", client=client, service=wanted[0]) if wanted else _unknown(client)
+        return self._page("service.html", client=client, service=wanted[0]) if wanted else self._unknown(client)
 
     def _invoices(self, call: Call, client: Row) -> Response:
-        return render("whmcs/invoices.html", client=client, invoices=self._invoice_rows(call, client))
+        return self._page("invoices.html", client=client, invoices=self._invoice_rows(call, client))
 
     def _details(self, call: Call, client: Row) -> Response:
-        return render("whmcs/details.html", client=client, number=client_key(call, client["id"]))
+        return self._page("details.html", client=client, number=client_key(call, client["id"]))
 
     def _cards(self, call: Call, client: Row) -> Response:
-        cards = call.all("SELECT * FROM whmcs_pay_method WHERE client_id = ? ORDER BY id", client["id"])
-        return render("whmcs/cards.html", client=client, cards=cards)
+        rows = call.all("SELECT * FROM whmcs_pay_method WHERE client_id = ? ORDER BY id", client["id"])
+        cards = [{**dict(row), "expired": has_expired(call, row)} for row in rows]
+        message = _CARD_MESSAGES.get(call.params.text("done"), "")
+        return self._page("cards.html", client=client, cards=cards, message=message)
 
     def _add_card(self, request: Request, call: Call, client: Row) -> Response:
         params = call.params
         if request.method == "GET":
-            return render("whmcs/add_card.html", client=client, message="")
+            return self._page("add_card.html", client=client, message="", typed={"expiry": "", "description": ""})
         try:
             store_card(
                 call,
@@ -161,8 +172,10 @@ class ClientArea:
                 description=params.text("description"),
             )
         except CardRefusedError as error:
-            return render("whmcs/add_card.html", status=422, client=client, message=str(error))
-        return RedirectResponse("/index.php?rp=/account/paymentmethods", status_code=303)
+            # The number and the security code are typed again: they never come back in a page.
+            typed = {name: params.text(name) for name in ("expiry", "description")}
+            return self._page("add_card.html", status=422, client=client, message=str(error), typed=typed)
+        return RedirectResponse("/index.php?rp=/account/paymentmethods&done=added", status_code=303)
 
     def _invoice(self, request: Request, call: Call, client: Row) -> Response:
         invoice = call.one(
@@ -171,15 +184,15 @@ class ClientArea:
             client["id"],
         )
         if invoice is None:
-            return _unknown(client)
+            return self._unknown(client)
         if request.method == "POST":
             paid = invoice["status"] != "Unpaid" or charge(call, invoice)
             outcome = "paid" if paid else "failed"
             return RedirectResponse(f"/viewinvoice.php?id={invoice['id']}&payment={outcome}", status_code=303)
         lines = call.all("SELECT * FROM whmcs_invoice_item WHERE invoice_id = ? ORDER BY id", invoice["id"])
         sums = totals(call, invoice)
-        return render(
-            "whmcs/invoice.html",
+        return self._page(
+            "invoice.html",
             client=client,
             invoice=invoice,
             lines=[{"description": line["description"], "amount": yen(line["amount"])} for line in lines],
@@ -203,9 +216,11 @@ class ClientArea:
         )
         return [{**dict(row), "total": yen(totals(call, row).total)} for row in rows]
 
+    def _unknown(self, client: Row) -> Response:
+        return self._page("not_here.html", status=404, client=client)
 
-def _unknown(client: Row) -> Response:
-    return render("whmcs/not_here.html", status=404, client=client)
+    def _page(self, template: str, *, status: int = 200, **context: object) -> Response:
+        return render(f"whmcs/{template}", status=status, addresses=self._whmcs.core.addresses, **context)
 
 
 def yen(hundredths: int) -> str:

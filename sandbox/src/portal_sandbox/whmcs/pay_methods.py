@@ -88,12 +88,17 @@ def remove_card(call: Call, client_id: int, method_id: int) -> None:
 
 def usable_card(call: Call, client_id: int) -> Row | None:
     """The card a capture uses: the newest that has not expired."""
-    today = call.whmcs.today()
     for row in call.all("SELECT * FROM whmcs_pay_method WHERE client_id = ? ORDER BY id DESC", client_id):
-        month, _, year = row["expiry"].partition("/")
-        if not year or (int(year), int(month)) >= (today.year % 100, today.month):
+        if not has_expired(call, row):
             return row
     return None
+
+
+def has_expired(call: Call, method: Row) -> bool:
+    """Whether a card's last month is over; what has no expiry date never expires."""
+    today = call.whmcs.today()
+    month, _, year = method["expiry"].partition("/")
+    return bool(year) and (int(year), int(month)) < (today.year % 100, today.month)
 
 
 def _described(row: Row) -> Answer:

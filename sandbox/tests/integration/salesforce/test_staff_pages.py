@@ -112,3 +112,21 @@ async def test_an_arming_of_faults_leaves_the_pages_alone(http, sandbox):
     sandbox.core.faults.arm({"vendor": "salesforce", "call": "*", "kind": "status", "params": {"status": 503}})
     assert (await http.get("/services/data/")).status_code == 503
     assert (await http.get("/staff/")).status_code == 200
+
+
+async def test_a_page_left_open_does_not_undo_a_decision(press, rest, submit):
+    order = await submit()
+    await press(f"orders/{order}/reject", reason="住所を確認できません")
+    assert (await press(f"orders/{order}/approve")).status_code == 400
+    assert (await press(f"orders/{order}/reject", reason="again")).status_code == 400
+    assert (await rest.read("Order", order))["Status"] == "Cancelled"
+
+
+async def test_an_empty_message_and_a_price_that_is_none_are_refused(press, rest):
+    case = await rest.create("Case", Subject="Help", AccountId=account_id("SNX-10001"))
+    assert (await press(f"cases/{case}/comment", text=" ")).status_code == 400
+    assert (await press(f"accounts/{account_id('SNX-10009')}/refuse", message=" ")).status_code == 400
+    before = (await rest.read("PricebookEntry", entry_id("VPN-US")))["UnitPrice"]
+    for price in ("", "-1", "free"):
+        assert (await press(f"products/{product_id('VPN-US')}/price", price=price)).status_code == 400
+    assert (await rest.read("PricebookEntry", entry_id("VPN-US")))["UnitPrice"] == before

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from portal_billing.accept_order import Accept
 from portal_billing.change_client_address import ChangeAddress
+from portal_billing.change_own_address import ChangeCustomersAddress
 from portal_billing.ensure_client import Ensure
 from portal_billing.mint_sso_link import MintLink
 from portal_billing.payment_method import summary
@@ -29,6 +30,7 @@ class UseCases:
     mint_link: MintLink
     ensure_client: Ensure
     change_address: ChangeAddress
+    change_own_address: ChangeCustomersAddress
     reserve: Reserve
     accept: Accept
     release: Release
@@ -55,6 +57,10 @@ def _register_profile(bus: Bus, use: UseCases) -> None:
     @bus.answers(billing.ChangeClientAddress)
     async def change_address(command: billing.ChangeClientAddress, _: Call) -> Acknowledged:
         return await use.change_address(command)
+
+    @bus.answers(billing.ChangeOwnAddress)
+    async def change_own_address(command: billing.ChangeOwnAddress, call: Call) -> billing.ClientProfile:
+        return await use.change_own_address(call.customer().whmcs_client_id, command)
 
     @bus.answers(billing.EnsureClient)
     async def ensure_client(command: billing.EnsureClient, call: Call) -> billing.ClientEnsured:

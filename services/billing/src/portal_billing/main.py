@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from portal_billing import consumers
 from portal_billing.accept_order import Accept
 from portal_billing.change_client_address import ChangeAddress
+from portal_billing.change_own_address import ChangeCustomersAddress
 from portal_billing.client_process import ClientProcess
 from portal_billing.ensure_client import Ensure
 from portal_billing.mint_sso_link import MintLink
@@ -113,6 +114,7 @@ def use_cases(
     processes.register(SweepOrder(store.book, whmcs.orders, store.turns, clocks.machine, settings).definition())
     processes.register(ClientProcess(whmcs.clients, clocks.machine, settings).definition())
     work = WorkOnOrder(store.transaction, store.book, processes, clocks.business)
+    change_address = ChangeAddress(whmcs.clients, store.turns, store.commands)
     return consumers.UseCases(
         reads=whmcs.reads,
         invoices=ReadInvoices(whmcs.reads),
@@ -120,7 +122,8 @@ def use_cases(
         products=ReadProducts(whmcs.products),
         mint_link=MintLink(whmcs.reads, whmcs.sign_on),
         ensure_client=Ensure(store.transaction, processes),
-        change_address=ChangeAddress(whmcs.clients, store.turns, store.commands),
+        change_address=change_address,
+        change_own_address=ChangeCustomersAddress(change_address, whmcs.reads),
         reserve=Reserve(work),
         accept=Accept(work),
         release=Release(work),

@@ -103,7 +103,10 @@ class WhmcsClients:
         except WhmcsRefusal as refusal:
             if refused_with(refusal, "client id not found"):
                 raise Refused("NOT_FOUND") from refusal
-            _translate(refusal)
+            try:
+                _translate(refusal)
+            except Unclear as undocumented:  # nothing was written, and asking again is refused again
+                raise Misconfigured("WHMCS_MISCONFIGURED", facts={"message": "UpdateClient refused"}) from undocumented
 
 
 def client_row(body: dict[str, Any]) -> dict[str, Any]:

@@ -183,6 +183,25 @@ async def test_an_order_is_reserved_and_accepted_and_the_customer_sees_it(
         assert hidden not in log
 
 
+async def test_a_customer_changes_the_own_address_and_whmcs_has_it(start, sandbox_whmcs, buses, key):  # R007, R057
+    token = sign_actor(key, "test", Actor("u", CLIENT, "001000000000001AAA", (), "s", datetime.now(UTC), "ja"))
+    address = Address(postcode="530-0001", prefecture="大阪府", city="大阪市北区", street='梅田1-1 "A&B"', building="")
+    command = billing.ChangeOwnAddress(request_id="request-1", address=address)
+    async with start():
+        gateway = buses["gateway"]
+        await _until(buses["orders"], billing.ReadClientProfile(whmcs_client_id=CLIENT))
+        sandbox_whmcs.fault("UpdateClient", "malformed", times=1)  # written, and the answer lost
+        with pytest.raises(TryLater, match="WHMCS_UNAVAILABLE"):
+            await gateway.ask(command, actor=token)
+        for _ in range(2):
+            assert (await gateway.ask(command, actor=token)).address == address
+        assert (await gateway.ask(billing.ReadProfile(), actor=token)).address == address
+        other = await buses["orders"].ask(billing.ReadClientProfile(whmcs_client_id=5012))
+        assert other.address != address
+    for hidden in ("梅田", "530-0001"):
+        assert hidden not in start.log.read_text()
+
+
 @pytest.mark.parametrize("kind", ["after_effect", "before_effect", "late", "malformed", "html", "empty"])
 async def test_an_unclear_add_order_ends_in_one_accepted_order(start, sandbox_whmcs, fulfillment, kind):
     params = {"seconds": 0.5 if kind == "late" else 0.1}

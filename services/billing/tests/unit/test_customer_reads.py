@@ -170,5 +170,26 @@ async def test_an_address_is_written_once_per_request(bus, world):
     assert world.clients.addresses == {CLIENT: ADDRESS}
 
 
+async def test_a_customer_changes_the_own_address_once_per_request_and_hears_what_whmcs_has(bus, world):  # R007, R057
+    name = PersonName(family_name="山田", given_name="花子")
+    for number in (CLIENT, STRANGER):
+        world.clients.have(client(number))
+        world.reads.profiles[number] = billing.ClientProfile(name=name, email="hanako@example.jp", address=ADDRESS)
+    command = billing.ChangeOwnAddress(request_id="request-1", address=ADDRESS)
+    assert (await bus.call(command, actor=actor())).address == ADDRESS
+    assert world.clients.addresses == {CLIENT: ADDRESS}
+    world.clients.addresses.clear()
+    await bus.call(command, actor=actor())
+    assert world.clients.addresses == {}
+    with pytest.raises(Refused, match="IDEMPOTENCY_KEY_REUSED"):
+        await bus.call(
+            command.model_copy(update={"address": ADDRESS.model_copy(update={"street": "2-2"})}), actor=actor()
+        )
+    await bus.call(command, actor=actor(STRANGER))  # another's key is another key
+    assert world.clients.addresses == {STRANGER: ADDRESS}
+    with pytest.raises(Misconfigured, match="ACTOR_REFUSED"):
+        await bus.call(command)
+
+
 def client(number):
     return Client(number, "hanako@example.jp", "SNX-10001")

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from portal_chassis.logs import get_logger
 from portal_chassis.outbound import Outbound
 from portal_chassis.process import ProcessDefinition
+from portal_chassis.sealing import Seal
 from portal_chassis.service import Service
 from portal_fulfillment.billing_steps import BillingSteps
 from portal_fulfillment.bus_billing import BusBilling
@@ -25,7 +26,6 @@ from portal_fulfillment.ports import Attempts, Billing, Lines, Operations, Order
 from portal_fulfillment.progress import Progress
 from portal_fulfillment.provisioning_process import ProvisioningProcess
 from portal_fulfillment.provisioning_state import ProvisioningState
-from portal_fulfillment.sealing import Seal
 from portal_fulfillment.settings import FreebitEnvironment, FulfillmentSettings
 from portal_fulfillment.sim_plans import SimPlans, load_plans
 from portal_fulfillment.sim_steps import SimPatience, SimSteps
@@ -60,7 +60,7 @@ async def wire(service: Service) -> None:
         sims=FreebitSims(on_freebit(freebit, tables, http), tables),
         attempts=attempts,
         operations=PostgresOperations(service.database),
-        lines=PostgresLines(Seal.from_file(settings.fulfillment_key_path)),
+        lines=PostgresLines(Seal.from_file(settings.fulfillment_key_path, setting="PORTAL_FULFILLMENT_KEY_PATH")),
     )
     plans = load_plans(settings.sim_plans_path)
     if not plans.plans:

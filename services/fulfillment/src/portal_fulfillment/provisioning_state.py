@@ -52,7 +52,6 @@ class ProvisioningState(BaseModel):
     written_off: int = 0
     refused_as_in_use: bool = False
     line: OwnLine | None = None
-    options_requested_at: datetime | None = None
 
     def known_order(self) -> ProvisioningOrder:
         """Give the order as it was last read; every step after the first has it."""

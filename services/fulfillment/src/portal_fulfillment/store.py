@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Final
 
 from portal_chassis.postgres import Database, Transaction
+from portal_chassis.sealing import Seal
 from portal_contracts.orders import ProvisionRequested
 from portal_fulfillment.attempt import Attempt, AttemptState, Stage
 from portal_fulfillment.ports import OperationKind, OperationState
-from portal_fulfillment.sealing import Seal
 from portal_fulfillment.sim import Line
 
 _LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended('provisioning ' || $1::text, 0))"

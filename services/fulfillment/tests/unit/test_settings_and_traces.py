@@ -7,7 +7,6 @@ import pytest
 
 from portal_chassis.testing import SpanCollector
 from portal_contracts.problems import Misconfigured, Refused
-from portal_fulfillment.sealing import Seal
 from portal_fulfillment.sim import SimKind, VoiceOptions
 from portal_fulfillment.sim_plans import SimPlans, load_plans
 
@@ -43,21 +42,6 @@ def test_a_wrong_file_of_plans_is_our_set_up(tmp_path, content):
     path.write_text(content)
     with pytest.raises(Misconfigured, match=r"plans\.toml"):
         load_plans(path)
-
-
-def test_a_missing_or_short_key_is_our_set_up(tmp_path):
-    with pytest.raises(Misconfigured):
-        Seal.from_file(tmp_path / "nothing")
-    (tmp_path / "short").write_bytes(b"x" * 16)
-    with pytest.raises(Misconfigured):
-        Seal.from_file(tmp_path / "short")
-
-
-def test_a_sealed_code_differs_each_time_and_opens():
-    seal = Seal(bytes(32))
-    first, second = (seal.close("LPA:1$example", record="070") for _ in range(2))
-    assert first != second
-    assert seal.open(first, record="070") == "LPA:1$example"
 
 
 async def test_every_step_after_the_first_links_to_the_checkouts_trace(desk, new_order):  # architecture §10

@@ -31,8 +31,8 @@ from portal_gateway.settings import GatewaySettings
 from portal_gateway.static_page import StaticPage, html_page
 from portal_gateway.timeline_streams import TimelineStreams
 
-CONFIRM_PAGE: Final = "/auth/signup/confirm"
-"""The link in the mail. Opening it changes nothing, since mail scanners open links; its button does."""
+MAILED_PAGES: Final = {"/auth/signup/confirm": "confirm_signup", "/auth/password/reset": "reset_password"}
+"""The links in our mails. Opening one changes nothing, since mail scanners open links; its button does."""
 
 
 def build_gateway(bus: Asks, settings: GatewaySettings, verifier: ActorVerifier, clock: MachineClock) -> Gateway:
@@ -82,17 +82,17 @@ def build_app(gateway: Gateway) -> FastAPI:
         by_path.setdefault(operation.path, []).append(operation)
     fixed_first = sorted(by_path, key=lambda path: "{" in path)
     for path in fixed_first:
-        page = confirm_page() if path == CONFIRM_PAGE else None
+        page = mailed_page(MAILED_PAGES[path]) if path in MAILED_PAGES else None
         app.router.routes.append(Route(path, Endpoint(gateway, by_path[path], page)))
     for path, page in documentation_pages(document, gateway.settings).items():
         app.router.routes.append(Route(path, Endpoint(gateway, (), page)))
     return app
 
 
-def confirm_page() -> StaticPage:
-    """Build the page behind the link in the sign-up mail."""
+def mailed_page(name: str) -> StaticPage:
+    """Build the page behind the link in a mail."""
     folder = files(pages)
-    texts = [(folder / name).read_text("utf-8") for name in ("confirm_signup.html", "page.css", "confirm_signup.js")]
+    texts = [(folder / file).read_text("utf-8") for file in (f"{name}.html", "page.css", f"{name}.js")]
     return html_page(texts[0], style=texts[1], script=texts[2], kept=False)
 
 

@@ -96,7 +96,10 @@ class Exchange:
     # what
 
     async def body(self, model: type[M]) -> M:
-        """Read and check the JSON body. Refused BAD_REQUEST naming fields, UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE."""
+        """Read and check the JSON body.
+
+        Refused BAD_REQUEST naming fields, UNSUPPORTED_MEDIA_TYPE or PAYLOAD_TOO_LARGE.
+        """
         kind = self.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
         if kind != b"application/json" and not kind.endswith(b"+json"):
             raise Refused("UNSUPPORTED_MEDIA_TYPE")
@@ -113,16 +116,19 @@ class Exchange:
         operation = self.operation
         if not operation.message.model_fields:
             return _EMPTY
-        values: dict[str, Any] = self._query(operation)
-        values.update(self._scope["path_params"])
+        message = self.completed(**self._query(operation))
+        return message.__pydantic_serializer__.to_json(message)
+
+    def completed(self, **given: Any) -> Request[Any]:
+        """Build the operation's message of the path and what is given. Refused NOT_FOUND as in `message`."""
+        operation = self.operation
         try:
-            message = operation.message.model_validate(values)
+            return operation.message.model_validate({**given, **self._scope["path_params"]})
         except ValidationError as error:
             in_path = operation.path_parameters
             if any(fault["loc"][:1] and fault["loc"][0] in in_path for fault in error.errors()):
                 raise Refused("NOT_FOUND") from None
             raise refused_input(error) from None
-        return message.__pydantic_serializer__.to_json(message)
 
     def request_id(self) -> str:
         """Give the client's Idempotency-Key, or a key of our own for a client that sent none."""

@@ -31,7 +31,7 @@ class Operation:
     sends, where that differs from nothing. `replies` says what each status means; the first is the usual one.
     """
 
-    method: Literal["GET", "POST"]
+    method: Literal["GET", "POST", "PUT"]
     path: str
     message: type[Request[Any]]
     answer: Answer = pass_through
@@ -63,7 +63,7 @@ class Operation:
     @property
     def changes(self) -> bool:
         """Whether it changes something."""
-        return self.method == "POST"
+        return self.method != "GET"
 
     @property
     def status(self) -> int:

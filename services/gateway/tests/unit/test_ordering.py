@@ -93,6 +93,28 @@ async def test_a_case_is_opened_with_its_place(portal, browser):
     assert portal.asked(support.OpenCase)[0].title == "遅い"
 
 
+async def test_a_comment_goes_to_the_case_in_the_path_and_no_other(portal, browser):
+    answer = await browser.post(
+        "/support/cases/500000000000001AAA/comments", json={"text": "まだ遅い", "caseId": "500000000000002AAA"}
+    )
+    assert answer.status_code == 201
+    asked = portal.asked(support.AddComment)[0]
+    assert (asked.case_id, asked.text) == ("500000000000001AAA", "まだ遅い")
+    answer = await browser.post("/support/cases/no-case/comments", json={"text": "まだ遅い"})
+    assert (answer.status_code, answer.json()["code"]) == (404, "NOT_FOUND")
+
+
+async def test_an_address_is_written_and_what_whmcs_has_is_told(portal, browser):  # R007, R057
+    address = {"postcode": "1500001", "prefecture": "東京都", "city": "渋谷区", "street": "神宮前1-2-3"}
+    key = {"Idempotency-Key": "request-0001"}
+    answer = await browser.put("/billing/profile/address", json={"address": address}, headers=key)
+    assert (answer.status_code, set(answer.json())) == (200, {"name", "company", "email", "phone", "address"})
+    asked = portal.asked(billing.ChangeOwnAddress)[0]
+    assert (asked.address.postcode, asked.request_id) == ("150-0001", "request-0001")
+    answer = await browser.put("/billing/profile/address", json={"address": {**address, "postcode": "15"}})
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["#/address/postcode"]
+
+
 async def test_a_sign_up_is_told_the_clients_address_for_its_limits(new_portal):  # D18
     portal = new_portal(trusted_proxies="192.0.2.0/24")
     form = {

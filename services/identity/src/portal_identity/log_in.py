@@ -40,5 +40,6 @@ class OpenSession:
         opened = OpenedSession(
             session_token=new_token(), csrf_token=new_token(), user_id=user.user_id, expires_at=expires_at
         )
-        await self.sessions.open(opened, command.client_address, command.user_agent)
+        if not await self.sessions.open(opened, user.password_version, command.client_address, command.user_agent):
+            raise Refused("CREDENTIALS_WRONG")  # the password was changed while it was being compared
         return opened

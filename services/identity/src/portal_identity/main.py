@@ -2,22 +2,28 @@ import asyncio
 
 from portal_chassis.service import Service
 from portal_identity.bus_ports import BusBilling, BusStaffDesk
+from portal_identity.change_password import ChangeOwnPassword
 from portal_identity.confirm_signup import UseSignupLink
 from portal_identity.consumers import UseCases, register
 from portal_identity.log_in import OpenSession
 from portal_identity.log_out import CloseSession
 from portal_identity.mint_actor import MintActorToken
+from portal_identity.mint_password_reset_link import MintResetLink
 from portal_identity.mint_signup_link import MintLink
 from portal_identity.password_hashing import Argon2Hasher
 from portal_identity.read_customer import ReadCustomer
 from portal_identity.recent_accounts import RecentAccounts
+from portal_identity.request_password_reset import KeepPasswordReset
 from portal_identity.request_signup import KeepSignup
+from portal_identity.reset_password import UseResetLink
 from portal_identity.salesforce import SalesforceAccounts
 from portal_identity.sealing import Seal
+from portal_identity.set_password import SetPassword
 from portal_identity.settings import IdentitySettings
 from portal_identity.signing_key import key_id_of, read_signing_key
 from portal_identity.signup_process import SignupProcess
 from portal_identity.store_brakes import Brakes
+from portal_identity.store_resets import Resets
 from portal_identity.store_sessions import Sessions
 from portal_identity.store_signups import Signups
 from portal_identity.store_users import Users
@@ -39,6 +45,8 @@ async def wire(service: Service) -> None:
     users = Users(database)
     sessions = Sessions(database, settings.session_idle_seconds)
     brakes, hasher = Brakes(database), Argon2Hasher()
+    resets = Resets(database)
+    set_password = SetPassword(database, users, sessions, resets, hasher, settings)
     accounts = RecentAccounts(SalesforceAccounts(salesforce), clock)
     process = SignupProcess(signups, users, accounts, BusBilling(service.bus), BusStaffDesk(service.bus))
     service.processes.register(process.definition())
@@ -48,6 +56,10 @@ async def wire(service: Service) -> None:
         use_link=UseSignupLink(database, signups, service.processes, clock),
         open_session=OpenSession(users, sessions, brakes, hasher, settings, clock),
         close_session=CloseSession(database, sessions),
+        keep_reset=KeepPasswordReset(database, resets, brakes, settings),
+        mint_reset_link=MintResetLink(resets, settings, clock),
+        use_reset_link=UseResetLink(resets, brakes, set_password, settings, clock),
+        change_password=ChangeOwnPassword(users, brakes, hasher, set_password),
         mint_actor=MintActorToken(sessions, signing_key, key_id, clock),
         read_customer=ReadCustomer(users),
     )
@@ -57,5 +69,6 @@ async def wire(service: Service) -> None:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             await brakes.sweep()
+            await resets.sweep()
 
-    service.background("rate windows", sweep)
+    service.background("forgetting", sweep)

@@ -8,6 +8,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
+from portal_contracts.problems import FieldError, Refused
+
 LEAST_DIFFERENT: Final = 5
 LEAST_FOREIGN: Final = 6
 """Characters that must remain once everything known about the customer is taken away."""
@@ -30,6 +32,13 @@ def too_weak(password: str, least: int, known: Iterable[str]) -> bool:
         bare = bare.replace(word, "")
     digits_and_marks = len(text) - len(re.sub(r"[\W\d_]+", "", text))
     return len(bare) + min(digits_and_marks, 4) < LEAST_FOREIGN
+
+
+def require_strong(password: str, least: int, known: Iterable[str]) -> None:
+    """Refuse a weak password with PASSWORD_TOO_WEAK on the field `password`."""
+    if too_weak(password, least, known):
+        fault = FieldError(field="password", code="PASSWORD_TOO_WEAK", facts={"limit": least})
+        raise Refused("PASSWORD_TOO_WEAK", facts={"limit": least}, fields=[fault])
 
 
 def _is_run(text: str) -> bool:

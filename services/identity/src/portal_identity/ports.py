@@ -86,6 +86,7 @@ class User:
     name: PersonName
     locale: str
     password_hash: str
+    password_version: int
     link: CustomerLink
 
 

@@ -3,9 +3,8 @@ from uuid import uuid4
 
 from portal_chassis.postgres import Database
 from portal_contracts.identity import RequestSignup, SignupAccepted, SignupRequested
-from portal_contracts.problems import FieldError, Refused
 from portal_contracts.values import comparable_email
-from portal_identity.password_policy import too_weak
+from portal_identity.password_policy import require_strong
 from portal_identity.ports import KeptSignup, PasswordHasher
 from portal_identity.settings import IdentitySettings
 from portal_identity.store_brakes import Brakes
@@ -26,11 +25,7 @@ class KeepSignup:
         """Refuse a weak password; raise TryLater RATE_LIMITED by address, mailbox or number (D18)."""
         form = command.form
         known = (form.email, form.customer_number, form.name.family_name, form.name.given_name)
-        if too_weak(form.password, self.settings.password_length, known):
-            fault = FieldError(
-                field="password", code="PASSWORD_TOO_WEAK", facts={"limit": self.settings.password_length}
-            )
-            raise Refused("PASSWORD_TOO_WEAK", facts={"limit": self.settings.password_length}, fields=[fault])
+        require_strong(form.password, self.settings.password_length, known)
         await self.brakes.count(
             ("signup_address", command.client_address, self.settings.signups_an_hour_per_address, 3600),
             ("signup_email", comparable_email(form.email), self.settings.signups_an_hour_per_email, 3600),

@@ -54,13 +54,13 @@ class Brakes:
         if wait is not None and wait > 0:
             raise _limited(wait)
 
-    async def failed(self, account: str, client_address: str) -> None:
+    async def failed(self, account: str, client_address: str, event: str = "log_in_failed") -> None:
         """Note a failure: from the fifth on each doubles the wait from a second to a quarter of an hour."""
         async with self._database.transaction() as transaction:
             failures = await transaction.fetchval(
                 _FAILED, _digest(account), FREE_FAILURES, float(LONGEST_WAIT), FORGET_AFTER
             )
-            await write_audit(transaction, None, "log_in_failed", address=client_address, failures=failures)
+            await write_audit(transaction, None, event, address=client_address, failures=failures)
 
     async def succeeded(self, account: str) -> None:
         """Forget the failures of an account."""

@@ -19,6 +19,15 @@ AND s.last_used_at > now() - make_interval(secs => $2)
 """  # noqa: S608 - constants only
 
 
+# Locks the user against a change of password, which then finds and ends the session that is being opened.
+_STILL = "SELECT 1 FROM portal_user WHERE id = $1 AND password_version = $2 FOR SHARE"
+_REVOKE_ALL = """
+UPDATE session SET revoked_at = now()
+WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > now() AND id IS DISTINCT FROM $2
+RETURNING id
+"""
+
+
 class Sessions:
     """Open sessions: only hashes of their tokens are stored. `idle_seconds` without use end one."""
 
@@ -26,9 +35,11 @@ class Sessions:
         self._database = database
         self._idle_seconds = float(idle_seconds)
 
-    async def open(self, opened: OpenedSession, client_address: str, user_agent: str) -> None:
-        """Store a fresh session."""
+    async def open(self, opened: OpenedSession, password_version: int, client_address: str, user_agent: str) -> bool:
+        """Store a fresh session; False when the password it was opened with was changed meanwhile."""
         async with self._database.transaction() as transaction:
+            if await transaction.fetchval(_STILL, UUID(opened.user_id), password_version) is None:
+                return False
             await transaction.execute(
                 _OPEN,
                 uuid4(),
@@ -40,6 +51,7 @@ class Sessions:
                 user_agent,
             )
             await write_audit(transaction, opened.user_id, "logged_in", address=client_address)
+        return True
 
     async def use(self, hashed: bytes) -> Session | None:
         """Give a living session and note its use, at most once a minute."""
@@ -60,3 +72,10 @@ class Sessions:
         if done.endswith(" 1"):
             await write_audit(transaction, user_id, "logged_out")
             await transaction.record(SessionRevoked(session_id=session_id))
+
+    async def revoke_all(self, transaction: Transaction, user_id: str, *, but: str | None = None) -> int:
+        """End every session of a user but one, tell everybody of each, and say how many there were."""
+        rows = await transaction.fetch(_REVOKE_ALL, UUID(user_id), UUID(but) if but else None)
+        for row in rows:
+            await transaction.record(SessionRevoked(session_id=str(row["id"])))
+        return len(rows)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from portal_chassis.postgres import Row
 
 USER = """
-u.id AS user_id, u.email, u.family_name, u.given_name, u.locale, u.password_hash,
+u.id AS user_id, u.email, u.family_name, u.given_name, u.locale, u.password_hash, u.password_version,
 l.account_id, l.whmcs_client_id, l.customer_number
 """
 _JOIN = f"SELECT {USER} FROM portal_user u JOIN customer_link l ON l.user_id = u.id"  # noqa: S608 - constants only
@@ -88,6 +88,17 @@ class Users:
         """Find by the Salesforce account."""
         return await self._one(f"{_JOIN} WHERE l.account_id = $1", account_id)
 
+    async def set_password(self, transaction: Transaction, user: User, hashed: str) -> bool:
+        """Store a new password's hash; False when the password was changed since the user was read."""
+        done = await transaction.execute(
+            "UPDATE portal_user SET password_hash = $3, password_version = password_version + 1 "
+            "WHERE id = $1 AND password_version = $2",
+            UUID(user.user_id),
+            user.password_version,
+            hashed,
+        )
+        return done.endswith(" 1")
+
     async def _one(self, statement: str, argument: object) -> User | None:
         row = await self._database.fetchrow(statement, argument)
         return user_of(row) if row is not None else None
@@ -103,4 +114,6 @@ def user_of(row: "Row") -> User:
         locale=row["locale"],
     )
     name = PersonName(family_name=row["family_name"], given_name=row["given_name"])
-    return User(str(row["user_id"]), row["email"], name, row["locale"], row["password_hash"], link)
+    return User(
+        str(row["user_id"]), row["email"], name, row["locale"], row["password_hash"], row["password_version"], link
+    )

@@ -18,18 +18,24 @@ from portal_chassis.process_store import PostgresProcessStore
 from portal_chassis.settings import ChassisSettings
 from portal_contracts.identity import ConfirmSignup, MintSignupLink, RequestSignup, SignupForm
 from portal_contracts.message import Event
+from portal_identity.change_password import ChangeOwnPassword
 from portal_identity.confirm_signup import UseSignupLink
 from portal_identity.log_in import OpenSession
 from portal_identity.log_out import CloseSession
 from portal_identity.mint_actor import MintActorToken
+from portal_identity.mint_password_reset_link import MintResetLink
 from portal_identity.mint_signup_link import MintLink
 from portal_identity.password_hashing import Argon2Hasher
 from portal_identity.read_customer import ReadCustomer
+from portal_identity.request_password_reset import KeepPasswordReset
 from portal_identity.request_signup import KeepSignup
+from portal_identity.reset_password import UseResetLink
 from portal_identity.sealing import Seal
+from portal_identity.set_password import SetPassword
 from portal_identity.settings import IdentitySettings
 from portal_identity.signup_process import SignupProcess
 from portal_identity.store_brakes import Brakes
+from portal_identity.store_resets import Resets
 from portal_identity.store_sessions import Sessions
 from portal_identity.store_signups import Signups
 from portal_identity.store_users import Users
@@ -74,6 +80,12 @@ class Identity:
         self.use_link = UseSignupLink(self.database, signups, self.processes, clock)
         self.open_session = OpenSession(self.users, self.sessions, self.brakes, hasher, self.settings, clock)
         self.close_session = CloseSession(self.database, self.sessions)
+        self.resets = Resets(self.database)
+        set_password = SetPassword(self.database, self.users, self.sessions, self.resets, hasher, self.settings)
+        self.keep_reset = KeepPasswordReset(self.database, self.resets, self.brakes, self.settings)
+        self.mint_reset_link = MintResetLink(self.resets, self.settings, clock)
+        self.use_reset_link = UseResetLink(self.resets, self.brakes, set_password, self.settings, clock)
+        self.change_password = ChangeOwnPassword(self.users, self.brakes, hasher, set_password)
         self.mint_actor = MintActorToken(self.sessions, self.key, "test", clock)
         self.read_customer = ReadCustomer(self.users)
 

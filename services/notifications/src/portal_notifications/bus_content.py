@@ -1,5 +1,12 @@
 from portal_chassis.bus import Bus
-from portal_contracts.identity import MintSignupLink, ReadRecipient, Recipient, SignupLink
+from portal_contracts.identity import (
+    MintPasswordResetLink,
+    MintSignupLink,
+    PasswordResetLink,
+    ReadRecipient,
+    Recipient,
+    SignupLink,
+)
 from portal_contracts.orders import OrderMail, ReadOrderMail
 
 
@@ -12,6 +19,10 @@ class BusContent:
     async def signup_link(self, signup_id: str) -> SignupLink:
         """Ask identity to mint the link."""
         return await self._bus.ask(MintSignupLink(signup_id=signup_id))
+
+    async def password_reset_link(self, reset_id: str) -> PasswordResetLink:
+        """Ask identity to mint the link."""
+        return await self._bus.ask(MintPasswordResetLink(reset_id=reset_id))
 
     async def recipient(self, account_id: str) -> Recipient:
         """Ask identity for address and language."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from portal_contracts.identity import Recipient
+from portal_contracts.identity import PasswordResetLink, Recipient, SignupLink
 from portal_contracts.orders import OrderMail
 from portal_notifications.ports import Content, Mail
 from portal_notifications.templates_store import Templates
@@ -26,8 +26,12 @@ class ComposeMail:
         facts: dict[str, Any] = {"portal_url": self.public_url}
         if state.template == "signup_link":
             link = await self.content.signup_link(state.signup_id or "")
-            recipient = Recipient(email=link.email, name=link.name, locale=link.locale)
+            recipient = _addressee(link)
             facts["link"] = f"{self.public_url}/auth/signup/confirm?token={link.token}"
+        elif state.template == "password_reset_link":
+            reset = await self.content.password_reset_link(state.reset_id or "")
+            recipient = _addressee(reset)
+            facts["link"] = f"{self.public_url}/auth/password/reset?token={reset.token}"
         else:
             recipient = await self.content.recipient(state.account_id or "")
         if state.order_id is not None:
@@ -43,6 +47,10 @@ class ComposeMail:
             html=rendered.html,
             copy_to=self.copy_to if state.template == "welcome" else None,
         )
+
+
+def _addressee(link: SignupLink | PasswordResetLink) -> Recipient:
+    return Recipient(email=link.email, name=link.name, locale=link.locale)
 
 
 def _order_facts(order: OrderMail, locale: str) -> dict[str, Any]:

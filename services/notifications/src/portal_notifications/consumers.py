@@ -3,7 +3,7 @@
 from portal_chassis.bus import Bus, Delivery
 from portal_chassis.process import ProcessEngine
 from portal_contracts.fulfillment import OrderActivated
-from portal_contracts.identity import CustomerRegistered, SignupRequested
+from portal_contracts.identity import CustomerRegistered, PasswordChanged, PasswordResetRequested, SignupRequested
 from portal_contracts.orders import OrderPlaced, OrderRejected
 from portal_notifications.mail_process import KIND, MailState, Template
 
@@ -21,6 +21,14 @@ def register(bus: Bus, processes: ProcessEngine) -> None:
     @bus.consumes(SignupRequested)
     async def on_signup_requested(event: SignupRequested, delivery: Delivery) -> None:
         await start(delivery, event.signup_id, MailState(template="signup_link", signup_id=event.signup_id))
+
+    @bus.consumes(PasswordResetRequested)
+    async def on_password_reset_requested(event: PasswordResetRequested, delivery: Delivery) -> None:
+        await start(delivery, event.reset_id, MailState(template="password_reset_link", reset_id=event.reset_id))
+
+    @bus.consumes(PasswordChanged)
+    async def on_password_changed(event: PasswordChanged, delivery: Delivery) -> None:
+        await start(delivery, event.change_id, MailState(template="password_changed", account_id=event.account_id))
 
     @bus.consumes(CustomerRegistered)
     async def on_customer_registered(event: CustomerRegistered, delivery: Delivery) -> None:

@@ -15,7 +15,15 @@ CALL: Final = "hand_over"
 PAUSE: Final = timedelta(seconds=10)
 """Wait after the provider could not take a mail, unless it named a time."""
 
-Template = Literal["signup_link", "welcome", "order_received", "order_rejected", "order_activated"]
+Template = Literal[
+    "signup_link",
+    "password_reset_link",
+    "password_changed",
+    "welcome",
+    "order_received",
+    "order_rejected",
+    "order_activated",
+]
 
 
 class MailState(BaseModel):
@@ -23,6 +31,7 @@ class MailState(BaseModel):
 
     template: Template
     signup_id: str | None = None
+    reset_id: str | None = None
     account_id: str | None = None
     order_id: str | None = None
 
@@ -48,7 +57,7 @@ class MailProcess:
         try:
             mail = await self._compose(run.key, run.state)
         except Refused as gone:
-            return Fail(gone.code)  # the sign-up is over or the customer is gone: nobody waits for this mail
+            return Fail(gone.code)  # sign-up or reset is over, or there is no such customer: nobody waits for this mail
         async with run.outside(CALL, fingerprint=run.key) as intent:
             handed, wrong = await self._hand_over(mail)
             intent.external_id = handed.provider_id

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from portal_contracts.identity import Recipient, SignupLink
+from portal_contracts.identity import PasswordResetLink, Recipient, SignupLink
 from portal_contracts.orders import OrderMail
 
 
@@ -52,6 +52,9 @@ class Content(Protocol):
 
     async def signup_link(self, signup_id: str) -> SignupLink:
         """Mint the link of a sign-up."""
+
+    async def password_reset_link(self, reset_id: str) -> PasswordResetLink:
+        """Mint the link of a password reset; Refused NOT_FOUND when nobody has the address that asked."""
 
     async def recipient(self, account_id: str) -> Recipient:
         """Give where a customer's mail goes."""

@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, datetime
 
 from portal_contracts.catalog import LocalizedText
-from portal_contracts.identity import Recipient, SignupLink
+from portal_contracts.identity import PasswordResetLink, Recipient, SignupLink
 from portal_contracts.orders import OrderItem, OrderMail
 from portal_contracts.values import Locale, PersonName
 from portal_notifications.ports import Handed, Mail, Sending
@@ -37,6 +37,11 @@ class FixedContent:
             token=f"example-token-{signup_id}-{self.minted:04d}",
             expires_at=datetime(2026, 11, 21, tzinfo=UTC),
         )
+
+    async def password_reset_link(self, reset_id: str) -> PasswordResetLink:
+        """Mint a new token each time."""
+        link = await self.signup_link(reset_id)
+        return PasswordResetLink.model_validate(link.model_dump())
 
     async def recipient(self, account_id: str) -> Recipient:
         """Give the customer."""

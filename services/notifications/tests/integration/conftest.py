@@ -19,7 +19,7 @@ from nats.js import JetStreamContext
 
 from portal_bus_admin.provisioning import apply
 from portal_chassis.bus import Bus, BusAddress
-from portal_contracts.identity import MintSignupLink, ReadRecipient
+from portal_contracts.identity import MintPasswordResetLink, MintSignupLink, ReadRecipient
 from portal_contracts.message import Event
 from portal_contracts.orders import ReadOrderMail
 from portal_contracts.topology import SERVICES, owner_of, stream_of
@@ -83,6 +83,10 @@ class PostOffice:
         @identity.answers(MintSignupLink)
         async def mint(command: MintSignupLink, _: Any) -> Any:
             return await self.content.signup_link(command.signup_id)
+
+        @identity.answers(MintPasswordResetLink)
+        async def mint_reset(command: MintPasswordResetLink, _: Any) -> Any:
+            return await self.content.password_reset_link(command.reset_id)
 
         @identity.answers(ReadRecipient)
         async def recipient(query: ReadRecipient, _: Any) -> Any:
@@ -170,7 +174,7 @@ async def office(nats_url: str, database_url: str, mail_provider: Core, tmp_path
     process = NotificationsProcess(environment, tmp_path / "notifications.log")
     await process.start()
     database = await asyncpg.create_pool(database_url, min_size=1, max_size=2)
-    serves = {"identity": (MintSignupLink, ReadRecipient), "orders": (ReadOrderMail,)}
+    serves = {"identity": (MintSignupLink, MintPasswordResetLink, ReadRecipient), "orders": (ReadOrderMail,)}
     offline: dict[str, Any] = {"database": False, "watches": (), "consumes": (), "records": (), "asks": ()}
     owners = {
         name: Bus(name, BusAddress(nats_url), topology=replace(SERVICES[name], **{**offline, "serves": messages}))

@@ -19,6 +19,8 @@ ORDER = "801000000000001AAA"
 SUPPORT = "support@example.jp"
 STATES = {
     "signup_link": MailState(template="signup_link", signup_id="signup-1"),
+    "password_reset_link": MailState(template="password_reset_link", reset_id="reset-1"),
+    "password_changed": MailState(template="password_changed", account_id=ACCOUNT),
     "welcome": MailState(template="welcome", account_id=ACCOUNT),
     "order_received": MailState(template="order_received", account_id=ACCOUNT, order_id=ORDER),
     "order_rejected": MailState(template="order_rejected", account_id=ACCOUNT, order_id=ORDER),
@@ -68,6 +70,20 @@ async def test_every_template_is_sent_in_both_languages_as_text_and_html(templat
     assert f'lang="{locale}"' in mail.html
     assert "https://portal.example.jp" in mail.text
     assert "{{" not in mail.text + mail.html
+
+
+async def test_a_reset_mail_leads_to_the_page_under_our_own_address() -> None:  # R046: no Host header is in it
+    desk = Desk()
+    await desk.cause("password_reset_link")
+    (mail,) = desk.mailer.taken
+    assert "https://portal.example.jp/auth/password/reset?token=example-token-reset-1-0001" in mail.text
+
+
+async def test_a_reset_of_an_address_nobody_has_sends_nothing() -> None:
+    desk = Desk()
+    desk.content.fails_with = Refused("NOT_FOUND")
+    assert (await desk.cause("password_reset_link")).status == "failed"
+    assert desk.mailer.offered == 0
 
 
 async def test_one_cause_delivered_twenty_times_sends_one_mail() -> None:  # I5

@@ -1,17 +1,20 @@
 """Bus in: each message to its use case."""
 
 from portal_chassis.bus import Bus, Call
+from portal_chassis.clocks import BusinessClock
 from portal_contracts import support
+from portal_support.add_comment import AddCustomerComment
 from portal_support.open_case import OpenCustomerCase
 from portal_support.open_staff_case import OpenCaseForStaff
 from portal_support.ports import Cases
 from portal_support.read_cases import ReadCustomerCases
 
 
-def register(bus: Bus, cases: Cases) -> None:
+def register(bus: Bus, cases: Cases, clock: BusinessClock) -> None:
     """Answer everything the topology lists for support."""
     read = ReadCustomerCases(cases)
     open_for_customer = OpenCustomerCase(cases)
+    add_comment = AddCustomerComment(cases, clock)
     open_for_staff = OpenCaseForStaff(cases)
 
     @bus.answers(support.ListCases)
@@ -26,6 +29,10 @@ def register(bus: Bus, cases: Cases) -> None:
     async def open_case(command: support.OpenCase, call: Call) -> support.CaseDetail:
         caller = call.customer()
         return await open_for_customer(caller.user_id, caller.account_id, command)
+
+    @bus.answers(support.AddComment)
+    async def comment(command: support.AddComment, call: Call) -> support.CaseDetail:
+        return await add_comment(call.customer().account_id, command)
 
     @bus.answers(support.OpenStaffCase)
     async def open_staff_case(command: support.OpenStaffCase, _: Call) -> support.StaffCase:

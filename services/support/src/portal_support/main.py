@@ -10,4 +10,4 @@ async def wire(service: Service) -> None:
     """Join support's parts."""
     salesforce = Salesforce(SalesforceSettings(), headers=case_headers(SupportSettings().auto_assign))
     service.on_stop(salesforce.close)
-    register(service.bus, SalesforceCases(salesforce))
+    register(service.bus, SalesforceCases(salesforce), service.clock)

@@ -26,5 +26,8 @@ class Cases(Protocol):
     async def of_account(self, account_id: str) -> list[Case]:
         """Give an account's cases, the newest first (R009), live (R220)."""
 
+    async def comment(self, case_id: str, text: str) -> None:
+        """Add a comment that its customer and staff can read. NOT safe to repeat."""
+
     async def read(self, case_id: str, account_id: str) -> CaseDetail | None:
         """Give one case with what staff published on it; None unless it is this account's."""

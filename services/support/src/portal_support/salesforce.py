@@ -58,6 +58,11 @@ class SalesforceCases:
         statement = statement.limit(MOST_CASES)
         return [Case(**_summary(record)) for record in await self._salesforce.query(statement)]
 
+    async def comment(self, case_id: str, text: str) -> None:
+        """Create a CaseComment that is published, so that its customer sees it again."""
+        fields: dict[str, str | bool] = {"ParentId": case_id, "CommentBody": text, "IsPublished": True}
+        await self._salesforce.create("CaseComment", fields)
+
     async def read(self, case_id: str, account_id: str) -> CaseDetail | None:
         """Read the case, compare its account, then its published comments; unpublished ones are never asked for."""
         if not is_id(case_id, "Case"):
@@ -67,7 +72,9 @@ class SalesforceCases:
             return None
         published = soql.all_of(soql.equals("ParentId", case_id), soql.equals("IsPublished", value=True))
         statement = soql.select("CaseComment", "CommentBody", "CreatedDate").where(published)
-        comments = await self._salesforce.query(statement.order_by("CreatedDate").limit(MOST_COMMENTS))
+        # The newest are asked for, when there are more than fit, and told in the order they were written.
+        newest = await self._salesforce.query(statement.order_by("CreatedDate", descending=True).limit(MOST_COMMENTS))
+        comments = sorted(newest, key=lambda comment: str(comment["CreatedDate"]))
         return CaseDetail(
             **_summary(record),
             description=record["Description"] or "",

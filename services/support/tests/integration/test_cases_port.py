@@ -134,6 +134,26 @@ async def test_published_comments_are_shown_in_order_and_internal_ones_are_not(o
     assert written == sorted(written)
 
 
+async def test_a_customers_comment_is_among_the_published_ones(org: Org) -> None:
+    case_id = await org.cases.open(org.new())
+    await org.comment(case_id, "調査中です", published=True)
+    await org.cases.comment(case_id, "まだ遅いです")
+    found = await org.cases.read(case_id, org.hanako)
+    assert found is not None
+    assert {comment.text for comment in found.comments} == {"調査中です", "まだ遅いです"}
+    newest = max(comment.written_at for comment in found.comments)
+    assert abs((datetime.now(UTC) - newest).total_seconds()) < 60
+
+
+@pytest.mark.parametrize("letter", ["a", "語", "😀"])
+async def test_the_longest_comment_the_contract_allows_is_kept_whole(org: Org, letter) -> None:
+    case_id = await org.cases.open(org.new())
+    await org.cases.comment(case_id, letter * 1000)
+    found = await org.cases.read(case_id, org.hanako)
+    assert found is not None
+    assert found.comments[0].text == letter * 1000
+
+
 @pytest.mark.parametrize("title", ["O'Brien; DROP \\ %_", '<script>alert(1)</script> & "x"', "絵文字 😀 と @{x.id}"])
 async def test_whatever_a_customer_types_stays_text(org: Org, title) -> None:
     case_id = await org.cases.open(org.new(title=title, description=title))

@@ -14,7 +14,7 @@ from portal_chassis.health import Health
 from portal_chassis.service import Service
 from portal_chassis.settings import ChassisSettings
 from portal_contracts.problems import Misconfigured, Refused, TryLater
-from portal_contracts.support import ListCases, OpenCase, OpenStaffCase, ReadCase
+from portal_contracts.support import AddComment, ListCases, OpenCase, OpenStaffCase, ReadCase
 from portal_contracts.topology import SERVICES, ServiceTopology
 from portal_salesforce.soql import equals, select
 from portal_support.main import wire
@@ -25,6 +25,10 @@ STAFF_ASKER = ServiceTopology("identity", asks=SERVICES["identity"].asks, databa
 
 def open_case(request_id="request-0001", title="回線が遅い"):
     return OpenCase(request_id=request_id, title=title, description="夜だけ遅くなります。")
+
+
+def add_comment(case_id="500000000000999AAA"):
+    return AddComment(request_id="request-0002", case_id=case_id, text="まだ遅いです")
 
 
 class Customer:
@@ -101,7 +105,31 @@ async def test_another_customers_case_is_not_found_and_not_listed(customers) -> 
     assert opened.case_id not in [case.case_id for case in (await taro.ask(ListCases())).cases]
 
 
-@pytest.mark.parametrize("message", [ListCases(), ReadCase(case_id="500000000000999AAA"), open_case()])
+async def test_a_customer_comments_on_an_own_case_and_nobody_else_can(customers, salesforce) -> None:
+    hanako, taro = customers
+    case_id = (await hanako.ask(open_case())).case_id
+    for _ in range(2):  # a repeat
+        found = await hanako.ask(add_comment(case_id))
+        assert [comment.text for comment in found.comments] == ["まだ遅いです"]
+    with pytest.raises(Refused, match="NOT_FOUND"):
+        await taro.ask(add_comment(case_id))
+    condition = equals("ParentId", case_id)
+    stored = await salesforce.query(select("CaseComment", "CommentBody", "IsPublished").where(condition))
+    assert [(one["CommentBody"], one["IsPublished"]) for one in stored] == [("まだ遅いです", True)]
+
+
+async def test_a_comment_whose_answer_was_lost_is_there_once_after_the_repeat(customers, sandbox) -> None:
+    hanako, _ = customers
+    case_id = (await hanako.ask(open_case())).case_id
+    sandbox.faults.arm({"vendor": "salesforce", "call": "POST CaseComment", "kind": "after_effect", "times": 1})
+    with pytest.raises(TryLater):
+        await hanako.ask(add_comment(case_id))
+    assert len((await hanako.ask(add_comment(case_id))).comments) == 1
+
+
+@pytest.mark.parametrize(
+    "message", [ListCases(), ReadCase(case_id="500000000000999AAA"), open_case(), add_comment("500000000000999AAA")]
+)
 async def test_without_a_signed_in_customer_nothing_is_told(gateway, message) -> None:
     with pytest.raises(Misconfigured, match="ACTOR_REFUSED"):
         await gateway.ask(message)
@@ -129,7 +157,7 @@ async def test_a_service_opens_a_case_for_staff_once(gateway, customers, nats_ur
         {"kind": "status", "params": {"status": 503, "body": "maintenance"}},
     ],
 )
-@pytest.mark.parametrize("message", [ListCases(), ReadCase(case_id="500000000000999AAA"), open_case()])
+@pytest.mark.parametrize("message", [ListCases(), ReadCase(case_id="500000000000999AAA"), open_case(), add_comment()])
 async def test_while_salesforce_is_away_the_answer_is_later_and_comes_in_time(
     customers, sandbox, fault, message
 ) -> None:  # R255

@@ -2,13 +2,11 @@
 
 import asyncio
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
 from rich.console import Console
 
-from portal_local import environment
-from portal_local.demo.playing import DemoAddresses, play_demo
+from portal_local.demo.playing import play_demo
 from portal_local.errors import LocalError
 from portal_local.ports import Ports
 from portal_local.progress import Progress, say
@@ -23,13 +21,12 @@ async def demo(state: StateFolder) -> int:
     if state.in_use():
         urls = await _announced(state)
         say(f"playing on the portal at {urls['gateway']}")
-        return await play_demo(_addresses(urls, state.keys), Console())
+        return await play_demo(urls, state.keys, Console())
     with Progress() as progress:
         async with LocalStack(state.path, ports=Ports.from_environment(), report=progress.note) as stack:
             progress.finish()
-            return await play_demo(
-                _addresses({"gateway": stack.gateway_url, **stack.sandbox_urls}, state.keys), Console()
-            )
+            urls = {"gateway": stack.gateway_url, **stack.sandbox_urls}
+            return await play_demo(urls, state.keys, Console())
 
 
 async def _announced(state: StateFolder) -> Mapping[str, str]:
@@ -40,20 +37,3 @@ async def _announced(state: StateFolder) -> Mapping[str, str]:
             return running.urls
         await asyncio.sleep(1)
     raise LocalError("a portal is being started but does not get ready; see `make logs`")
-
-
-def _addresses(urls: Mapping[str, str], keys: Path) -> DemoAddresses:
-    return DemoAddresses(
-        gateway=urls["gateway"],
-        mailbox=urls["sendgrid"],
-        salesforce=urls["salesforce"],
-        salesforce_client_id=environment.SALESFORCE_CLIENT_ID,
-        salesforce_staff_username=environment.SALESFORCE_STAFF_USERNAME,
-        salesforce_private_key_path=keys / "salesforce.pem",
-        whmcs_api=f"{urls['whmcs']}/includes/api.php",
-        whmcs_identifier=environment.WHMCS_IDENTIFIER,
-        whmcs_secret=environment.WHMCS_SECRET,
-        freebit_api=f"{urls['freebit']}/emptool/api",
-        freebit_oem_id=environment.FREEBIT_OEM_ID,
-        freebit_oem_key=environment.FREEBIT_OEM_KEY,
-    )

@@ -7,10 +7,12 @@ from zoneinfo import ZoneInfo
 from portal_sandbox.salesforce.errors import bad_request
 from portal_sandbox.salesforce.ids import PORTAL_PRICEBOOK_ID, STAFF_USER_ID
 from portal_sandbox.salesforce.org import Org
+from portal_sandbox.salesforce.record_store import Record
 from portal_sandbox.salesforce.transaction import Transaction
 from portal_sandbox.salesforce.wire_times import to_wire
 
 OFFICE_ZONE = ZoneInfo("Asia/Tokyo")
+REVIEWABLE_STATUSES = frozenset({"Draft", "Pending Review"})
 REJECTION_MARK = "Rejected: "
 
 
@@ -22,17 +24,23 @@ class StaffActions:
 
     async def approve(self, order_id: str, _: Mapping[str, str]) -> None:
         """Status to Approved: the Flow does the rest (R113, R128)."""
-        await self._update("Order", order_id, {"Status": "Approved"})
-
-    async def reject(self, order_id: str, form: Mapping[str, str]) -> None:
-        """Status to Cancelled, the reason at the end of Description (R129, C36)."""
-        reason = form.get("reason", "").strip()
-        if not reason:
-            raise bad_request("REQUIRED_FIELD_MISSING", "A rejection needs a reason.")
 
         def work(transaction: Transaction) -> None:
             item = transaction.schema.objects["Order"]
-            earlier = transaction.require(item, order_id)["Description"]
+            _must_wait_for_review(transaction.require(item, order_id))
+            transaction.update(item, order_id, {"Status": "Approved"})
+
+        await self._org.execute(self._org.caller(STAFF_USER_ID), work)
+
+    async def reject(self, order_id: str, form: Mapping[str, str]) -> None:
+        """Status to Cancelled, the reason at the end of Description (R129, C36)."""
+        reason = _typed(form, "reason", "A rejection needs a reason. 却下理由を入力してください。")
+
+        def work(transaction: Transaction) -> None:
+            item = transaction.schema.objects["Order"]
+            order = transaction.require(item, order_id)
+            _must_wait_for_review(order)
+            earlier = order["Description"]
             description = "\n".join(part for part in (earlier, REJECTION_MARK + reason) if part)
             transaction.update(item, order_id, {"Status": "Cancelled", "Description": description})
 
@@ -50,7 +58,9 @@ class StaffActions:
             try:
                 at = datetime.fromisoformat(text)
             except ValueError as error:
-                raise bad_request("INVALID_FIELD", "The activation date cannot be read.") from error
+                raise bad_request(
+                    "INVALID_FIELD", "The activation date cannot be read. 開通日時が正しくありません。"
+                ) from error
             moment = (at if at.tzinfo else at.replace(tzinfo=OFFICE_ZONE)).astimezone(UTC)
             values = {"Activation_Type__c": "Scheduled", "Activation_Scheduled_At__c": to_wire(moment)}
         await self._update("Order", order_id, values)
@@ -81,18 +91,20 @@ class StaffActions:
 
     async def refuse_verification(self, account_id: str, form: Mapping[str, str]) -> None:
         """Identity not verified, with the message the customer sees (R199)."""
+        message = _typed(form, "message", "Type the message to the customer. お客様への連絡を入力してください。")
         await self._update(
             "Account",
             account_id,
             {
                 "Id_Verification_Status__c": "Rejected",
-                "Id_Verification_Rejection_Message__c": form.get("message", ""),
+                "Id_Verification_Rejection_Message__c": message,
             },
         )
 
     async def comment(self, case_id: str, form: Mapping[str, str]) -> None:
         """A comment on a case, visible to the customer when published."""
-        values = {"ParentId": case_id, "CommentBody": form.get("text", ""), "IsPublished": "published" in form}
+        text = _typed(form, "text", "Type the comment. コメントを入力してください。")
+        values = {"ParentId": case_id, "CommentBody": text, "IsPublished": "published" in form}
 
         def work(transaction: Transaction) -> None:
             transaction.create(transaction.schema.objects["CaseComment"], values)
@@ -115,12 +127,15 @@ class StaffActions:
 
     async def set_price(self, product_id: str, form: Mapping[str, str]) -> None:
         """The price in the portal's price book, in yen."""
+        typed = form.get("price", "").strip()
+        if not (typed.isascii() and typed.isdigit()):
+            raise bad_request("INVALID_FIELD", "Type whole yen. 価格は0以上の整数(円)で入力してください。")
 
         def work(transaction: Transaction) -> None:
             item = transaction.schema.objects["PricebookEntry"]
             for entry in transaction.children("PricebookEntry", "Product2Id", product_id):
                 if entry["Pricebook2Id"] == PORTAL_PRICEBOOK_ID:
-                    transaction.update(item, entry["Id"], {"UnitPrice": form.get("price", "")})
+                    transaction.update(item, entry["Id"], {"UnitPrice": int(typed)})
 
         await self._org.execute(self._org.caller(STAFF_USER_ID), work)
 
@@ -129,3 +144,18 @@ class StaffActions:
             transaction.update(transaction.schema.objects[entity], record_id, values)
 
         await self._org.execute(self._org.caller(STAFF_USER_ID), work)
+
+
+def _must_wait_for_review(order: Record) -> None:
+    """A page left open must not undo what somebody else decided since."""
+    if order["Status"] not in REVIEWABLE_STATUSES:
+        told = f"The order is {order['Status']}; it no longer waits for review. この注文は審査待ちではありません。"
+        raise bad_request("FIELD_CUSTOM_VALIDATION_EXCEPTION", told)
+
+
+def _typed(form: Mapping[str, str], name: str, otherwise: str) -> str:
+    """What somebody typed into a field that must not stay empty."""
+    text = form.get(name, "").strip()
+    if not text:
+        raise bad_request("REQUIRED_FIELD_MISSING", otherwise)
+    return text

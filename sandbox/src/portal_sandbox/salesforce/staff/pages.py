@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -16,6 +17,19 @@ from portal_sandbox.salesforce.record_store import Record
 from portal_sandbox.salesforce.staff.actions import StaffActions
 
 PAGE_LIMIT = 200
+_DONE: Mapping[str, str] = {
+    "approve": "Approved; the Flow tells the portal. 承認しました。開通処理が始まります。",
+    "reject": "Rejected. 却下しました。",
+    "retry": "The activation runs again. 開通処理を再実行します。",
+    "schedule": "Saved. 保存しました。",
+    "eligibility": "Saved as checked. 判定結果を保存しました。",
+    "verify": "Identity verified. 本人確認済みにしました。",
+    "refuse": "Identity rejected; the customer sees the message. 本人確認を却下しました。",
+    "comment": "Comment added. コメントを追加しました。",
+    "close": "Case closed. ケースを完了にしました。",
+    "toggle": "Saved. 保存しました。",
+    "price": "Price saved. 価格を保存しました。",
+}
 Action = Callable[[str, Mapping[str, str]], Awaitable[None]]
 
 
@@ -51,7 +65,8 @@ class StaffPages:
                 Route("/cases/{id}", self.case),
                 Route("/products", self.products),
                 Route("/{kind}/{id}/{action}", self.act, methods=["POST"]),
-            ]
+            ],
+            exception_handlers={HTTPException: self._no_page},
         )
 
     async def orders(self, request: Request) -> Response:
@@ -162,15 +177,28 @@ class StaffPages:
             return self._page(
                 "refused.html", request, status=error.status, code=error.code, text=error.message, back=back
             )
-        return RedirectResponse(back, 303)
+        mark = f"#{record_id}" if kind == "products" else ""
+        return RedirectResponse(f"{back}?done={request.path_params['action']}{mark}", 303)
+
+    async def _no_page(self, request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        text = "There is no such page. このページはありません。"
+        root = request.scope.get("root_path", "")
+        return self._page("refused.html", request, status=status, code="NOT_FOUND", text=text, back=f"{root}/")
 
     def _page(self, template: str, request: Request, *, status: int = 200, **context: object) -> Response:
         root = request.scope.get("root_path", "")
-        control = self._org.core.addresses.get("control", "")
-        return render(f"salesforce/{template}", status=status, root=root, control=control, **context)
+        done = _DONE.get(request.query_params.get("done", ""), "")
+        addresses = self._org.core.addresses
+        return render(f"salesforce/{template}", status=status, root=root, addresses=addresses, done=done, **context)
 
     def _missing(self, request: Request) -> Response:
         root = request.scope.get("root_path", "")
         return self._page(
-            "refused.html", request, status=404, code="NOT_FOUND", text="There is no such record.", back=f"{root}/"
+            "refused.html",
+            request,
+            status=404,
+            code="NOT_FOUND",
+            text="There is no such record. 該当するデータはありません。",
+            back=f"{root}/",
         )

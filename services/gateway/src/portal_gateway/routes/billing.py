@@ -10,6 +10,7 @@ from portal_gateway.operation import Operation, without
 from portal_gateway.reply import Reply, message_reply
 
 SsoLinkBody: Final = without(billing.MintSsoLink, "request_id")
+AddressBody: Final = without(billing.ChangeOwnAddress, "request_id")
 A_MINUTE: Final = CachePolicy("actor", seconds=60)
 
 
@@ -18,6 +19,13 @@ async def mint_sso_link(exchange: Exchange) -> Reply:
     body = await exchange.body(SsoLinkBody)
     link = await exchange.ask(billing.MintSsoLink(**dict(body), request_id=str(uuid4())))
     return message_reply(link, 200, (b"pragma", b"no-cache"))
+
+
+async def change_address(exchange: Exchange) -> Reply:
+    """Change the caller's address; repeating it with one Idempotency-Key writes nothing more."""
+    body = await exchange.body(AddressBody)
+    profile = await exchange.ask(billing.ChangeOwnAddress(**dict(body), request_id=exchange.request_id()))
+    return message_reply(profile)
 
 
 OPERATIONS: Final = (
@@ -31,6 +39,16 @@ OPERATIONS: Final = (
         problems=("NOT_FOUND", "SSO_REFUSED", "RATE_LIMITED"),
     ),
     Operation(method="GET", path="/billing/profile", message=billing.ReadProfile, replies={200: "The billing profile"}),
+    Operation(
+        method="PUT",
+        path="/billing/profile/address",
+        message=billing.ChangeOwnAddress,
+        answer=change_address,
+        body=AddressBody,
+        replies={200: "The billing profile as WHMCS has it now"},
+        idempotency_key=True,
+        problems=("NOT_FOUND", "IDEMPOTENCY_KEY_REUSED", "IN_PROGRESS"),
+    ),
     Operation(
         method="GET",
         path="/billing/payment-methods",

@@ -23,6 +23,7 @@ _UNPROVEN: Final = (
     "BILLING_ACCOUNT_EXISTS",
     "LINK_MISMATCH",
 )
+ResetRequestBody: Final = without(identity.RequestPasswordReset, "request_id", "client_address")
 LogInBody: Final = without(identity.LogIn, "request_id", "client_address", "user_agent")
 
 
@@ -97,6 +98,35 @@ def _set(cookies: list[bytes]) -> Headers:
     return [(b"set-cookie", cookie) for cookie in cookies]
 
 
+async def request_password_reset(exchange: Exchange) -> Reply:
+    """Have a link mailed; a known and an unknown address get the same answer (R046)."""
+    body = await exchange.body(ResetRequestBody)
+    accepted = await exchange.ask(
+        identity.RequestPasswordReset(
+            **dict(body), request_id=exchange.request_id(), client_address=exchange.client_address
+        )
+    )
+    return message_reply(accepted, 202)
+
+
+async def reset_password(exchange: Exchange) -> Reply:
+    """Use the mailed link; the cookies of a session that came along lead nowhere now."""
+    form = await exchange.body(identity.NewPasswordForm)
+    await exchange.ask(
+        identity.ResetPassword(request_id=str(uuid4()), form=form, client_address=exchange.client_address)
+    )
+    return Reply(204, b"", [NO_STORE])
+
+
+async def change_password(exchange: Exchange) -> Reply:
+    """Change the caller's password; this session goes on, the others end."""
+    form = await exchange.body(identity.PasswordChangeForm)
+    await exchange.ask(
+        identity.ChangePassword(request_id=str(uuid4()), form=form, client_address=exchange.client_address)
+    )
+    return Reply(204, b"", [NO_STORE])
+
+
 OPERATIONS: Final = (
     Operation(
         method="POST",
@@ -135,6 +165,34 @@ OPERATIONS: Final = (
         answer=log_out,
         replies={204: "Signed out"},
         reply_headers={"Set-Cookie": "Deletes both cookies"},
+    ),
+    Operation(
+        method="POST",
+        path="/auth/password/request-reset",
+        message=identity.RequestPasswordReset,
+        answer=request_password_reset,
+        body=ResetRequestBody,
+        replies={202: "If the address is known, a mail with a link is on its way"},
+        idempotency_key=True,
+        problems=("RATE_LIMITED",),
+    ),
+    Operation(
+        method="POST",
+        path="/auth/password/reset",
+        message=identity.ResetPassword,
+        answer=reset_password,
+        body=identity.NewPasswordForm,
+        replies={204: "The password is set and every session of the customer has ended"},
+        problems=("PASSWORD_LINK_INVALID", "PASSWORD_TOO_WEAK", "RATE_LIMITED"),
+    ),
+    Operation(
+        method="POST",
+        path="/auth/password",
+        message=identity.ChangePassword,
+        answer=change_password,
+        body=identity.PasswordChangeForm,
+        replies={204: "Changed; the customer's other sessions have ended"},
+        problems=("CURRENT_PASSWORD_WRONG", "PASSWORD_TOO_WEAK", "RATE_LIMITED"),
     ),
     Operation(
         method="GET",

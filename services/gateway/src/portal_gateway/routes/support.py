@@ -8,6 +8,7 @@ from portal_gateway.operation import Operation, without
 from portal_gateway.reply import Reply, message_reply
 
 OpenCaseBody: Final = without(support.OpenCase, "request_id")
+CommentBody: Final = without(support.AddComment, "request_id", "case_id")
 
 
 async def open_case(exchange: Exchange) -> Reply:
@@ -15,6 +16,13 @@ async def open_case(exchange: Exchange) -> Reply:
     body = await exchange.body(OpenCaseBody)
     case = await exchange.ask(support.OpenCase(**dict(body), request_id=exchange.request_id()))
     return message_reply(case, 201, (b"location", f"/support/cases/{case.case_id}".encode()))
+
+
+async def add_comment(exchange: Exchange) -> Reply:
+    """Add a comment to the case in the path."""
+    body = await exchange.body(CommentBody)
+    case: support.CaseDetail = await exchange.ask(exchange.completed(**dict(body), request_id=exchange.request_id()))
+    return message_reply(case, 201)
 
 
 OPERATIONS: Final = (
@@ -29,6 +37,16 @@ OPERATIONS: Final = (
         idempotency_key=True,
         problems=("IDEMPOTENCY_KEY_REUSED",),
         reply_headers={"Location": "The case"},
+    ),
+    Operation(
+        method="POST",
+        path="/support/cases/{caseId}/comments",
+        message=support.AddComment,
+        answer=add_comment,
+        body=CommentBody,
+        replies={201: "Added: the case with its published comments"},
+        idempotency_key=True,
+        problems=("NOT_FOUND",),
     ),
     Operation(
         method="GET",

@@ -20,7 +20,20 @@ from portal_bus_admin import create_keys, nats_server_config
 from portal_bus_admin.provisioning import apply
 from portal_chassis.bus import Bus, BusAddress
 from portal_contracts.billing import ClientEnsured, EnsureClient
-from portal_contracts.identity import ConfirmSignup, LogIn, MintSignupLink, RequestSignup, Signup, SignupForm
+from portal_contracts.identity import (
+    ChangePassword,
+    ConfirmSignup,
+    LogIn,
+    MintPasswordResetLink,
+    MintSignupLink,
+    NewPasswordForm,
+    PasswordChangeForm,
+    RequestPasswordReset,
+    RequestSignup,
+    ResetPassword,
+    Signup,
+    SignupForm,
+)
 from portal_contracts.message import Request
 from portal_contracts.problems import PortalProblem
 from portal_contracts.support import OpenStaffCase, StaffCase
@@ -140,6 +153,24 @@ class World:
                 user_agent="tests",
             ),
         )
+
+    async def change_password(self, actor: str, current: str, wanted: str, request_id: str) -> None:
+        """Change a password as the signed-in customer."""
+        new = PasswordChangeForm(current_password=current, password=wanted, confirm_password=wanted)
+        command = ChangePassword(request_id=request_id, form=new, client_address="192.0.2.1")
+        await self.ask("gateway", command, actor=actor)
+
+    async def reset_password(self, email: str, wanted: str) -> str:
+        """Ask for a reset, use the token its mail would carry, and give the token."""
+        asked = RequestPasswordReset(request_id=self.request_id(), email=email, client_address="192.0.2.1")
+        await self.ask("gateway", asked)
+        statement = "SELECT id::text FROM password_reset ORDER BY requested_at DESC LIMIT 1"
+        reset_id = await self.database.fetchval(statement)
+        token = (await self.ask("notifications", MintPasswordResetLink(reset_id=reset_id))).token
+        new = NewPasswordForm(token=token, password=wanted, confirm_password=wanted)
+        command = ResetPassword(request_id=self.request_id(), form=new, client_address="192.0.2.1")
+        await self.ask("gateway", command)
+        return str(token)
 
     async def events(self) -> list[tuple[str, dict[str, Any]]]:
         """What was recorded so far: subject and body, in order."""

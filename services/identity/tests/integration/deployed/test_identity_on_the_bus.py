@@ -11,6 +11,7 @@ from portal_contracts.identity import (
     FindCustomer,
     LogOut,
     MintActor,
+    MintPasswordResetLink,
     MintSignupLink,
     ReadMe,
     ReadRecipient,
@@ -36,14 +37,24 @@ async def test_every_subject_answers_along_a_customers_way(world, keys, salesfor
     assert (link.user_id, link.whmcs_client_id, link.customer_number) == (me.user_id, me.whmcs_client_id, NUMBER)
     recipient = await world.ask("notifications", ReadRecipient(account_id=me.account_id))
     assert (recipient.email, recipient.name, recipient.locale) == (hanako.email, hanako.name, "ja")
+    current = hanako.password
+    for number, wanted in enumerate(("another-long-and-fake-phrase", "yet-one-more-invented-sentence"), start=1):
+        await world.change_password(minted.actor_token, current, wanted, f"request-change-{number}")
+        current = wanted
     await world.ask("gateway", LogOut(request_id="request-out-1"), actor=minted.actor_token)
+    await world.reset_password(hanako.email, hanako.password)
+    await world.log_in(hanako)
     with pytest.raises(Refused, match="SESSION_EXPIRED"):
         await world.ask("gateway", MintActor(session_token=session.session_token))
     assert world.answered == {message.subject for message in SERVICES["identity"].serves}
     assert [subject for subject, _ in await world.events()] == [
         "identity.signup.requested.v1",
         "identity.customer.registered.v1",
+        "identity.password.changed.v1",
+        "identity.password.changed.v1",
         "identity.session.revoked.v1",
+        "identity.password_reset.requested.v1",
+        "identity.password.changed.v1",
     ]
 
     async def told():
@@ -95,6 +106,7 @@ async def test_the_gateway_may_not_send_what_is_between_services(world) -> None:
             FindCustomer(account_id=account_id),
             ReadRecipient(account_id=account_id),
             MintSignupLink(signup_id=signup_id),
+            MintPasswordResetLink(reset_id=signup_id),
         ),
         start=1,
     ):

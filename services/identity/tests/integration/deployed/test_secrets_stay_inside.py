@@ -14,6 +14,7 @@ from portal_contracts.topology import SERVICES
 NUMBER = "SNX-10001"
 PASSWORD = "canary-Zq7-kestrel-and-plum"
 WRONG_PASSWORD = "canary-Wr0ng-kestrel-and-plum"
+NEW_PASSWORD = "canary-N3w-lantern-and-fern"
 PHONE = "090-9876-5432"
 
 
@@ -33,7 +34,12 @@ class Canaries:
     """Everything that must stay inside, by what it is."""
 
     def __init__(self) -> None:
-        self.values: dict[str, str] = {"password": PASSWORD, "wrong password": WRONG_PASSWORD, "phone": PHONE}
+        self.values: dict[str, str] = {
+            "password": PASSWORD,
+            "wrong password": WRONG_PASSWORD,
+            "new password": NEW_PASSWORD,
+            "phone": PHONE,
+        }
 
     def of_form(self, form) -> None:
         self.values |= {
@@ -79,7 +85,11 @@ async def play_everything(world, canaries) -> None:
     nameless = stranger.model_copy(update={"name": hanako.name})
     await refused(world.confirm(await world.request_signup(nameless)))  # not proven: a case for staff
     await refused(world.ask("gateway", ConfirmSignup(token=token[::-1])))
+    await refused(world.change_password(minted.actor_token, WRONG_PASSWORD, NEW_PASSWORD, "request-change-1"))
+    await world.change_password(minted.actor_token, PASSWORD, NEW_PASSWORD, "request-change-2")
     await world.ask("gateway", LogOut(request_id="request-out-1"), actor=minted.actor_token)
+    await refused(world.reset_password("nobody@example.jp", NEW_PASSWORD))
+    canaries.values["reset token"] = await world.reset_password(hanako.email, PASSWORD)
     await send_nonsense(world)
 
 
@@ -115,7 +125,15 @@ async def test_no_canary_leaves_by_log_event_or_trace(world, collector) -> None:
 async def test_no_secret_is_at_rest_and_personal_data_only_where_it_belongs(world) -> None:
     canaries = Canaries()
     await play_everything(world, canaries)
-    secrets = {"password", "wrong password", "sign-up token", "session token", "actor token"}
+    secrets = {
+        "password",
+        "wrong password",
+        "new password",
+        "reset token",
+        "sign-up token",
+        "session token",
+        "actor token",
+    }
     tables = await world.database.fetch(
         "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'portal_migration'"
     )

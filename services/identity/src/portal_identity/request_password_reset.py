@@ -1,0 +1,36 @@
+from dataclasses import dataclass
+from uuid import uuid4
+
+from portal_chassis.postgres import Database
+from portal_contracts.identity import PasswordResetAccepted, PasswordResetRequested, RequestPasswordReset
+from portal_contracts.values import comparable_email
+from portal_identity.audit import write_audit
+from portal_identity.settings import IdentitySettings
+from portal_identity.store_brakes import Brakes
+from portal_identity.store_resets import Resets
+
+
+@dataclass(frozen=True, slots=True)
+class KeepPasswordReset:
+    """Keep a reset and have its link mailed (R046). Known and unknown addresses get one answer after the same work."""
+
+    database: Database
+    resets: Resets
+    brakes: Brakes
+    settings: IdentitySettings
+
+    async def __call__(self, command: RequestPasswordReset) -> PasswordResetAccepted:
+        """Raise TryLater RATE_LIMITED by network address or mailbox (D18)."""
+        email = comparable_email(command.email)
+        await self.brakes.count(
+            ("reset_address", command.client_address, self.settings.resets_an_hour_per_address, 3600),
+            ("reset_email", email, self.settings.resets_an_hour_per_email, 3600),
+        )
+        reset_id = str(uuid4())
+        async with self.database.transaction() as transaction:
+            if await self.resets.keep(transaction, reset_id, command.request_id, email):
+                await write_audit(
+                    transaction, None, "password_reset_requested", reset=reset_id, address=command.client_address
+                )
+                await transaction.record(PasswordResetRequested(reset_id=reset_id))
+        return PasswordResetAccepted()
