@@ -18,6 +18,7 @@ UNIT_LIMIT ?=
 ADAPTERS_LIMIT ?=
 JOURNEYS_LIMIT ?=
 FAULTS_LIMIT ?=
+KILLS_LIMIT ?=
 
 ##@ Run
 .PHONY: up demo logs status reset
@@ -42,7 +43,7 @@ test-integration: setup ## adapters and journeys on real NATS, Postgres, Redis a
 	@$(if $(T),,$(JOURNEYS_LIMIT) $(PYTEST) -m "not kill" $(JOURNEYS))
 test-faults: setup ## kill -9 and injected faults, judged by the sandbox's ledger; T=path runs one
 	@$(FAULTS_LIMIT) $(PYTEST) -m kill $(if $(T),$(T),$(SPREAD) $(ADAPTERS))
-	@$(if $(T),,$(FAULTS_LIMIT) $(PYTEST) -m kill $(JOURNEYS))
+	@$(if $(T),,$(KILLS_LIMIT) $(PYTEST) -m kill $(JOURNEYS))
 lint: setup ## formatting, ruff, mypy strict, import rules, generated documents, hosts in the lock file
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from portal_contracts.identity import PasswordResetLink, Recipient, SignupLink
 from portal_contracts.orders import OrderMail
+from portal_contracts.values import PersonName
 from portal_notifications.ports import Content, Mail
 from portal_notifications.templates_store import Templates
 
@@ -36,7 +37,7 @@ class ComposeMail:
             recipient = await self.content.recipient(state.account_id or "")
         if state.order_id is not None:
             facts |= _order_facts(await self.content.order(state.order_id), recipient.locale)
-        facts["name"] = f"{recipient.name.family_name} {recipient.name.given_name}"
+        facts["name"] = _spoken(recipient.name)
         rendered = self.templates.render(state.template, recipient.locale, facts)
         return Mail(
             mail_id=mail_id,
@@ -68,3 +69,9 @@ def _order_facts(order: OrderMail, locale: str) -> dict[str, Any]:
         "one_time": f"¥{order.one_time:,}",
         "rejection": spoken(order.rejection) if order.rejection else "",
     }
+
+
+def _spoken(name: PersonName) -> str:
+    """Write a name in its owner's order: family name first, but for names in Latin letters."""
+    parts = (name.family_name, name.given_name)
+    return " ".join(reversed(parts) if all(part.isascii() for part in parts) else parts)

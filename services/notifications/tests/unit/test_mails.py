@@ -158,3 +158,11 @@ async def test_a_name_can_add_neither_a_header_nor_html() -> None:
     assert "\n" not in mail.subject
     assert "<b>" not in mail.html
     assert "{{ 7 * 7 }}" in mail.text
+
+
+async def test_a_name_is_written_in_its_owners_order() -> None:
+    content = FixedContent("en")
+    content.name = PersonName(family_name="Carter", given_name="Emily")
+    desk = Desk(content=content)
+    await desk.cause("welcome")
+    assert "Dear Emily Carter," in desk.mailer.taken[0].text
