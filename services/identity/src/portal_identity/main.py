@@ -1,5 +1,6 @@
 import asyncio
 
+from portal_chassis.sealing import Seal
 from portal_chassis.service import Service
 from portal_identity.bus_ports import BusBilling, BusStaffDesk
 from portal_identity.change_password import ChangeOwnPassword
@@ -17,7 +18,6 @@ from portal_identity.request_password_reset import KeepPasswordReset
 from portal_identity.request_signup import KeepSignup
 from portal_identity.reset_password import UseResetLink
 from portal_identity.salesforce import SalesforceAccounts
-from portal_identity.sealing import Seal
 from portal_identity.set_password import SetPassword
 from portal_identity.settings import IdentitySettings
 from portal_identity.signing_key import key_id_of, read_signing_key
@@ -41,7 +41,7 @@ async def wire(service: Service) -> None:
     service.on_stop(salesforce.close)
     signing_key = read_signing_key(settings.actor_private_key_path)
     key_id = key_id_of(signing_key, service.settings.actor_public_keys_path, settings.actor_key_id)
-    signups = Signups(database, Seal.from_file(settings.identity_key_path))
+    signups = Signups(database, Seal.from_file(settings.identity_key_path, setting="PORTAL_IDENTITY_KEY_PATH"))
     users = Users(database)
     sessions = Sessions(database, settings.session_idle_seconds)
     brakes, hasher = Brakes(database), Argon2Hasher()

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from portal_contracts.identity import CustomerLink, SignupForm
 from portal_contracts.values import PersonName
@@ -99,6 +99,3 @@ class Session:
     opened_at: datetime
     expires_at: datetime
     user: User
-
-
-Facts = dict[str, Any]

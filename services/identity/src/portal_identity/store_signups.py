@@ -3,9 +3,9 @@ from datetime import datetime
 from uuid import UUID
 
 from portal_chassis.postgres import Database, Transaction
+from portal_chassis.sealing import Seal
 from portal_contracts.identity import SignupForm
 from portal_identity.ports import KeptSignup
-from portal_identity.sealing import Seal
 
 _KEEP = """
 INSERT INTO signup (id, request_id, customer_number, sealed_form, password_hash) VALUES ($1, $2, $3, $4, $5)
@@ -41,7 +41,7 @@ class Signups:
     async def keep(self, transaction: Transaction, kept: KeptSignup, request_id: str) -> bool:
         """Keep a form; False when this request was kept before. Both passwords stay out of it."""
         blank = {"password": "-", "confirm_password": "-"}  # the hash stands beside it
-        sealed = self._seal.close(kept.form.model_copy(update=blank).model_dump_json(), kept.signup_id)
+        sealed = self._seal.close(kept.form.model_copy(update=blank).model_dump_json(), record=kept.signup_id)
         done = await transaction.execute(
             _KEEP, UUID(kept.signup_id), request_id, kept.form.customer_number, sealed, kept.password_hash
         )
@@ -54,7 +54,7 @@ class Signups:
         )
         if row is None:
             return None
-        form = SignupForm.model_validate_json(self._seal.open(row["sealed_form"], signup_id))
+        form = SignupForm.model_validate_json(self._seal.open(row["sealed_form"], record=signup_id))
         return KeptSignup(signup_id, form, row["password_hash"])
 
     async def put_link(self, signup_id: str, link_hash: bytes, expires_at: datetime) -> bool:

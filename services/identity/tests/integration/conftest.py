@@ -15,6 +15,7 @@ from portal_chassis.migrating import migrate
 from portal_chassis.postgres import Database
 from portal_chassis.process import ProcessEngine
 from portal_chassis.process_store import PostgresProcessStore
+from portal_chassis.sealing import Seal
 from portal_chassis.settings import ChassisSettings
 from portal_contracts.identity import ConfirmSignup, MintSignupLink, RequestSignup, SignupForm
 from portal_contracts.message import Event
@@ -30,7 +31,6 @@ from portal_identity.read_customer import ReadCustomer
 from portal_identity.request_password_reset import KeepPasswordReset
 from portal_identity.request_signup import KeepSignup
 from portal_identity.reset_password import UseResetLink
-from portal_identity.sealing import Seal
 from portal_identity.set_password import SetPassword
 from portal_identity.settings import IdentitySettings
 from portal_identity.signup_process import SignupProcess
