@@ -1,5 +1,7 @@
 """pytest's way in: fixtures for everybody who installs this package. Nothing starts before a test asks for it."""
 
+import os
+
 from portal_testing.server_fixtures import (
     database_url,
     nats_server,
@@ -24,3 +26,7 @@ __all__ = [
     "redis_url",
     "servers_folder",
 ]
+
+# A test process that has used gRPC forks the servers it starts; gRPC's own handlers in the child would end it before it
+# becomes the server. They are only for children that go on in Python.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")

@@ -73,7 +73,8 @@ async def _whmcs(systems: Systems, facts: OrderFacts, whmcs_client_id: int, item
     services = [
         service
         for service in await _services(systems, whmcs_client_id)
-        if any(value.startswith(facts.order_id) for value in _custom(service).values())
+        if service["status"] != "Cancelled"  # of a twin made by a lost call; its cancelling is as it should be
+        and any(value.startswith(facts.order_id) for value in _custom(service).values())
     ]
     facts.agree(
         "WHMCS orders with our marker",
