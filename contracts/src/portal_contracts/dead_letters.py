@@ -7,7 +7,8 @@ from typing import ClassVar, NamedTuple
 
 from pydantic import Field
 
-from portal_contracts.message import Acknowledged, Message, ServiceCommand, ServiceQuery
+from portal_contracts.message import Message
+from portal_contracts.operators import OperatorCommand, OperatorOutcome, OperatorQuery, Permission
 
 
 class DeadLetter(Message):
@@ -37,34 +38,33 @@ class DeadLetterDetail(Message):
     payload: str
 
 
-class ListDeadLettersBase(ServiceQuery[DeadLetterList]):
+class ListDeadLettersBase(OperatorQuery[DeadLetterList]):
     """List a service's dead letters."""
 
+    permission: ClassVar[Permission] = "dead_letter.read"
     state: str = "buried"
     limit: int = Field(default=100, ge=1, le=1000)
 
 
-class ShowDeadLetterBase(ServiceQuery[DeadLetterDetail]):
-    """Show one dead letter."""
+class ShowDeadLetterBase(OperatorQuery[DeadLetterDetail]):
+    """Show one dead letter. Refused with NOT_FOUND."""
 
+    permission: ClassVar[Permission] = "dead_letter.read"
     id: int
 
 
-class ReplayDeadLetterBase(ServiceCommand[Acknowledged]):
-    """Hand a dead letter to its consumer again; harmless to repeat."""
+class ReplayDeadLetterBase(OperatorCommand[OperatorOutcome]):
+    """Hand a dead letter to its consumer again; harmless to repeat. Refused with NOT_FOUND."""
 
-    key: ClassVar[str] = "id"
+    permission: ClassVar[Permission] = "dead_letter.act"
     id: int
-    operator: str
 
 
-class DiscardDeadLetterBase(ServiceCommand[Acknowledged]):
-    """Close a dead letter for good; the row stays."""
+class DiscardDeadLetterBase(OperatorCommand[OperatorOutcome]):
+    """Close a dead letter for good; the row stays. Refused with NOT_FOUND."""
 
-    key: ClassVar[str] = "id"
+    permission: ClassVar[Permission] = "dead_letter.act"
     id: int
-    operator: str
-    reason: str
 
 
 class DeadLetterMessages(NamedTuple):

@@ -8,9 +8,10 @@ from typing import Any, Final
 from portal_contracts.examples import example_of
 from portal_contracts.message import Command, Event, Message, Request, reply_type
 from portal_contracts.problems import CATALOGUE, ProblemReply
-from portal_contracts.topology import SERVICES, ServiceTopology
+from portal_contracts.topology import SERVICES, Requests, ServiceTopology, answered_by_the_chassis
 
 BEGIN: Final = "<!-- generated: {name} -->"
+_OPERATED: Final = "`<service>.dead_letter.{list,show,replay,discard}.v1` and `<service>.operator_action.list.v1`"
 END: Final = "<!-- end of generated: {name} -->"
 
 
@@ -82,7 +83,7 @@ def _summary(message: type[Message]) -> str:
 def _operations(service: ServiceTopology) -> Iterator[tuple[str, dict[str, Any]]]:
     for action, words, messages in (
         ("receive", "answers", service.serves),
-        ("send", "asks", service.asks),
+        ("send", "asks", _own(service.asks)),
         ("send", "records", service.records),
         ("receive", "consumes", service.consumes),
         ("receive", "watches", service.watches),
@@ -110,7 +111,7 @@ def picture() -> str:
     names = {"salesforce": "Salesforce", "whmcs": "WHMCS", "freebit": "Freebit", "sendgrid": "SendGrid"}
     lines += [f"  {vendor}[({names[vendor]})]" for vendor in vendors]
     for service in SERVICES.values():
-        asked = sorted({request.subject.split(".")[0] for request in service.asks})
+        asked = sorted({request.subject.split(".")[0] for request in _own(service.asks)})
         lines += [f"  {service.name} --> {other}" for other in asked]
         heard = sorted({event.subject.split(".")[0] for event in service.consumes} - {service.name})
         lines += [f"  {other} -.-> {service.name}" for other in heard]
@@ -124,7 +125,7 @@ def subject_list(service: ServiceTopology) -> str:
     lines: list[str] = []
     for title, messages in (
         ("Answers", service.serves),
-        ("Asks", service.asks),
+        ("Asks", _own(service.asks)),
         ("Records", service.records),
         ("Consumes", service.consumes),
         ("Watches", service.watches),
@@ -132,7 +133,17 @@ def subject_list(service: ServiceTopology) -> str:
         if messages:
             lines += ["", f"**{title}**", ""]
             lines += [f"- `{message.subject}`{_note(message)}: {_summary(message)}" for message in messages]
+    if len(_own(service.asks)) < len(service.asks):
+        lines += [f"- {_OPERATED}"]
+    if service.database:
+        lines += ["", f"Also answered, as by every service with a database: {_OPERATED}."]
     return "\n".join(lines).strip()
+
+
+def _own(requests: Requests) -> Requests:
+    """Leave out what the chassis answers everywhere."""
+    generated = set(answered_by_the_chassis())
+    return tuple(request for request in requests if request not in generated)
 
 
 def _note(message: type[Message]) -> str:

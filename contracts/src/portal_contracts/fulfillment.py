@@ -11,7 +11,21 @@ from portal_contracts.message import Event
 from portal_contracts.values import SalesforceId
 
 ProvisioningStage = Literal[
-    "started", "reserved", "sim_requested", "sim_active", "accepted", "blocked", "needs_human", "failed", "absorbed"
+    "started",
+    "scheduled",
+    "preflight_passed",
+    "preflight_failed",
+    "reserved",
+    "sim_requested",
+    "sim_active",
+    "accepted",
+    "blocked",
+    "resumed",
+    "needs_human",
+    "failed",
+    "withdrawn",
+    "cancelled",
+    "absorbed",
 ]
 
 
@@ -25,6 +39,22 @@ class ProvisioningProgressed(Event):
     code: str | None = Field(default=None, description="Problem code of a blocked, failed or parked order")
     facts: Mapping[str, str | int] = Field(default_factory=dict)
     source: str | None = Field(default=None, description="The signal a started or absorbed entry came from")
+    request_id: str | None = None
+    requested_by: str = Field(default="", description="Who sent the signal or gave the order (R149)")
+    correlation_id: str = ""
+    until: datetime | None = Field(default=None, description="When it starts, or is looked at again by itself")
+    occurred_at: datetime
+
+
+class PreflightFailed(Event):
+    """A scheduled order will not start as it stands: something is missing three days before (R165, R263)."""
+
+    subject: ClassVar[str] = "fulfillment.preflight.failed.v1"
+    order_id: SalesforceId
+    account_id: SalesforceId
+    code: str = Field(description="Problem code of what is missing, e.g. PAYMENT_METHOD_MISSING")
+    facts: Mapping[str, str | int] = Field(default_factory=dict)
+    scheduled_at: datetime
     occurred_at: datetime
 
 

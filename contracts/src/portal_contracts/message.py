@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-Audience = Literal["public", "customer", "service"]
+Audience = Literal["public", "customer", "operator", "service"]
 
 
 class Message(BaseModel):

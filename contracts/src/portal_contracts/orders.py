@@ -1,7 +1,7 @@
 """What orders answers and announces: checkout, order status, timeline, and the Salesforce side of provisioning."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
@@ -18,6 +18,7 @@ from portal_contracts.message import (
     ServiceCommand,
     ServiceQuery,
 )
+from portal_contracts.porting import NumberPorting
 from portal_contracts.values import PERSONAL, Address, SalesforceId, Yen
 
 LineReference = Annotated[
@@ -36,6 +37,10 @@ ActivationState = Literal[
 ]
 
 
+ProvisionSource = Literal["platform_event", "change_event", "sweeper", "signed_call", "operator", "customer"]
+"""Where a signal came from. A customer's only wakes what waits; the sweeper's finds what was lost."""
+
+
 class CartLine(Message):
     """One line of a cart. Add-ons and fees name the line of their service in `parent` (C12)."""
 
@@ -47,6 +52,7 @@ class CartLine(Message):
         default=None, description="EID of the phone for an eSIM; spaces and hyphens are ignored"
     )
     options: Mapping[str, str] = Field(default_factory=dict, description="Chosen options, e.g. the VPN's region (R089)")
+    porting: NumberPorting | None = Field(default=None, description="The number a SIM line brings along (R105)")
 
 
 class PlacedOrder(Message):
@@ -83,6 +89,9 @@ class CheckOut(CustomerCommand[Checkout]):
     lines: Sequence[CartLine] = Field(max_length=50)
     address_confirmed: bool = Field(default=False, description="The customer confirmed the installation address (R055)")
     installation_address: Address | None = Field(default=None, description="Another address than the profile's (C09)")
+    activate_at: datetime | None = Field(
+        default=None, description="Activate then instead of right after approval (R164); refused SCHEDULE_INVALID"
+    )
 
 
 class ReadCheckout(CustomerQuery[Checkout]):
@@ -111,6 +120,7 @@ class WhoActs(Message):
     action: str | None = Field(
         default=None, description="Where the customer can fix it, e.g. `/billing/payment-methods`"
     )
+    until: datetime | None = Field(default=None, description="By when, or when it is looked at again")
 
 
 class OrderSummary(Message):
@@ -202,8 +212,10 @@ class ProvisioningOrder(Message):
     voice: bool = False
     sim_plan: str | None = Field(default=None, description="SKU of the SIM plan, which maps to Freebit's plan code")
     voice_options: Sequence[str] = ()
+    porting: NumberPorting | None = None
+    sim_card_number: str | None = Field(default=None, description="Printed on a physical SIM card; staff enter it")
     activation_type: Literal["immediate", "scheduled"] = "immediate"
-    scheduled_on: date | None = None
+    scheduled_at: datetime | None = Field(default=None, description="When a scheduled order is to start (R164)")
     checkout_traceparent: str | None = None
 
 
@@ -230,7 +242,9 @@ class RecordOutcome(ServiceCommand[Acknowledged]):
     key: ClassVar[str] = "order_id"
     order_id: SalesforceId
     attempt: int
-    outcome: Literal["activated", "blocked", "failed"]
+    outcome: Literal["activated", "blocked", "failed", "scheduled"] = Field(
+        description="`scheduled` writes the not-started wording back (C38)"
+    )
     code: str | None = Field(default=None, description="Problem code of a blocked or failed order")
     facts: Mapping[str, str | int] = Field(default_factory=dict)
     whmcs_order_id: int | None = None
@@ -269,9 +283,10 @@ class ProvisionRequested(Event):
 
     subject: ClassVar[str] = "orders.order.provision_requested.v1"
     order_id: SalesforceId
-    source: Literal["platform_event", "change_event", "sweeper", "signed_call", "operator"]
+    source: ProvisionSource
     request_id: str = Field(description="Id of the signal, e.g. the event's UUID")
-    requested_by: str = ""
+    requested_by: str = Field(default="", description="RequestedBy__c or who called (R149)")
+    correlation_id: str = Field(default="", description="CorrelationId__c (R148)")
     occurred_at: datetime
 
 

@@ -3,9 +3,14 @@
 from typing import Final
 
 from portal_contracts.problem_entry import Kind, ProblemEntry
+from portal_contracts.problems_of_operations import PROBLEMS_OF_OPERATIONS
 from portal_contracts.problems_of_orders import PROBLEMS_OF_ORDERS
 from portal_contracts.problems_of_requests import PROBLEMS_OF_REQUESTS
 
 __all__ = ["ENTRIES", "Kind", "ProblemEntry"]
 
-ENTRIES: Final[tuple[ProblemEntry, ...]] = (*PROBLEMS_OF_REQUESTS, *PROBLEMS_OF_ORDERS)
+ENTRIES: Final[tuple[ProblemEntry, ...]] = (
+    *PROBLEMS_OF_REQUESTS,
+    *PROBLEMS_OF_ORDERS,
+    *PROBLEMS_OF_OPERATIONS,
+)

@@ -174,7 +174,7 @@ PROBLEMS_OF_ORDERS: Final[tuple[ProblemEntry, ...]] = (
         409,
         "Your SIM card is being prepared by our staff. You do not need to do anything.",
         "担当者がSIMカードを準備しております。お客様のお手続きは必要ありません。",
-        "A physical SIM: nothing tells the portal the number printed on the card; activate the line by hand.",
+        "A physical SIM without the number printed on its card: enter it on the order (order.simCardNumber).",
         owner="staff",
     ),
     refused(

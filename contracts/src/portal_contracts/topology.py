@@ -8,8 +8,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from portal_contracts import billing, catalog, changefeed, fulfillment, identity, orders, support
+from portal_contracts import (
+    billing,
+    catalog,
+    changefeed,
+    drift,
+    fulfillment,
+    identity,
+    operator_access,
+    orders,
+    provisioning,
+    provisioning_requests,
+    support,
+    whmcs_orders,
+)
+from portal_contracts.dead_letters import dead_letter_messages
 from portal_contracts.message import Event, Request
+from portal_contracts.operators import list_operator_actions
 
 Requests = tuple[type[Request[Any]], ...]
 Events = tuple[type[Event], ...]
@@ -48,10 +63,60 @@ def owner_of(subject: str) -> str:
     return subject.split(".", 1)[0]
 
 
+_WITH_DATABASE: Final = (
+    "identity",
+    "catalog",
+    "orders",
+    "billing",
+    "fulfillment",
+    "notifications",
+    "changefeed",
+)
+
+
+def answered_by_the_chassis() -> Requests:
+    """Give what every service with a database answers without a handler of its own."""
+    return tuple(
+        message for name in _WITH_DATABASE for message in (*dead_letter_messages(name), list_operator_actions(name))
+    )
+
+
+_SIGNING_IN: Final[Requests] = (
+    operator_access.OpenOperatorSession,
+    operator_access.BeginOperatorEnrolment,
+    operator_access.FinishOperatorEnrolment,
+)
+_OPERATING: Final[Requests] = (
+    operator_access.ListOperators,
+    operator_access.GrantOperator,
+    operator_access.RevokeOperator,
+    provisioning.ListProvisioning,
+    provisioning.ReadProvisioning,
+    provisioning.RetryProvisioning,
+    provisioning.CancelProvisioning,
+    provisioning.ActivateNow,
+    provisioning_requests.ReadOrderFile,
+    whmcs_orders.ReadWhmcsOrder,
+    whmcs_orders.LinkWhmcsOrder,
+    whmcs_orders.RetryWhmcsOrder,
+    whmcs_orders.CancelWhmcsOrder,
+    drift.ListDrift,
+    drift.CompareSystems,
+    drift.RepairDrift,
+    *answered_by_the_chassis(),
+)
+"""What operators ask, through the gateway or the command line. Every service with a database answers the last ones."""
+
 _ALL: Final[tuple[ServiceTopology, ...]] = (
     ServiceTopology(
         "gateway",
         asks=(
+            *_SIGNING_IN,
+            *_OPERATING,
+            provisioning.RevealEsimCode,
+            provisioning_requests.RequestProvisioning,
+            provisioning_requests.RecheckOrder,
+            provisioning_requests.ChangePorting,
             identity.RequestSignup,
             identity.ConfirmSignup,
             identity.LogIn,
@@ -102,6 +167,11 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
             identity.ReadRecipient,
             identity.MintSignupLink,
             identity.MintPasswordResetLink,
+            drift.FindLinkedClients,
+            *_SIGNING_IN,
+            operator_access.ListOperators,
+            operator_access.GrantOperator,
+            operator_access.RevokeOperator,
         ),
         asks=(billing.EnsureClient, support.OpenStaffCase),
         records=(
@@ -132,8 +202,17 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
             orders.MarkActivating,
             orders.RecordOutcome,
             orders.ReadOrderMail,
+            provisioning_requests.RequestProvisioning,
+            provisioning_requests.RecheckOrder,
+            provisioning_requests.ChangePorting,
+            provisioning_requests.ReadOrderFile,
+            drift.ListDrift,
+            drift.CompareSystems,
+            drift.RepairDrift,
         ),
         asks=(
+            whmcs_orders.ListBilledClients,
+            drift.FindLinkedClients,
             catalog.FindProducts,
             billing.CheckPaymentMethod,
             billing.ListClientServices,
@@ -173,10 +252,24 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
             billing.ReserveOrder,
             billing.AcceptOrder,
             billing.ReleaseOrder,
+            whmcs_orders.ReadWhmcsOrder,
+            whmcs_orders.LinkWhmcsOrder,
+            whmcs_orders.RetryWhmcsOrder,
+            whmcs_orders.CancelWhmcsOrder,
+            whmcs_orders.ListBilledClients,
         ),
+        records=(whmcs_orders.WhmcsOrderDecided,),
     ),
     ServiceTopology(
         "fulfillment",
+        serves=(
+            provisioning.ListProvisioning,
+            provisioning.ReadProvisioning,
+            provisioning.RetryProvisioning,
+            provisioning.CancelProvisioning,
+            provisioning.ActivateNow,
+            provisioning.RevealEsimCode,
+        ),
         asks=(
             orders.ReadOrderForProvisioning,
             orders.MarkActivating,
@@ -187,8 +280,8 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
             billing.AcceptOrder,
             billing.ReleaseOrder,
         ),
-        records=(fulfillment.ProvisioningProgressed, fulfillment.OrderActivated),
-        consumes=(orders.ProvisionRequested,),
+        records=(fulfillment.ProvisioningProgressed, fulfillment.OrderActivated, fulfillment.PreflightFailed),
+        consumes=(orders.ProvisionRequested, whmcs_orders.WhmcsOrderDecided),
     ),
     ServiceTopology(
         "support",
@@ -211,6 +304,7 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
             orders.OrderPlaced,
             orders.OrderRejected,
             fulfillment.OrderActivated,
+            fulfillment.PreflightFailed,
         ),
     ),
     ServiceTopology(
@@ -228,3 +322,8 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
 )
 
 SERVICES: Final[Mapping[str, ServiceTopology]] = {service.name: service for service in _ALL}
+
+OPERATOR: Final = ServiceTopology("operator", asks=(identity.MintActor, *_SIGNING_IN, *_OPERATING), database=False)
+"""The operators' command line: a bus client with its own identity, not a service. Every command still needs the token
+of an operator who signed in.
+"""

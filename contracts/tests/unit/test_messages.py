@@ -11,7 +11,8 @@ from portal_contracts.billing import ListInvoices
 from portal_contracts.documents import asyncapi, bus_messages, documents, sample_of
 from portal_contracts.identity import SignupForm
 from portal_contracts.message import Command, CustomerCommand, CustomerQuery, Event, Message, Request, reply_type
-from portal_contracts.topology import SERVICES
+from portal_contracts.operators import ROLES
+from portal_contracts.topology import OPERATOR, SERVICES, answered_by_the_chassis
 from portal_contracts.values import PersonalData
 
 ROOT = Path(__file__).parents[3]
@@ -89,7 +90,7 @@ def test_everything_asked_is_served_by_exactly_one_service() -> None:
     served = [request for service in SERVICES.values() for request in service.serves]
     asked = {request for service in SERVICES.values() for request in service.asks}
     assert len(served) == len(set(served))
-    assert asked == set(served)
+    assert asked - set(answered_by_the_chassis()) == set(served)
 
 
 def test_everything_consumed_or_watched_is_recorded_by_its_owner() -> None:
@@ -105,7 +106,21 @@ def test_a_service_serves_and_records_only_under_its_own_name() -> None:
 
 
 def test_the_gateway_asks_no_service_message() -> None:
-    assert {request.audience for request in SERVICES["gateway"].asks} == {"public", "customer"}
+    assert {request.audience for request in SERVICES["gateway"].asks} == {"public", "customer", "operator"}
+
+
+def test_the_command_line_asks_what_operators_ask_and_how_they_sign_in() -> None:
+    assert {request.audience for request in OPERATOR.asks} == {"public", "operator"}
+
+
+@pytest.mark.parametrize("request_class", [one for one in OPERATOR.asks if one.audience == "operator"])
+def test_an_operator_message_names_a_permission_that_some_role_grants(request_class: type[Any]) -> None:
+    assert any(request_class.permission in granted for granted in ROLES.values())
+
+
+def test_viewers_only_read_and_only_the_tech_lead_hands_out_access() -> None:  # R276
+    assert {permission.rsplit(".", 1)[1] for permission in ROLES["operator_viewer"]} == {"read"}
+    assert [role for role, granted in ROLES.items() if "operator.manage" in granted] == ["operator_tech_lead"]
 
 
 def test_the_asyncapi_document_gives_every_request_its_reply() -> None:
