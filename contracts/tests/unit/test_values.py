@@ -10,6 +10,7 @@ from portal_contracts.values import (
     PersonName,
     PhoneNumber,
     SalesforceId,
+    address_fingerprint,
     comparable_name,
     comparable_postcode,
     comparable_text,
@@ -82,3 +83,10 @@ def test_an_address_needs_all_its_parts() -> None:  # R018
     with pytest.raises(ValidationError) as caught:
         Address.model_validate({"postcode": "1", "city": ""})
     assert {error["loc"][0] for error in caught.value.errors()} == {"postcode", "prefecture", "city", "street"}
+
+
+def test_an_address_has_one_fingerprint_however_it_is_typed() -> None:  # D14, D16
+    ours = address_fingerprint("150-0001", "東京都", "渋谷区", "神宮前1-2-3", "")
+    assert ours == address_fingerprint("１５０ー０００１", "東京都", "渋谷区", "神宮前１－２－３")
+    assert ours == address_fingerprint("1500001", "東京都", "渋谷区 神宮前1-2-3", "")
+    assert ours != address_fingerprint("150-0001", "東京都", "渋谷区", "神宮前1-2-4")

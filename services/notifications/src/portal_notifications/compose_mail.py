@@ -1,16 +1,20 @@
 """Turns a cause into a mail: asks its owners for address and content, fills the template of the reader's language."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from portal_chassis.clocks import TOKYO
 from portal_contracts.identity import PasswordResetLink, Recipient, SignupLink
 from portal_contracts.orders import OrderMail
+from portal_contracts.problems import customer_text
 from portal_contracts.values import PersonName
 from portal_notifications.ports import Content, Mail
 from portal_notifications.templates_store import Templates
 
 if TYPE_CHECKING:
     from portal_notifications.mail_process import MailState
+
+STARTS_AT: Final = {"ja": "%Y年%m月%d日 %H:%M", "en": "%Y-%m-%d %H:%M (Japan time)"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,13 @@ class ComposeMail:
             recipient = await self.content.recipient(state.account_id or "")
         if state.order_id is not None:
             facts |= _order_facts(await self.content.order(state.order_id), recipient.locale)
+            facts["order_link"] = f"{self.public_url}/orders/{state.order_id}"
+        if state.problem is not None:
+            facts["problem"] = customer_text(
+                state.problem, "ja" if recipient.locale == "ja" else "en", state.problem_facts
+            )
+        if state.scheduled_at is not None:
+            facts["starts_at"] = state.scheduled_at.astimezone(TOKYO).strftime(STARTS_AT[recipient.locale])
         facts["name"] = _spoken(recipient.name)
         rendered = self.templates.render(state.template, recipient.locale, facts)
         return Mail(

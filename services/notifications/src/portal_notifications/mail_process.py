@@ -1,6 +1,7 @@
 """One mail as a durable process: sent at most once for its cause and template, with a visible end when unclear."""
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from pydantic import BaseModel
@@ -23,6 +24,7 @@ Template = Literal[
     "order_received",
     "order_rejected",
     "order_activated",
+    "preflight_failed",
 ]
 
 
@@ -34,6 +36,9 @@ class MailState(BaseModel):
     reset_id: str | None = None
     account_id: str | None = None
     order_id: str | None = None
+    problem: str | None = None
+    problem_facts: Mapping[str, str | int] = {}
+    scheduled_at: datetime | None = None
 
 
 class MailProcess:

@@ -22,7 +22,13 @@ log = get_logger(__name__)
 class SendGrid:
     """The `Mailer` port on SendGrid or any host that speaks its API. Close it when the service stops."""
 
-    def __init__(self, settings: MailSettings, outbound: Outbound | None = None) -> None:
+    def __init__(
+        self,
+        settings: MailSettings,
+        outbound: Outbound | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        """`transport` takes the place of sockets, for a simulation."""
         self._settings = settings
         self._outbound = outbound or Outbound("mail", at_once=10, longest_wait=10.0)
         self._client = httpx.AsyncClient(
@@ -30,6 +36,7 @@ class SendGrid:
             headers={"Authorization": f"Bearer {settings.sendgrid_api_key.get_secret_value()}"},
             timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
             follow_redirects=False,
+            transport=transport,
         )
 
     async def close(self) -> None:

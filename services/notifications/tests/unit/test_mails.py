@@ -1,5 +1,5 @@
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -25,6 +25,13 @@ STATES = {
     "order_received": MailState(template="order_received", account_id=ACCOUNT, order_id=ORDER),
     "order_rejected": MailState(template="order_rejected", account_id=ACCOUNT, order_id=ORDER),
     "order_activated": MailState(template="order_activated", account_id=ACCOUNT, order_id=ORDER),
+    "preflight_failed": MailState(
+        template="preflight_failed",
+        account_id=ACCOUNT,
+        order_id=ORDER,
+        problem="PAYMENT_METHOD_MISSING",
+        scheduled_at=datetime(2026, 12, 1, 0, 30, tzinfo=UTC),
+    ),
 }
 
 
@@ -70,6 +77,15 @@ async def test_every_template_is_sent_in_both_languages_as_text_and_html(templat
     assert f'lang="{locale}"' in mail.html
     assert "https://portal.example.jp" in mail.text
     assert "{{" not in mail.text + mail.html
+
+
+async def test_a_preflight_mail_says_what_is_missing_and_when_it_would_start_in_japanese_time() -> None:  # R165, R263
+    desk = Desk(content=FixedContent("en"))
+    await desk.cause("preflight_failed")
+    (mail,) = desk.mailer.taken
+    assert "2026-12-01 09:30 (Japan time)" in mail.text
+    assert "Please add a payment method first." in mail.text
+    assert f"https://portal.example.jp/orders/{ORDER}" in mail.text
 
 
 async def test_a_reset_mail_leads_to_the_page_under_our_own_address() -> None:  # R046: no Host header is in it
