@@ -4,14 +4,12 @@ import asyncio
 import contextvars
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Final
 
 from portal_chassis.clocks import MachineClock
 from portal_chassis.logs import get_logger
 from portal_chassis.postgres import StoreUnavailable
-from portal_chassis.process_port import LEASE, Claim, ProcessStore
+from portal_chassis.process_port import Claim, ProcessStore
 
-_LEASE_SECONDS: Final = LEASE.total_seconds()
 _log = get_logger(__name__)
 
 
@@ -40,6 +38,7 @@ class Leases:
     def __init__(self, store: ProcessStore, clock: MachineClock) -> None:
         self._store = store
         self._clock = clock
+        self._seconds = store.lease.total_seconds()
         self._held: dict[int, Held] = {}
         self._renewing: asyncio.Task[None] | None = None
 
@@ -76,7 +75,7 @@ class Leases:
 
     def holds(self, held: Held) -> bool:
         """Whether the lease cannot have run out yet, by this machine's clock."""
-        return not held.lost and self._clock.monotonic() - held.renewed_at < _LEASE_SECONDS
+        return not held.lost and self._clock.monotonic() - held.renewed_at < self._seconds
 
     def keep_renewing(self, context: contextvars.Context) -> None:
         """Renew in the background for as long as anything is held."""
@@ -85,7 +84,7 @@ class Leases:
 
     async def _renew_while_held(self) -> None:
         while True:
-            await asyncio.sleep(_LEASE_SECONDS / 3)
+            await asyncio.sleep(self._seconds / 3)
             if not self._held:
                 return
             try:

@@ -7,7 +7,7 @@ readers and skipped by claims, until it ends.
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from portal_chassis.clocks import MachineClock, SystemMachineClock
@@ -48,7 +48,13 @@ class _Row:
 class InMemoryProcessStore:
     """The process table as a dictionary. Leases run on the given machine clock, so that a test can let them pass."""
 
-    def __init__(self, clock: MachineClock | None = None, database: InMemoryDatabase | None = None) -> None:
+    def __init__(
+        self,
+        clock: MachineClock | None = None,
+        database: InMemoryDatabase | None = None,
+        lease: timedelta = LEASE,
+    ) -> None:
+        self.lease = lease
         self.database = database or InMemoryDatabase()
         self._clock = clock or SystemMachineClock()
         self._rows: dict[tuple[str, str], _Row] = {}
@@ -138,7 +144,7 @@ class InMemoryProcessStore:
         crashed = row.lease is not None
         row.generation += 1
         row.lease = row.generation
-        row.lease_until = self._clock.monotonic() + LEASE.total_seconds()
+        row.lease_until = self._clock.monotonic() + self.lease.total_seconds()
         row.step = row.wake_step or row.step
         row.wake_at = row.wake_step = None
         if crashed:
@@ -167,7 +173,7 @@ class InMemoryProcessStore:
         """Extend leases, given as process id to lease, and give the ids of those that still hold."""
         held = {id_ for id_, lease in leases.items() if self._by_id[id_].lease == lease}
         for id_ in held:
-            self._by_id[id_].lease_until = self._clock.monotonic() + LEASE.total_seconds()
+            self._by_id[id_].lease_until = self._clock.monotonic() + self.lease.total_seconds()
         return held
 
     async def commit(self, claim: Claim, change: Change) -> Committed:

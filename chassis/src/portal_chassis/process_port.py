@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from portal_chassis.postgres import Transaction
 
 LEASE: Final = timedelta(seconds=30)
-"""How long a silent worker keeps a process, on the store's own time; renewed at a third."""
+"""How long a silent worker keeps a process unless it is set up otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +104,11 @@ class ProcessStore(Protocol):
 
     `now` is business time everywhere; leases run on the store's own clock. All may raise StoreUnavailable.
     """
+
+    @property
+    def lease(self) -> timedelta:
+        """How long a silent worker keeps a process, on the store's own time; renewed at a third."""
+        ...
 
     async def insert(self, transaction: "Transaction", process: NewProcess) -> bool:
         """Create a process; False when its kind and key exist already."""

@@ -7,7 +7,7 @@ safe: when the row has moved on by exactly one and the lease is still ours, it w
 import asyncio
 import json
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import asyncpg
@@ -106,8 +106,14 @@ FROM held WHERE j.id = $3 AND j.process = held.id RETURNING j.id
 class PostgresProcessStore:
     """The process table of a service's own database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, lease: timedelta = LEASE) -> None:
         self._database = database
+        self._lease = lease
+
+    @property
+    def lease(self) -> timedelta:
+        """How long a silent worker keeps a process, on the server's time."""
+        return self._lease
 
     async def insert(self, transaction: Transaction, process: NewProcess) -> bool:
         """Create a process; False when its kind and key exist already."""
@@ -131,7 +137,7 @@ class PostgresProcessStore:
         self, kinds: Collection[str], now: datetime, limit: int, *, key: str | None = None
     ) -> Sequence[Claim]:
         """Take due processes that nobody holds, the oldest first; with `key` only the one of that key."""
-        rows = await self._database.fetch(_CLAIM, now, list(kinds), limit, LEASE, key)
+        rows = await self._database.fetch(_CLAIM, now, list(kinds), limit, self.lease, key)
         return [
             Claim(
                 id=row["id"],
@@ -155,7 +161,7 @@ class PostgresProcessStore:
 
     async def renew(self, leases: Mapping[int, int]) -> Collection[int]:
         """Extend leases, given as process id to lease, and give the ids of those that still hold."""
-        rows = await self._database.fetch(_RENEW, list(leases), list(leases.values()), LEASE)
+        rows = await self._database.fetch(_RENEW, list(leases), list(leases.values()), self.lease)
         return {row["id"] for row in rows}
 
     async def commit(self, claim: Claim, change: Change) -> Committed:
@@ -196,7 +202,7 @@ class PostgresProcessStore:
             change.failure_code,
             json.dumps(change.failure_facts, default=str),
             change.keep,
-            LEASE,
+            self.lease,
         )
         if not change.effects:
             return _committed(await self._database.fetchrow(_COMMIT, *arguments))

@@ -17,6 +17,9 @@ class ChassisSettings(BaseSettings):
     nats_seed_path: Path | None = Field(default=None, description="nkey seed file; none means no authentication")
     database_url: SecretStr | None = None
     database_connections: int = Field(default=10, ge=2, description="Most connections one process opens")
+    process_lease_seconds: int = Field(
+        default=30, ge=2, description="How long the processes of a worker that died wait for another one"
+    )
     redis_url: SecretStr | None = Field(default=None, description="None means live reads only")
     actor_public_keys_path: Path | None = Field(default=None, description="JSON object: key id to base64 raw Ed25519")
     clock: Literal["real", "sandbox"] = "real"

@@ -11,7 +11,15 @@ from portal_testing.server_fixtures import (
     redis_url,
     servers_folder,
 )
-from portal_testing.stack_fixtures import portal_http, portal_overrides, portal_stack, portal_stack_of_the_run
+from portal_testing.stack_fixtures import (
+    portal_http,
+    portal_overrides,
+    portal_plan,
+    portal_stack,
+    portal_stack_of_the_run,
+    shopper,
+    shoppers,
+)
 
 __all__ = [
     "database_url",
@@ -19,12 +27,15 @@ __all__ = [
     "nats_url",
     "portal_http",
     "portal_overrides",
+    "portal_plan",
     "portal_stack",
     "portal_stack_of_the_run",
     "postgres_server",
     "redis_server",
     "redis_url",
     "servers_folder",
+    "shopper",
+    "shoppers",
 ]
 
 # A test process that has used gRPC forks the servers it starts; gRPC's own handlers in the child would end it before it

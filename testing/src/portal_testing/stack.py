@@ -70,9 +70,18 @@ class PortalStack:
         return self._stack.state.keys
 
     @property
+    def state_folder(self) -> Path:
+        """Where everything of this portal lies."""
+        return self._stack.state.path
+
+    @property
     def names(self) -> tuple[str, ...]:
         """All processes."""
         return self._stack.names
+
+    def has_database(self, name: str) -> bool:
+        """Whether a process keeps rows of its own."""
+        return self._stack.has_database(name)
 
     def database_url(self, service: str) -> str:
         """Where a service keeps its rows, with the superuser's rights: a test looks, it does not write."""

@@ -14,6 +14,8 @@ import pytest_asyncio
 if TYPE_CHECKING:  # every test run of every member loads this module
     import httpx
 
+    from portal_local.plan import Plan
+    from portal_testing.shoppers import Shopper, Shoppers
     from portal_testing.stack import PortalStack
 
 
@@ -24,13 +26,21 @@ def portal_overrides() -> Mapping[str, str]:
 
 
 @pytest.fixture(scope="session")
-def portal_stack_of_the_run(portal_overrides: Mapping[str, str]) -> Iterator[PortalStack]:
+def portal_plan() -> Plan:
+    """Which processes make the portal; a conftest.py may give others."""
+    from portal_local.plan import whole_portal  # noqa: PLC0415 - see the top
+
+    return whole_portal
+
+
+@pytest.fixture(scope="session")
+def portal_stack_of_the_run(portal_overrides: Mapping[str, str], portal_plan: Plan) -> Iterator[PortalStack]:
     """Ask for `portal_stack` instead: it heals what the test before broke."""
     from portal_testing.stack import PortalStack  # noqa: PLC0415 - see the top
 
     folder = Path(tempfile.mkdtemp(prefix="portal-stack-"))
     folder.chmod(0o711)  # passable, so that all of it, Postgres' data too, lies inside; the state itself is closed
-    stack = PortalStack(folder / "state", overrides=portal_overrides).start_everything()
+    stack = PortalStack(folder / "state", plan=portal_plan, overrides=portal_overrides).start_everything()
     yield stack
     stack.stop_everything()
     shutil.rmtree(folder, ignore_errors=True)
@@ -48,3 +58,19 @@ async def portal_http(portal_stack: PortalStack) -> AsyncIterator[httpx.AsyncCli
     """An HTTP client of the gateway with an empty cookie jar."""
     async with portal_stack.new_client() as client:
         yield client
+
+
+@pytest_asyncio.fixture
+async def shoppers(portal_stack: PortalStack) -> AsyncIterator[Shoppers]:
+    """Makes customers of `portal_stack`."""
+    from portal_testing.shoppers import Shoppers  # noqa: PLC0415 - see the top
+
+    found = Shoppers(portal_stack)
+    yield found
+    await found.close()
+
+
+@pytest_asyncio.fixture
+async def shopper(shoppers: Shoppers) -> Shopper:
+    """A customer who has signed up and can order."""
+    return await shoppers.somebody()

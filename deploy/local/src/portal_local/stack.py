@@ -130,6 +130,10 @@ class LocalStack:
         """Where a process stands."""
         return self._watched[name].state
 
+    def has_database(self, name: str) -> bool:
+        """Whether a process keeps rows in a database of its own."""
+        return name in self._passwords()
+
     def pid_of(self, name: str) -> int | None:
         """Its process id while it runs."""
         return self._watched[name].managed.pid

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +13,8 @@ import jwt
 from portal_local.demo.customer import DemoFailed
 
 API: Final = "/services/data/v66.0"
+MOST_RECORDS: Final = 200
+"""Records a collection request takes."""
 JWT_GRANT: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
@@ -63,6 +65,23 @@ class SalesforceStaff:
         """Change a record."""
         await self._call("PATCH", f"/sobjects/{kind}/{record_id}", json=dict(fields))
 
+    async def create_many(self, kind: str, records: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Create records, 200 at a time, all of them or none of each 200; their ids in order."""
+        return [found for page in _pages(records) for found in await self._collection("POST", kind, page)]
+
+    async def change_many(self, kind: str, records: Sequence[Mapping[str, Any]]) -> None:
+        """Change records by their `Id`, 200 at a time."""
+        for page in _pages(records):
+            await self._collection("PATCH", kind, page)
+
+    async def _collection(self, method: str, kind: str, records: Sequence[Mapping[str, Any]]) -> list[str]:
+        typed = [{"attributes": {"type": kind}, **record} for record in records]
+        answers = await self._call(method, "/composite/sobjects", json={"allOrNone": True, "records": typed})
+        refused = [answer["errors"] for answer in answers if not answer["success"]]
+        if refused:
+            raise DemoFailed(f"Salesforce refused {len(refused)} of {len(records)} {kind}s: {refused[0]}")
+        return [str(answer["id"]) for answer in answers]
+
     async def _call(self, method: str, path: str, **arguments: Any) -> Any:
         headers = {"Authorization": f"Bearer {self._token}"}
         url = f"{self._login.login_url}{API}{path}"
@@ -105,6 +124,10 @@ class FreebitApi:
         if str(body.get("resultCode")) != "100":
             raise DemoFailed(f"Freebit {path}: {body.get('resultCode')}-{body['status']['statusCode']}")
         return body
+
+
+def _pages(records: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[Mapping[str, Any]]]:
+    return (records[start : start + MOST_RECORDS] for start in range(0, len(records), MOST_RECORDS))
 
 
 def _checked(response: httpx.Response) -> Any:

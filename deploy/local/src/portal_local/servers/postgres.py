@@ -137,6 +137,19 @@ class PostgresServer(Server):
         self.administer(f"CREATE DATABASE {_identifier(name)} TEMPLATE {_identifier(template)}")
         return self.superuser_url(name)
 
+    def copy_database(self, name: str, copy: str) -> None:
+        """Copy a service's database with its owner; whoever is connected to it is put out first."""
+        database = _identifier(name)
+        owner = f"(SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = {_literal(name)})"
+        self.administer(
+            f"""
+            SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                WHERE datname = {_literal(name)} AND pid <> pg_backend_pid();
+            SELECT format('CREATE DATABASE {_identifier(copy)} TEMPLATE {database} OWNER %I', {owner}) \\gexec
+            REVOKE ALL ON DATABASE {_identifier(copy)} FROM PUBLIC;
+            """  # noqa: S608 - names and literals are quoted here
+        )
+
     def drop_database(self, name: str) -> None:
         """Remove a database, whoever is still connected."""
         self.administer(f"DROP DATABASE IF EXISTS {_identifier(name)} WITH (FORCE)")
