@@ -30,12 +30,21 @@ class DeadLetterList(Message):
     total: int
 
 
+class DeadLetterAttempt(Message):
+    """A replay that failed again."""
+
+    at: datetime
+    by: str = Field(description="The operator's e-mail address")
+    problem: str
+
+
 class DeadLetterDetail(Message):
     """One dead letter with its payload, secrets and personal data redacted (D13)."""
 
     dead_letter: DeadLetter
     headers: Mapping[str, str]
     payload: str
+    attempts: Sequence[DeadLetterAttempt] = Field(default=(), description="Replays that failed, the oldest first")
 
 
 class ListDeadLettersBase(OperatorQuery[DeadLetterList]):

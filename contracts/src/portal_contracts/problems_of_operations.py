@@ -157,6 +157,14 @@ PROBLEMS_OF_OPERATIONS: Final[tuple[ProblemEntry, ...]] = (
         owner="us",
     ),
     refused(
+        "PROVISIONING_CANCELLED",
+        409,
+        "Setting up your service was cancelled by our staff.",
+        "担当者が開通手続きを取り消しました。",
+        "An operator cancelled the provisioning; ask for a retry to start again.",
+        owner="staff",
+    ),
+    refused(
         "PROVISIONING_ENDED",
         409,
         "This order's provisioning has ended as {status}.",
