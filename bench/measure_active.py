@@ -1,4 +1,4 @@
-"""From "Approved" in Salesforce to "completed" in the portal, with vendors that answer at once and after 300 ms."""
+"""From "Approved" in Salesforce to "completed" in the portal, with vendors of different speed."""
 
 import asyncio
 import statistics
@@ -12,7 +12,7 @@ from portal_local.demo.comparing import Systems
 from portal_local.demo.journey import Person
 from portal_local.stack import LocalStack
 
-VENDOR_MILLISECONDS: Final = (0, 300)
+VENDOR_MILLISECONDS: Final = (0, 100, 500)
 VENDORS: Final = ("salesforce", "whmcs", "freebit")
 LOOK_SECONDS: Final = 0.05
 PATIENCE_SECONDS: Final = 120.0
@@ -59,14 +59,15 @@ async def _one_customer(
         person = await journey.set_up_account()
         await journey.sign_up(person)
         await journey.add_card()
-        await _slow_down(control, milliseconds)
+        await slow_down(control, milliseconds)
         try:
             return {kind: await _order(systems, person, kind) for kind in CARTS}
         finally:
-            await _slow_down(control, 0)
+            await slow_down(control, 0)
 
 
-async def _slow_down(control: httpx.AsyncClient, milliseconds: int) -> None:
+async def slow_down(control: httpx.AsyncClient, milliseconds: int) -> None:
+    """Have every vendor take so long for every call."""
     (await control.delete("/faults")).raise_for_status()
     for vendor in VENDORS if milliseconds else ():
         slow = {"kind": "slow", "params": {"seconds": milliseconds / 1000}}

@@ -1,6 +1,6 @@
 """`make bench`: our real stack beside the peers in one run; prints ratios and keeps everything in JSON.
 
-    python bench/run.py [--only catalog,slow,outbox,active,startup,bus] [--rounds 3] [--seconds 4]
+    python bench/run.py [--only catalog,slow,outbox,active,drain,startup,bus] [--rounds 3] [--seconds 4]
 
 See README.md beside this file for what is measured and how to read it.
 """
@@ -24,6 +24,7 @@ import ratios
 from load import SESSIONS, LoadFailedError, ensure_wrk
 from measure_active import measure_active
 from measure_catalog import measure_catalog
+from measure_drain import measure_drain
 from measure_slow import measure_slow
 from measure_startup import measure_startup
 from our_stack import fill_catalog, open_sessions, running, sign_up_users
@@ -35,8 +36,8 @@ from portal_local.state import StateFolder
 
 HERE: Final = Path(__file__).resolve().parent
 KEPT: Final = HERE.parent / ".portal" / "bench"
-PARTS: Final = ("catalog", "slow", "outbox", "active", "startup", "bus")
-ON_OUR_STACK: Final = frozenset({"catalog", "slow", "active", "startup"})
+PARTS: Final = ("catalog", "slow", "outbox", "active", "drain", "startup", "bus")
+ON_OUR_STACK: Final = frozenset({"catalog", "slow", "active", "drain", "startup"})
 WITH_PEERS: Final = frozenset({"catalog", "slow"})
 PACKAGES: Final = ("fastapi", "uvicorn", "faststream", "nats-py", "pydantic", "asyncpg", "uvloop")
 OUTBOX: Final = re.compile(r"written +(\d+) /s +drained +(\d+) /s +ratio ([\d.]+)")
@@ -125,6 +126,9 @@ async def _prepare_and_measure_whole(parts: frozenset[str], result: dict[str, An
         if "active" in parts:
             _say("from approved to active")
             result["active"] = await measure_active(stack, times=max(1, times // 2))
+        if "drain" in parts:
+            _say("orders approved at once")
+            result["drain"] = await measure_drain(stack)
         if "startup" in parts:
             _say("starting one process after the other again, everything else running")
             result["startup"] = await measure_startup(stack, times=max(2, times // 2))
