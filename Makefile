@@ -10,6 +10,8 @@ SOURCES := $(wildcard */src */*/src)
 UNIT := $(wildcard */tests/unit connectors/*/tests/unit services/*/tests/unit deploy/*/tests/unit)
 ADAPTERS := $(wildcard */tests/integration connectors/*/tests/integration services/*/tests/integration deploy/*/tests/integration)
 JOURNEYS := tests/integration
+KILLS := tests/kills
+SIMULATION := tests/simulation
 # Tests wait for processes more than they compute, so a few files at a time; the whole portal runs once at a time.
 SPREAD := -n 3 --dist loadfile
 # CI ends a part that takes longer than its budget: e.g. UNIT_LIMIT="timeout 3m".
@@ -17,6 +19,7 @@ LINT_LIMIT ?=
 UNIT_LIMIT ?=
 ADAPTERS_LIMIT ?=
 JOURNEYS_LIMIT ?=
+SIMULATION_LIMIT ?=
 FAULTS_LIMIT ?=
 KILLS_LIMIT ?=
 
@@ -34,8 +37,8 @@ reset: setup ## empty the portal's state folder
 	@$(BIN)/python -m portal_local reset
 
 ##@ Test
-.PHONY: test test-unit test-integration test-faults lint
-test: lint test-unit test-integration test-faults ## everything: lint, unit, integration, faults and kills
+.PHONY: test test-unit test-integration test-faults test-simulation torture lint
+test: lint test-unit test-integration test-simulation test-faults ## everything: lint, unit, integration, faults and kills
 test-unit: setup ## use cases and rules on fakes, no network; T=path runs one
 	@$(UNIT_LIMIT) $(PYTEST) --disable-socket --allow-unix-socket -m "not kill" $(if $(T),$(T),-n 2 --dist loadfile $(UNIT))
 test-integration: setup ## adapters and journeys on real NATS, Postgres, Redis and the sandbox; T=path runs one
@@ -43,7 +46,11 @@ test-integration: setup ## adapters and journeys on real NATS, Postgres, Redis a
 	@$(if $(T),,$(JOURNEYS_LIMIT) $(PYTEST) -m "not kill" $(JOURNEYS))
 test-faults: setup ## kill -9 and injected faults, judged by the sandbox's ledger; T=path runs one
 	@$(FAULTS_LIMIT) $(PYTEST) -m kill $(if $(T),$(T),$(SPREAD) $(ADAPTERS))
-	@$(if $(T),,$(KILLS_LIMIT) $(PYTEST) -m kill $(JOURNEYS))
+	@$(if $(T),,$(KILLS_LIMIT) $(PYTEST) -m kill $(JOURNEYS) $(KILLS))
+test-simulation: setup ## the whole provisioning path in one process on virtual time: fault matrix, schedules, mutants
+	@$(SIMULATION_LIMIT) $(PYTEST) --disable-socket --allow-unix-socket $(if $(T),$(T),-n 2 $(SIMULATION))
+torture: setup ## hours of it: every kill point, thousands of schedules, outages with 1,000 orders; writes a report
+	@$(BIN)/python tests/torture.py
 lint: setup ## formatting, ruff, mypy strict, import rules, generated documents, hosts in the lock file
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
