@@ -46,7 +46,8 @@ test-integration: setup ## adapters and journeys on real NATS, Postgres, Redis a
 	@$(if $(T),,$(JOURNEYS_LIMIT) $(PYTEST) -m "not kill" $(JOURNEYS))
 test-faults: setup ## kill -9 and injected faults, judged by the sandbox's ledger; T=path runs one
 	@$(FAULTS_LIMIT) $(PYTEST) -m kill $(if $(T),$(T),$(SPREAD) $(ADAPTERS))
-	@$(if $(T),,$(KILLS_LIMIT) $(PYTEST) -m kill $(JOURNEYS) $(KILLS))
+	@$(if $(T),,$(KILLS_LIMIT) $(PYTEST) -m kill $(JOURNEYS))
+	@$(if $(T),,$(KILLS_LIMIT) $(PYTEST) $(KILLS))
 test-simulation: setup ## the whole provisioning path in one process on virtual time: fault matrix, schedules, mutants
 	@$(SIMULATION_LIMIT) $(PYTEST) --disable-socket --allow-unix-socket $(if $(T),$(T),-n 2 $(SIMULATION))
 torture: setup ## hours of it: every kill point, thousands of schedules, outages with 1,000 orders; writes a report

@@ -9,12 +9,11 @@ import os
 import subprocess
 import sys
 import time
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from xml.etree import ElementTree
+from xml.etree.ElementTree import parse
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 KEPT: Final = ROOT / ".portal" / "torture"
@@ -99,7 +98,7 @@ def counted(file: Path) -> tuple[int, list[str]]:
     """Count the tests of a run and name those that failed."""
     if not file.exists():
         return 0, ["the run did not get as far as a result"]
-    cases = ElementTree.parse(file).getroot().iter("testcase")  # noqa: S314 - pytest has just written it
+    cases = parse(file).getroot().iter("testcase")  # noqa: S314 - pytest has just written it
     found = [
         (case.get("name") or "", case.find("failure") is not None or case.find("error") is not None) for case in cases
     ]
