@@ -2,16 +2,18 @@
 
 import asyncio
 import importlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol
 
 from starlette.types import ASGIApp
 
 from portal_sandbox.core import Clock, Core, Faults, Ledger, Store, Switches, load_dataset
 from portal_sandbox.core.control import Control
-from portal_sandbox.core.tls import ensure_certificates
+from portal_sandbox.core.outbound import Post, post
+from portal_sandbox.core.tls import certificate_paths, ensure_certificates
 from portal_sandbox.http_server import HttpServer, bind
 from portal_sandbox.settings import Settings
 
@@ -38,17 +40,39 @@ class _Listener:
 
 
 class Sandbox:
-    """All stand-ins over one core. Runs once: leaving `running` closes its file."""
+    """All stand-ins over one core: behind ports (`running`), or as applications in the same process (`app`).
+
+    Runs once: leaving `running`, or `close`, closes its file.
+    """
 
     def __init__(self, core: Core, apps: dict[str, ASGIApp]) -> None:
         self.core = core
         self._apps = apps
+        self._control = Control(core).app()
+        # Called without a port, a stand-in still names itself in the links it hands out.
+        for name in ("control", "salesforce", "salesforce_tls", *(vendor for vendor in apps if vendor != "salesforce")):
+            core.addresses.setdefault(name, f"http://{name.removesuffix('_tls')}.sandbox.invalid")
+
+    def app(self, name: str) -> ASGIApp:
+        """The application of a vendor, or of `control`, for callers in this process; KeyError for one not built.
+
+        Every wait of it is a wait of the running loop. A cut connection is a `ConnectionDroppedError`.
+        """
+        return self._apps[name] if name != "control" else self._control
+
+    async def close(self) -> None:
+        """Ends what goes on beside calls and closes the file; for a sandbox whose ports were never opened."""
+        self.core.clock.release_waiters()
+        await self.core.cancel_background()
+        self.core.store.close()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[dict[str, str]]:
         """Opens every port and gives the addresses (see Core.addresses); stops in well under two seconds."""
         core = self.core
         servers: list[_Stoppable] = []
+        core.addresses.clear()
+        ensure_certificates(core.settings.data_dir / "tls", self._names())
         try:
             for listener in self._listeners():
                 servers.append(await self._open(listener))  # noqa: PERF401 - opened ones must stop if a later fails
@@ -58,8 +82,7 @@ class Sandbox:
         finally:
             core.clock.release_waiters()
             await asyncio.gather(*(server.stop() for server in servers))
-            await core.cancel_background()
-            core.store.close()
+            await self.close()
 
     async def _open(self, listener: _Listener) -> HttpServer:
         core = self.core
@@ -79,11 +102,17 @@ class Sandbox:
 
     def _listeners(self) -> Iterable[_Listener]:
         settings = self.core.settings
-        yield _Listener("control", Control(self.core).app(), settings.control_port)
+        yield _Listener("control", self._control, settings.control_port)
         for vendor, app in self._apps.items():
             yield _Listener(vendor, app, getattr(settings, f"{vendor}_port"))
             if vendor == "salesforce":
                 yield _Listener("salesforce_tls", app, settings.salesforce_tls_port, tls=True)
+
+    def _names(self) -> list[str]:
+        settings = self.core.settings
+        names = {"localhost", "127.0.0.1", "::1", *settings.tls_names}
+        names |= {name for name in (settings.public_host, settings.host) if name and name not in ("0.0.0.0", "::")}
+        return sorted(names)
 
     def _name(self) -> str:
         settings = self.core.settings
@@ -92,22 +121,32 @@ class Sandbox:
         return "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
 
 
-def build_sandbox(settings: Settings, vendors: Iterable[str] = VENDORS) -> Sandbox:
-    """Builds the stand-ins named; a test that needs one vendor starts only that one. Opens no port yet."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    store = Store(settings.data_dir / "sandbox.sqlite3")
-    clock = Clock(store)
-    names = {"localhost", "127.0.0.1", "::1", *settings.tls_names}
-    names |= {name for name in (settings.public_host, settings.host) if name and name not in ("0.0.0.0", "::")}
+def build_sandbox(
+    settings: Settings,
+    vendors: Iterable[str] = VENDORS,
+    *,
+    real_now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    post: Post = post,
+) -> Sandbox:
+    """Builds the stand-ins named; a test that needs one vendor starts only that one. Opens no port yet.
+
+    `real_now` is the time business time is counted from (aware, UTC), for loops with a time of their own; `post` takes
+    what the stand-ins send out.
+    """
+    if not settings.in_memory:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    store = Store(":memory:" if settings.in_memory else settings.data_dir / "sandbox.sqlite3")
+    clock = Clock(store, real_now)
     core = Core(
         settings=settings,
         store=store,
         clock=clock,
         ledger=Ledger(store, clock),
-        faults=Faults(clock),
+        faults=Faults(clock, store),
         switches=Switches(store, settings.switches),
         dataset=load_dataset(),
-        tls=ensure_certificates(settings.data_dir / "tls", sorted(names)),
+        tls=certificate_paths(settings.data_dir / "tls"),
+        post=post,
     )
     apps: dict[str, ASGIApp] = {
         vendor: importlib.import_module(f"portal_sandbox.{vendor}.app").build(core) for vendor in vendors

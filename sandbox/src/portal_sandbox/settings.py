@@ -13,6 +13,9 @@ class Settings:
     """Everything the sandbox reads from its environment. Port 0 lets the kernel pick. All credentials are fake."""
 
     data_dir: Path = Path(".portal/sandbox")
+    in_memory: bool = False
+    """Keeps all state in memory: nothing survives the process, nothing waits for a disk. Certificates still lie in
+    `data_dir`, once ports are opened."""
     host: str = "127.0.0.1"
     tls_names: tuple[str, ...] = ()
     """Further names and addresses in the server certificate, beside localhost and the loopback addresses."""
@@ -30,6 +33,11 @@ class Settings:
     salesforce_username: str = "portal@sandbox.invalid"
     salesforce_staff_username: str = "staff@sandbox.invalid"
     salesforce_public_key_path: Path | None = None
+    portal_url: str = ""
+    """Where the org's signed call goes, the gateway's base URL; empty: the org says that none is set."""
+    portal_key_id: str = "sandbox-key-1"
+    portal_key: str = "c2FuZGJveC1wb3J0YWwta2V5LW9idmlvdXNseS1mYWtlLTAwMDE="
+    """The text whose UTF-8 bytes are the HMAC key of the signed call."""
     whmcs_identifier: str = "sandbox-identifier"
     whmcs_secret: str = "sandbox-secret"  # noqa: S105 - obviously fake, part of the documented set-up
     whmcs_hook_url: str = ""
@@ -58,6 +66,10 @@ def _read(name: str, text: str) -> object:
         if not text.isdigit():
             raise ValueError(f"SANDBOX_{name.upper()} must be a port number")
         return int(text)
+    if name == "in_memory":
+        if text not in ("true", "false"):
+            raise ValueError("SANDBOX_IN_MEMORY must be true or false")
+        return text == "true"
     if name in ("data_dir", "salesforce_public_key_path"):
         return Path(text)
     if name == "tls_names":

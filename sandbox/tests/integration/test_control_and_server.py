@@ -62,7 +62,7 @@ async def test_faults_are_armed_listed_and_cleared(control):
     armed = await control.post("/faults", json=wanted)
     assert armed.status_code == 201
     assert (await control.get("/faults")).json()["faults"][0]["kind"] == "after_effect"
-    assert (await control.post("/faults", json={"kind": "nonsense"})).status_code == 400
+    assert (await control.post("/faults", json={"kind": "explode"})).status_code == 400
     assert (await control.post("/faults", content=b"{")).status_code == 400
     assert (await control.delete("/faults")).status_code == 204
     assert (await control.get("/faults")).json() == {"faults": []}

@@ -17,6 +17,8 @@ def test_everything_is_read_from_the_environment():
             "SANDBOX_TLS_NAMES": "sandbox, other",
             "SANDBOX_SWITCHES": '{"whmcs": {"emptyLists": "list"}}',
             "SANDBOX_SALESFORCE_PUBLIC_KEY_PATH": "key.pem",
+            "SANDBOX_IN_MEMORY": "true",
+            "SANDBOX_PORTAL_URL": "http://gateway.invalid",
         }
     )
     assert settings.data_dir == Path("somewhere")
@@ -24,9 +26,12 @@ def test_everything_is_read_from_the_environment():
     assert settings.tls_names == ("sandbox", "other")
     assert settings.switches == {"whmcs": {"emptyLists": "list"}}
     assert settings.salesforce_public_key_path == Path("key.pem")
+    assert (settings.in_memory, settings.portal_url) == (True, "http://gateway.invalid")
 
 
-@pytest.mark.parametrize(("name", "value"), [("SANDBOX_WHMCS_PORT", "http"), ("SANDBOX_SWITCHES", "{")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("SANDBOX_WHMCS_PORT", "http"), ("SANDBOX_SWITCHES", "{"), ("SANDBOX_IN_MEMORY", "yes")]
+)
 def test_what_cannot_be_read_is_named(name, value):
     with pytest.raises(ValueError, match=name):
         Settings.from_environment({name: value})

@@ -64,6 +64,7 @@ class Control:
                 Route("/dataset", self.dataset),
                 Route("/settings", self.list_switches, methods=["GET"]),
                 Route("/settings", self.move_switches, methods=["POST"]),
+                *self._core.control_routes,
             ],
             exception_handlers={ValueError: self._bad_request, HTTPException: self._http_error},
         )

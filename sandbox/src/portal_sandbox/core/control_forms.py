@@ -7,7 +7,7 @@ from datetime import timedelta
 from portal_sandbox.settings import SwitchValue
 
 FormTexts = Mapping[str, str]
-EMPTY_FAULT: FormTexts = {"vendor": "whmcs", "call": "*", "kind": "refused", "times": "1", "params": "{}"}
+EMPTY_FAULT: FormTexts = {"vendor": "whmcs", "call": "*", "kind": "refused", "times": "1", "period": "", "params": "{}"}
 """The fault form before anybody typed."""
 
 LONGEST_MOVE = timedelta(days=36525)
@@ -19,6 +19,9 @@ def fault_of(form: FormTexts) -> dict[str, object]:
     times = form.get("times", "").strip()
     if times and not (times.isascii() and times.isdigit()):
         raise ValueError("Times must be a whole number or empty. 回数は整数か空欄にしてください。")
+    period = form.get("period", "").strip()
+    if period and not (period.isascii() and period.isdigit()):
+        raise ValueError("The period must be whole seconds or empty. 期間は整数(秒)か空欄にしてください。")
     try:
         params = json.loads(form.get("params", "").strip() or "{}")
     except json.JSONDecodeError as error:
@@ -36,6 +39,7 @@ def fault_of(form: FormTexts) -> dict[str, object]:
         "call": form.get("call", "").strip() or "*",
         "kind": form.get("kind", ""),
         "times": int(times) if times else None,
+        "untilBusinessSeconds": int(period) if period else None,
         "params": params,
     }
 

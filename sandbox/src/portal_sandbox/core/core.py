@@ -2,10 +2,14 @@ import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 
+from starlette.routing import Route
+
 from portal_sandbox.core.clock import Clock
 from portal_sandbox.core.dataset import Dataset
 from portal_sandbox.core.fault_middleware import Faults
 from portal_sandbox.core.ledger import Ledger
+from portal_sandbox.core.letters import Letterbox
+from portal_sandbox.core.outbound import Post, post
 from portal_sandbox.core.store import Store
 from portal_sandbox.core.switches import Switches
 from portal_sandbox.core.tls import TlsPaths
@@ -28,7 +32,12 @@ class Core:
     switches: Switches
     dataset: Dataset
     tls: TlsPaths
+    post: Post = post
+    """How webhooks and callouts leave; a test in one process puts its own receiver here."""
     addresses: dict[str, str] = field(default_factory=dict)
+    letterboxes: list[Letterbox] = field(default_factory=list)
+    control_routes: list[Route] = field(default_factory=list)
+    """What a vendor adds to the control port, registered when it is built."""
     _background: set[asyncio.Task[None]] = field(default_factory=set)
 
     def spawn(self, work: Coroutine[None, None, None]) -> None:

@@ -2,8 +2,9 @@
 
 import fnmatch
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Literal, TypeAlias, get_args
 
 FaultKind: TypeAlias = Literal[
@@ -17,7 +18,16 @@ FaultKind: TypeAlias = Literal[
     "html",
     "status",
     "empty",
+    "error",
+    "quota",
+    "auth",
+    "stale",
+    "nonsense",
 ]
+MEANINGS = ("permanent", "transient", "ambiguous")
+_KEYS = frozenset(
+    {"vendor", "call", "kind", "times", "rate", "seed", "skip", "contains", "untilBusinessSeconds", "params"}
+)
 KINDS: tuple[str, ...] = get_args(FaultKind)
 
 
@@ -26,7 +36,8 @@ class FaultRule:
     """One armed rule. It applies to calls of a vendor whose name matches `call` (`*` and other shell patterns).
 
     `times` counts down (None: for ever); `rate` hits this share of the matching calls, always the same ones for
-    one `seed`; `skip` lets the first matching calls through; `contains` asks for a text in the request body.
+    one `seed`; `skip` lets the first matching calls through; `contains` asks for a text in the request body; at
+    business time `until` (seconds since the epoch, None: never) the rule ends.
     """
 
     id: int
@@ -38,14 +49,19 @@ class FaultRule:
     seed: int
     skip: int
     contains: str
+    until: float | None
     params: dict[str, object]
     hits: int = 0
     matches: int = 0
     chance: random.Random = field(default_factory=random.Random, repr=False)
 
     def number(self, name: str, default: float) -> float:
-        """A numeric parameter, for example seconds."""
-        return float(str(self.params.get(name, default)))
+        """A numeric parameter, for example seconds. A pair means any number between, the same ones for one seed."""
+        value = self.params.get(name, default)
+        if isinstance(value, list):
+            low, high = (float(str(bound)) for bound in value)
+            return self.chance.uniform(low, high)
+        return float(str(value))
 
     def text(self, name: str, default: str) -> str:
         """A textual parameter, for example a body."""
@@ -63,6 +79,7 @@ class FaultRule:
             "seed": self.seed,
             "skip": self.skip,
             "contains": self.contains,
+            "until": None if self.until is None else datetime.fromtimestamp(self.until, UTC).isoformat(),
             "params": self.params,
             "hits": self.hits,
             "matches": self.matches,
@@ -72,7 +89,8 @@ class FaultRule:
 class FaultRules:
     """The armed rules, first match wins; and counts of all calls, for tests about coalescing and in-flight limits."""
 
-    def __init__(self) -> None:
+    def __init__(self, business_now: Callable[[], float]) -> None:
+        self._business_now = business_now
         self._rules: list[FaultRule] = []
         self._next_id = 1
         self.calls: dict[str, dict[str, int]] = {}
@@ -81,7 +99,7 @@ class FaultRules:
 
     def arm(self, wanted: Mapping[str, object]) -> FaultRule:
         """Arms a rule given as JSON. ValueError for an unknown kind, key or value."""
-        unknown = set(wanted) - {"vendor", "call", "kind", "times", "rate", "seed", "skip", "contains", "params"}
+        unknown = set(wanted) - _KEYS
         if unknown:
             raise ValueError(f"unknown fault key: {', '.join(sorted(unknown))}")
         kind = wanted.get("kind")
@@ -90,11 +108,17 @@ class FaultRules:
         rate = _number_or_none(wanted.get("rate"), "rate")
         if rate is not None and not 0 <= rate <= 1:
             raise ValueError("rate lies between 0 and 1")
-        # A rule without a rate hits once unless told otherwise; a rate alone never runs out.
-        times = _number_or_none(wanted.get("times", 1 if rate is None else None), "times")
+        period = _number_or_none(wanted.get("untilBusinessSeconds"), "untilBusinessSeconds")
+        # A rule hits once unless told otherwise; a rate or a period alone never runs out.
+        usual_times = 1 if rate is None and period is None else None
+        times = _number_or_none(wanted.get("times", usual_times), "times")
         params = wanted.get("params") or {}
         if not isinstance(params, Mapping):
             raise ValueError("params must be an object")  # noqa: TRY004 - the control API turns ValueError into 400
+        if any(isinstance(value, list) and not _is_range(value) for value in params.values()):
+            raise ValueError("a range is a list of two numbers")
+        if kind == "error" and params.get("meaning", "permanent") not in MEANINGS:
+            raise ValueError(f"meaning must be one of: {', '.join(MEANINGS)}")
         seed = int(_number_or_none(wanted.get("seed"), "seed") or 0)
         rule = FaultRule(
             id=self._next_id,
@@ -106,6 +130,7 @@ class FaultRules:
             seed=seed,
             skip=int(_number_or_none(wanted.get("skip"), "skip") or 0),
             contains=str(wanted.get("contains") or ""),
+            until=None if period is None else self._business_now() + period,
             params={str(name): value for name, value in params.items()},
             chance=random.Random(seed),  # noqa: S311 - the same seed must break the same calls
         )
@@ -113,17 +138,29 @@ class FaultRules:
         self._rules.append(rule)
         return rule
 
-    def take(self, vendor: str, call: str, body: bytes = b"") -> FaultRule | None:
-        """Counts a call and answers the rule that breaks it. Vendors that do not speak HTTP ask here themselves."""
+    def take(self, vendor: str, call: str, body: bytes = b"", *, is_read: bool = True) -> FaultRule | None:
+        """Counts a call and answers the rule that breaks it. Vendors that do not speak HTTP ask here themselves.
+
+        Only reads can be stale: a write that saw old data and was forgotten would be another fault.
+        """
         counted = self.calls.setdefault(vendor, {})
         counted[call] = counted.get(call, 0) + 1
         for rule in self._rules:
-            if _applies(rule, vendor, call, body):
+            if rule.kind == "stale" and not is_read:
+                continue
+            if not self._ended(rule) and _applies(rule, vendor, call, body):
                 rule.hits += 1
                 if rule.times is not None:
                     rule.times -= 1
                 return rule
         return None
+
+    def expects_stale(self, vendor: str) -> bool:
+        """Whether a rule may yet answer a read of this vendor with old data."""
+        return any(
+            rule.kind == "stale" and rule.vendor in ("*", vendor) and rule.times != 0 and not self._ended(rule)
+            for rule in self._rules
+        )
 
     def all(self) -> list[FaultRule]:
         """Every rule, also the used-up ones, with their hit counts."""
@@ -138,6 +175,9 @@ class FaultRules:
         self.calls.clear()
         self.most_in_flight.clear()
 
+    def _ended(self, rule: FaultRule) -> bool:
+        return rule.until is not None and self._business_now() >= rule.until
+
 
 def _applies(rule: FaultRule, vendor: str, call: str, body: bytes) -> bool:
     if rule.vendor not in ("*", vendor) or not fnmatch.fnmatchcase(call, rule.call):
@@ -148,6 +188,10 @@ def _applies(rule: FaultRule, vendor: str, call: str, body: bytes) -> bool:
     if rule.matches <= rule.skip or rule.times == 0:
         return False
     return rule.rate is None or rule.chance.random() < rule.rate
+
+
+def _is_range(value: list[object]) -> bool:
+    return [type(bound) in (int, float) for bound in value] == [True, True]
 
 
 def _number_or_none(value: object, name: str) -> float | None:

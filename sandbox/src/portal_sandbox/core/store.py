@@ -5,15 +5,17 @@ import hashlib
 import re
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
+_LOOKING_AT: ContextVar[sqlite3.Connection | None] = ContextVar("looking_at", default=None)
 _TABLE = re.compile(r"CREATE\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?(\w+)", re.IGNORECASE)
 
 
 class Store:
-    """The sandbox's only state: one SQLite connection in WAL mode.
+    """The sandbox's only state: one SQLite connection in WAL mode, or `:memory:` for a sandbox that forgets.
 
     Transactions are synchronous: no `await` may happen inside one, because every coroutine shares the connection.
     A second task that finds a transaction open is a mistake in the sandbox and raises RuntimeError.
@@ -57,22 +59,23 @@ class Store:
             if self._depth and owner is not self._owner:
                 raise RuntimeError("a sandbox transaction was left open across an await")
             outermost = self._depth == 0
+            connection = _LOOKING_AT.get() or self._connection
             if outermost:
                 self._owner = owner
-                self._connection.execute("BEGIN IMMEDIATE")
+                connection.execute("BEGIN IMMEDIATE")
             self._depth += 1
             try:
-                yield self._connection
+                yield connection
             except BaseException:
                 self._depth -= 1
                 if outermost:
                     self._after_commit.clear()
-                    self._connection.execute("ROLLBACK")
+                    connection.execute("ROLLBACK")
                 raise
             self._depth -= 1
             if not outermost:
                 return
-            self._connection.execute("COMMIT")
+            connection.execute("COMMIT")
             callbacks, self._after_commit = self._after_commit, []
         for callback in callbacks:
             callback()
@@ -83,6 +86,29 @@ class Store:
             self._after_commit.append(callback)
         else:
             callback()
+
+    def changes(self) -> int:
+        """Grows with every row written: equal numbers mean equal state."""
+        return self._connection.total_changes
+
+    def picture(self) -> sqlite3.Connection:
+        """A copy of the present state, apart from the store; about a millisecond."""
+        return _copy(self._connection)
+
+    @contextmanager
+    def looking_at(self, picture: sqlite3.Connection, live_tables: Iterable[str]) -> Iterator[None]:
+        """Lets the running task see an earlier state; what it writes meanwhile is lost. `live_tables` stay as now."""
+        seen = _copy(picture)
+        for table in live_tables:
+            seen.execute(f'DELETE FROM "{table}"')  # noqa: S608 - the vendors' own table names
+            for row in self._connection.execute(f'SELECT * FROM "{table}"').fetchall():  # noqa: S608 - the same
+                seen.execute(f'INSERT INTO "{table}" VALUES ({",".join("?" * len(row))})', tuple(row))  # noqa: S608 - the same
+        token = _LOOKING_AT.set(seen)
+        try:
+            yield
+        finally:
+            _LOOKING_AT.reset(token)
+            seen.close()
 
     def on_reset(self, reseed: Callable[[], None]) -> None:
         """Registers what fills a vendor's tables again; called in the order of registration, in one transaction."""
@@ -107,6 +133,13 @@ class Store:
     def close(self) -> None:
         """Closes the file; the store cannot be used afterwards."""
         self._connection.close()
+
+
+def _copy(connection: sqlite3.Connection) -> sqlite3.Connection:
+    copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    copy.row_factory = sqlite3.Row
+    connection.backup(copy)
+    return copy
 
 
 def _current_task() -> object | None:

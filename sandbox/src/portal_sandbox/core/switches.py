@@ -39,7 +39,7 @@ class Switches:
         self._values: dict[tuple[str, str], SwitchValue] = {
             (row["vendor"], row["name"]): json.loads(row["value"]) for row in rows
         }
-        store.on_reset(lambda: store.after_commit(self._back_to_start))
+        store.on_reset(self._back_to_start)
 
     def declare(
         self, vendor: str, name: str, default: SwitchValue, meaning: str, choices: Sequence[SwitchValue] = ()
@@ -102,8 +102,9 @@ class Switches:
             raise ValueError(f"{key[0]}.{key[1]} takes one of: {allowed}")
 
     def _back_to_start(self) -> None:
+        # At once, so that the vendors seed their rows as the start values say.
         self._values.clear()
-        self._tell()
+        self._store.after_commit(self._tell)
 
     def _tell(self) -> None:
         for callback in self._callbacks:

@@ -24,9 +24,14 @@ class TlsPaths:
     key: Path
 
 
+def certificate_paths(directory: Path) -> TlsPaths:
+    """Where the files are, made or not."""
+    return TlsPaths(directory / "ca.pem", directory / "server.pem", directory / "server.key")
+
+
 def ensure_certificates(directory: Path, names: Sequence[str]) -> TlsPaths:
     """Keeps a certificate that is valid for these names and addresses; makes a new pair otherwise."""
-    paths = TlsPaths(directory / "ca.pem", directory / "server.pem", directory / "server.key")
+    paths = certificate_paths(directory)
     if not _still_good(paths, names):
         directory.mkdir(parents=True, exist_ok=True)
         _make(paths, names)

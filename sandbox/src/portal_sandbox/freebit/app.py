@@ -36,12 +36,13 @@ from portal_sandbox.freebit.changes import (
     register_talk_options,
     release_plan,
 )
-from portal_sandbox.freebit.codes import RefusedError
+from portal_sandbox.freebit.codes import FORBIDDEN, RefusedError
 from portal_sandbox.freebit.completion import Completion
 from portal_sandbox.freebit.esim import add_esim
 from portal_sandbox.freebit.exchange import Call, Exchange
 from portal_sandbox.freebit.inspection import inspection_routes
 from portal_sandbox.freebit.lines import SCHEMA
+from portal_sandbox.freebit.manners import FreebitManners
 from portal_sandbox.freebit.quirks import VENDOR, Quirks
 from portal_sandbox.freebit.reading import get_detail, get_quota_history, get_traffic
 from portal_sandbox.freebit.stock import seed
@@ -75,8 +76,6 @@ def build(core: Core) -> ASGIApp:
     core.store.migrate(VENDOR, SCHEMA)
     core.store.on_reset(lambda: seed(core))
     completion = Completion(core, quirks)
-    core.clock.on_move(completion.settle)
-    core.switches.on_change(completion.settle)
     desk = _Desk(core, quirks, completion)
 
     routes = [
@@ -84,7 +83,7 @@ def build(core: Core) -> ASGIApp:
         *inspection_routes(core, completion),
     ]
     application = Starlette(routes=routes)
-    return core.faults.middleware(application, VENDOR, name_call)
+    return core.faults.middleware(application, VENDOR, name_call, FreebitManners(quirks))
 
 
 def name_call(scope: Scope, _: bytes) -> str:
@@ -126,6 +125,8 @@ class _Desk:
                 return issue_key(db, fields, core.settings, now.timestamp())
             check_key(db, fields, now.timestamp(), self._quirks.auth_key_seconds)
             exchange = Exchange(fields, db, now, caller, self._quirks, core.ledger)
+            if any(self._quirks.is_forbidden(name) for name in fields.named_lines()):
+                raise RefusedError(FORBIDDEN)
             extra = call(exchange)
             fields.finish()
             return extra

@@ -34,6 +34,8 @@ NOT_CONFIRMED = Code("400", "355", "userConfirmed or talkOption is not acceptabl
 PATTERN_NOT_SUPPORTED = Code("400", "356", "Combination of aladinOperated and addKind is not supported")
 KEY_INVALID = Code("401", "401", "authKey is invalid or expired")
 FORBIDDEN = Code("403", "403", "Not allowed")
+SYSTEM_ERROR = Code("500", "500", "System error")
+MAINTENANCE = Code("503", "503", "Under maintenance")
 
 
 class RefusedError(Exception):

@@ -1,21 +1,16 @@
 """When Freebit carries out what it accepted: as soon as a request is due on the sandbox clock.
 
-Moving the clock by ten minutes ends whatever would end within ten minutes; no background work is needed for that, and
-a timer on the loop ends requests whose real time has passed while nobody asked.
+Moving the clock by ten minutes ends whatever would end within ten minutes; where time flows, an alarm ends what is due
+while nobody asks.
 """
 
-import asyncio
-import contextlib
 import json
 import sqlite3
 
-from portal_sandbox.core import Core
+from portal_sandbox.core import Alarm, Core
 from portal_sandbox.freebit.endings import ENDINGS, REPORTED, Ending, give_up
 from portal_sandbox.freebit.lines import close_order, due_orders, find_line, next_due
 from portal_sandbox.freebit.quirks import Quirks
-
-# The clock can be moved between two rings: a long sleep would then end too late.
-_LONGEST_TIMER_SECONDS = 1.0
 
 
 class Completion:
@@ -24,7 +19,8 @@ class Completion:
     def __init__(self, core: Core, quirks: Quirks) -> None:
         self._core = core
         self._quirks = quirks
-        self._timer: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(core.clock, self._next_due, self.settle)
+        core.switches.on_change(self._alarm.ring_and_set)
 
     def settle(self) -> None:
         """Ends everything that is due by now, in the order of the due times, as the switches wish."""
@@ -37,21 +33,11 @@ class Completion:
 
     def set_timer(self) -> None:
         """Plans to settle when the next request is due; called on the loop that serves Freebit."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        now = self._core.clock.now().timestamp()
-        with self._core.store.transaction() as db:
-            due_at = next_due(db, now)
-        if due_at is not None:
-            delay = min(max(due_at - now, 0), _LONGEST_TIMER_SECONDS)
-            self._timer = asyncio.get_running_loop().call_later(delay, self._ring)
+        self._alarm.set()
 
-    def _ring(self) -> None:
-        # The sandbox was stopped meanwhile: its file is closed and whoever opens it next settles first.
-        with contextlib.suppress(sqlite3.ProgrammingError):
-            self.settle()
-            self.set_timer()
+    def _next_due(self, now: float) -> float | None:
+        with self._core.store.transaction() as db:
+            return next_due(db, now)
 
     def _end(self, db: sqlite3.Connection, order: sqlite3.Row, *, succeeds: bool) -> None:
         ending = Ending(db, order, json.loads(order["payload"]), self._core.ledger)

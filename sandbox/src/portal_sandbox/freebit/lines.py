@@ -28,7 +28,8 @@ CREATE TABLE IF NOT EXISTS freebit_quotas (
 CREATE TABLE IF NOT EXISTS freebit_sims (
     product_number TEXT PRIMARY KEY, iccid TEXT NOT NULL, imsi TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'stock');
 CREATE TABLE IF NOT EXISTS freebit_donors (
-    account TEXT PRIMARY KEY, reserve_number TEXT NOT NULL, expire_date TEXT NOT NULL, identity TEXT NOT NULL);
+    account TEXT PRIMARY KEY, reserve_number TEXT NOT NULL, expire_date TEXT NOT NULL, identity TEXT NOT NULL,
+    one_stop INTEGER NOT NULL, note TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS freebit_reservations (
     product_number TEXT PRIMARY KEY, account TEXT NOT NULL, method TEXT NOT NULL, reserve_number TEXT NOT NULL,
     state TEXT NOT NULL);

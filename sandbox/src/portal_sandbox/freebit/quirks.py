@@ -50,6 +50,8 @@ class Quirks:
             True,
             "An EID with a live line refuses another one; off: only open requests do.",
         )
+        switches.declare(VENDOR, "oneStopPortIn", True, "A port-in with `mnp.oneStop` needs no reservation number.")
+        switches.declare(VENDOR, "forbiddenFor", "", "EIDs and accounts, separated by commas, answered with 403-403.")
         switches.declare(VENDOR, "talkOptionLocks", True, "A running voice option request refuses other writes.")
 
     @property
@@ -91,6 +93,15 @@ class Quirks:
     def one_line_per_eid(self) -> bool:
         """Whether a live line on an EID refuses another one."""
         return self._switches.is_on(VENDOR, "oneLinePerEid")
+
+    @property
+    def one_stop_port_in(self) -> bool:
+        """Whether the one-stop method of number portability is offered."""
+        return self._switches.is_on(VENDOR, "oneStopPortIn")
+
+    def is_forbidden(self, account: str) -> bool:
+        """Whether the OEM may not touch this account or EID."""
+        return account in self._listed("forbiddenFor")
 
     @property
     def talk_option_locks(self) -> bool:

@@ -31,8 +31,9 @@ def seed(core: Core) -> None:
         _stock(db, rows["stock"])
         for row in rows["donors"]:
             expires = business_date(now + timedelta(days=row["days_left"]))
-            values = (row["account"], row["reserve_number"], expires, json.dumps(row["identity"]))
-            db.execute("INSERT INTO freebit_donors VALUES (?, ?, ?, ?)", values)
+            identity = json.dumps(row["identity"], ensure_ascii=False)
+            values = (row["account"], row["reserve_number"], expires, identity, row["one_stop"], row["note"])
+            db.execute("INSERT INTO freebit_donors VALUES (?, ?, ?, ?, ?, ?)", values)
         began = business_date(now - timedelta(days=_DAYS_IN_SERVICE))
         for row in (*_dataset_lines(core.dataset), *rows["lines"]):
             line = {name: value for name, value in row.items() if name != "note"}

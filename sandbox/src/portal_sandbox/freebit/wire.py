@@ -103,6 +103,18 @@ class Fields:
             raise RefusedError(FIELD_INVALID, self._prefix + name)
         return Fields(value[0], f"{self._prefix}{name}[0].")
 
+    def named_lines(self) -> set[str]:
+        """Accounts and EIDs the request is about, wherever it names them first."""
+        inner = self._values.get("requestDatas")
+        places = [self._values, *(inner if isinstance(inner, list) else [])]
+        return {
+            str(place[name])
+            for place in places
+            if isinstance(place, dict)
+            for name in ("account", "eid")
+            if name in place
+        }
+
     def finish(self) -> None:
         """Refuses what no rule of the call knows, so that a misspelt field cannot pass unseen."""
         unknown = sorted(set(self._values) - self._asked)

@@ -9,6 +9,8 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Scope
 
 from portal_sandbox.core import Core
+from portal_sandbox.salesforce.control_routes import control_routes
+from portal_sandbox.salesforce.manners import SalesforceManners
 from portal_sandbox.salesforce.oauth import OAuth
 from portal_sandbox.salesforce.rest.calls import ROOT
 from portal_sandbox.salesforce.rest.resources import RestResources
@@ -24,6 +26,7 @@ STAFF = "/staff"
 def build(core: Core) -> ASGIApp:
     """The application of both ports. Faults apply to the API, never to the pages of staff."""
     org = org_of(core)
+    core.control_routes.extend(control_routes(org))
     tokens = Tokens(core, org.switches)
     oauth = OAuth(core, org, tokens)
     resources = RestResources(org, tokens)
@@ -39,7 +42,7 @@ def build(core: Core) -> ASGIApp:
             Route("/", _to_staff),
             Route(STAFF, _to_staff),
             Mount(STAFF, StaffPages(org).app()),
-            Mount("/", core.faults.middleware(api, VENDOR, name_call)),
+            Mount("/", core.faults.middleware(api, VENDOR, name_call, SalesforceManners())),
         ]
     )
 

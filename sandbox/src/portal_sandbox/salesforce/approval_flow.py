@@ -31,6 +31,7 @@ class ApprovalFlow:
         order = transaction.schema.objects["Order"]
         moment = self._clock.now()
         order_id = record["Id"][:SHORT_LENGTH] if self._switches.flow_short_ids else record["Id"]
+        copies = int(self._switches.number("flowCopies"))
         transaction.flow_depth += 1
         values = {
             "Activation_Status__c": ACTIVATING,
@@ -41,16 +42,15 @@ class ApprovalFlow:
             values["Activation_Error_Code__c"] = None
         transaction.update(order, record["Id"], values, system=True)
         transaction.flow_depth -= 1
-        transaction.publish(
-            PROVISION_EVENT,
-            {
-                "OrderId__c": order_id,
-                "IdemKey__c": f"{order_id}-{moment.isoformat()}",
-                "CorrelationId__c": record.get("Trace_Id__c") or str(uuid.uuid4()),
-                "RequestedBy__c": transaction.caller.username,
-                "Version__c": 1.0,
-            },
-        )
+        event = {
+            "OrderId__c": None if self._switches.is_on("flowOmitsOrderId") else order_id,
+            "CorrelationId__c": record.get("Trace_Id__c") or str(uuid.uuid4()),
+            "RequestedBy__c": transaction.caller.username,
+            "Version__c": self._switches.number("flowEventVersion"),
+        }
+        for copy in range(copies):
+            mark = f"-{copy}" if copy and self._switches.is_on("flowCopiesDiffer") else ""
+            transaction.publish(PROVISION_EVENT, {**event, "IdemKey__c": f"{order_id}-{moment.isoformat()}{mark}"})
 
     def _fires(self, transaction: Transaction, before: Record | None, record: Record) -> bool:
         earlier = before or {}

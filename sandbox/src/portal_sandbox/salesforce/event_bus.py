@@ -58,15 +58,25 @@ class EventBus:
         core.clock.on_move(self.wake)
 
     def append(
-        self, db: sqlite3.Connection, *, kind: str, entity: str, event_id: str, schema: tuple[str, str], payload: bytes
+        self,
+        db: sqlite3.Connection,
+        *,
+        kind: str,
+        entity: str,
+        event_id: str,
+        schema: tuple[str, str],
+        payload: bytes,
+        age: timedelta = timedelta(0),
     ) -> int:
-        """Publishes an event when the transaction commits; answers its position."""
+        """Publishes an event when the transaction commits; answers its position. `age` dates it back."""
         position = self._last_position(db) + 1 + secrets.randbelow(LARGEST_GAP)
         noise = self._switches.is_on("undecodableEvents")
         db.execute("INSERT OR IGNORE INTO salesforce_avro VALUES (?, ?)", schema)
+        sent = b"\xff" + os.urandom(12) if noise else payload
+        at = self._now() - age.total_seconds()
         db.execute(
             "INSERT INTO salesforce_event VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (position, kind, entity, event_id, schema[0], b"\xff" + os.urandom(12) if noise else payload, self._now()),
+            (position, kind, entity, event_id, schema[0], sent, at),
         )
         self._store.after_commit(self.wake)
         return position

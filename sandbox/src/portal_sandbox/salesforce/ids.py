@@ -2,6 +2,7 @@
 
 import hashlib
 import string
+from functools import lru_cache
 
 ALPHABET = string.ascii_uppercase + string.ascii_lowercase + string.digits
 CHECKSUM_ALPHABET = string.ascii_uppercase + "012345"
@@ -43,6 +44,7 @@ def numbered(prefix: str, number: int, infix: str = NEW_RECORD_INFIX) -> str:
     return to_long(head + digits.rjust(SHORT_LENGTH - len(head), "0"))
 
 
+@lru_cache(maxsize=4096)
 def seeded(prefix: str, key: str) -> str:
     """The id of a seeded record: the same for the same key in every run and on every machine."""
     head = prefix + SEEDED_RECORD_INFIX

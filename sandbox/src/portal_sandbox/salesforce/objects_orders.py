@@ -21,6 +21,7 @@ from portal_sandbox.salesforce.fields import (
 from portal_sandbox.salesforce.objects_sales import SYSTEM_FIELDS, define
 
 BILLING_CYCLES = ("Monthly", "Annually", "One-time")
+ACTIVATION_TYPES = ("Immediate", "Scheduled")
 PROVISION_EVENT = "OrderProvisionRequested__e"
 
 
@@ -85,7 +86,7 @@ def pricebook_entry() -> ObjectType:
 def order(dialect: Dialect) -> ObjectType:
     """Order with its activation fields; the optional ones are there by switch (C17, C31, C37)."""
     optional = (
-        choice("Activation_Type__c", ("Immediate", "Scheduled")),
+        choice("Activation_Type__c", ACTIVATION_TYPES),
         moment("Activation_Scheduled_At__c"),
         text("Activation_Error_Code__c", 80),
         checkbox("Address_Changed__c"),
@@ -94,8 +95,10 @@ def order(dialect: Dialect) -> ObjectType:
     sim = (
         text("SIM_Type__c", 20),
         text("EID__c", 32),
+        text("SIM_Card_Number__c", 15),
         checkbox("MNP_Application__c"),
         text("MNP_Type__c", 40),
+        checkbox("MNP_One_Stop__c"),
         text("MNP_Reservation_Number__c", 20),
         day("MNP_Expiry_Date__c"),
         Field("MNP_Phone_Number__c", "phone", length=40),

@@ -10,12 +10,18 @@ from typing import TypeVar
 from portal_sandbox.core import Core
 from portal_sandbox.salesforce import avro_schemas, change_capture, record_store, rules_orders, rules_service
 from portal_sandbox.salesforce.approval_flow import ApprovalFlow
+from portal_sandbox.salesforce.eligibility_flow import EligibilityUpdateFlow
+from portal_sandbox.salesforce.errors import bad_request
 from portal_sandbox.salesforce.event_bus import EventBus
-from portal_sandbox.salesforce.ids import PORTAL_USER_ID, STAFF_USER_ID
+from portal_sandbox.salesforce.ids import AUTOMATED_PROCESS_USER_ID, PORTAL_USER_ID, STAFF_USER_ID
+from portal_sandbox.salesforce.internet_line_validation import InternetLineValidation
+from portal_sandbox.salesforce.option_a_flows import OptionAFlows
+from portal_sandbox.salesforce.provision_calls import ProvisionCalls
 from portal_sandbox.salesforce.schema import Schema, build_schema
 from portal_sandbox.salesforce.switches import VENDOR, SalesforceSwitches, declare
 from portal_sandbox.salesforce.transaction import Automation, Caller, PlatformEvent, Rules, Transaction
 
+ROLLED_BACK = "OrderTrigger: execution of AfterUpdate failed; everything was undone. 処理が取り消されました。"
 FIRST_COMMIT_NUMBER = 12_000_000_000_000
 Result = TypeVar("Result")
 
@@ -45,12 +51,20 @@ class Org:
             "PricebookEntry": rules_orders.PricebookEntryRules(),
             "Product2": rules_orders.ProductRules(),
         }
-        self._automation = Automation(rules, (ApprovalFlow(self.switches, core.clock),))
         self._seed_automation = Automation(rules)
         self.usernames = {
             PORTAL_USER_ID: core.settings.salesforce_username,
             STAFF_USER_ID: core.settings.salesforce_staff_username,
+            AUTOMATED_PROCESS_USER_ID: "autoproc@sandbox.invalid",
         }
+        self.calls = ProvisionCalls(core)
+        flows = (
+            ApprovalFlow(self.switches, core.clock),
+            InternetLineValidation(core, self.switches),
+            EligibilityUpdateFlow(core, self.switches),
+            OptionAFlows(core, self.switches, self.calls, self.usernames[AUTOMATED_PROCESS_USER_ID]),
+        )
+        self._automation = Automation(rules, flows)
 
     @property
     def schema(self) -> Schema:
@@ -81,12 +95,17 @@ class Org:
     async def execute(self, caller: Caller, work: Callable[[Transaction], Result]) -> Result:
         """Runs one unit of work and commits it; an exception rolls it back.
 
-        With `publishBeforeCommit` the platform events leave first and the commit (or the roll-back) follows later.
+        With `publishBeforeCommit` the platform events leave first and the commit (or the roll-back) follows later;
+        with `approvalRollsBack` it is always a roll-back.
         """
-        escaped = self._rehearse(caller, work) if self.switches.is_on("publishBeforeCommit") else []
+        rolls_back = self.switches.is_on("approvalRollsBack")
+        early = rolls_back or self.switches.is_on("publishBeforeCommit")
+        escaped = self._rehearse(caller, work) if early else []
         if escaped:
             self._publish_now(caller, escaped)
             await asyncio.sleep(self.switches.number("commitLagSeconds"))
+            if rolls_back:
+                raise bad_request("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", ROLLED_BACK)
         with self.core.store.transaction() as db:
             transaction = self._transaction(db, caller, self._automation)
             result = work(transaction)
@@ -145,12 +164,13 @@ class Org:
                 event_id=event.event_id,
                 schema=schema,
                 payload=payload,
+                age=event.age,
             )
             self.core.ledger.record(
                 transaction.db,
                 vendor=VENDOR,
                 kind="salesforce.event.published",
-                key=str(event.fields.get("OrderId__c", event.event_id)),
+                key=str(event.fields.get("OrderId__c") or event.event_id),
                 caller=caller.username,
                 detail={"eventId": event.event_id, **event.fields},
             )

@@ -129,15 +129,25 @@ class PubSubService(stubs.PubSubServicer):
         return token
 
     async def _apply_fault(self, rpc: str) -> None:
-        """Fault rules reach RPCs as `pubsub/Subscribe` and so on: `slow` delays, every other kind breaks the call."""
+        """Fault rules reach RPCs as `pubsub/Subscribe` and so on.
+
+        `slow` delays, `before_effect` hangs, `auth` and `quota` have codes of their own, all others break the call.
+        """
         if self._org.switches.is_on("pubsubUnavailable"):
             raise Refusal.unavailable()
-        rule = self._core.faults.take(VENDOR, f"pubsub/{rpc}")
+        rule = self._core.faults.take(VENDOR, f"pubsub/{rpc}", is_read=False)
         if rule is None:
             return
         if rule.kind == "slow":
             await asyncio.sleep(rule.number("seconds", 1))
             return
+        if rule.kind == "auth":
+            raise Refusal.unauthenticated()
+        if rule.kind == "quota":
+            limit = "You have exceeded your limit of concurrent subscriptions."
+            raise Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "subscription.limit.exceeded", limit)
+        if rule.kind == "before_effect":
+            await asyncio.sleep(rule.number("seconds", 60))
         raise Refusal(grpc.StatusCode.UNAVAILABLE, "", "Connection reset by peer")
 
     def _topic(self, name: str) -> KnownTopic:

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from portal_sandbox.salesforce import ids, record_store
@@ -50,6 +50,7 @@ class PlatformEvent:
     entity: str
     event_id: str
     fields: Record
+    age: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,12 +228,13 @@ class Transaction:
             return self.update(item, holder, values), False
         return self.create(item, {**values, field.name: value}), True
 
-    def publish(self, entity: str, fields: Mapping[str, Any]) -> Record:
-        """Queues a platform event for the commit; answers its identity as `EventUuid`."""
+    def publish(self, entity: str, fields: Mapping[str, Any], age: timedelta = timedelta(0)) -> Record:
+        """Queues a platform event for the commit; answers its identity as `EventUuid`. `age` dates it back."""
         event = PlatformEvent(
             entity,
             str(uuid.uuid4()),
-            {**fields, "CreatedDate": to_wire(self.now), "CreatedById": self.caller.user_id},
+            {**fields, "CreatedDate": to_wire(self.now - age), "CreatedById": self.caller.user_id},
+            age,
         )
         self.events.append(event)
         self.escaped_events.append(event)

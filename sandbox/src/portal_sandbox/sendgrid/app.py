@@ -22,8 +22,9 @@ from starlette.types import ASGIApp, Scope
 from portal_sandbox.core import Core
 from portal_sandbox.sendgrid import problems
 from portal_sandbox.sendgrid.events import EventSender
-from portal_sandbox.sendgrid.mail import SCHEMA, Mail, Recipients, arguments_of, keep, new_message_id
+from portal_sandbox.sendgrid.mail import SCHEMA, Mail, Recipients, arguments_of, keep, keep_letter, new_message_id
 from portal_sandbox.sendgrid.mailbox import mailbox_routes
+from portal_sandbox.sendgrid.manners import SendgridManners
 from portal_sandbox.sendgrid.problems import RefusedError
 from portal_sandbox.sendgrid.quirks import VENDOR, Quirks
 from portal_sandbox.sendgrid.validation import read_mail
@@ -36,6 +37,7 @@ def build(core: Core) -> ASGIApp:
     """The application on SendGrid's port; creates its tables and declares its switches."""
     quirks = Quirks(core.switches)
     core.store.migrate(VENDOR, SCHEMA)
+    core.letterboxes.append(lambda db, letter: keep_letter(db, letter, core.clock.now()))
     events = EventSender(core, quirks)
     counter = _Counter(core, quirks, events)
     routes = [
@@ -45,7 +47,7 @@ def build(core: Core) -> ASGIApp:
         *mailbox_routes(core),
     ]
     application = Starlette(routes=routes, exception_handlers={HTTPException: _not_served, RefusedError: _refused})
-    return core.faults.middleware(application, VENDOR, name_call)
+    return core.faults.middleware(application, VENDOR, name_call, SendgridManners())
 
 
 def name_call(scope: Scope, _: bytes) -> str:

@@ -5,11 +5,10 @@ Without that address nothing is posted. Times are real ones: the signature is ju
 
 import asyncio
 import base64
+import contextlib
 import json
 import secrets
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes, serialization
@@ -87,27 +86,23 @@ class EventSender:
     async def _deliver(self, body: bytes) -> None:
         for _ in range(2 if self._quirks.duplicates_events else 1):
             for pause in (*_PAUSES_SECONDS, None):
-                if await asyncio.to_thread(self._post, body) or pause is None:
+                if await self._post(body) or pause is None:
                     break
                 await asyncio.sleep(pause)
 
-    def _post(self, body: bytes) -> bool:
+    async def _post(self, body: bytes) -> bool:
         timestamp = str(int(time.time()))
         signature = self._private_key().sign(timestamp.encode() + body, ec.ECDSA(hashes.SHA256()))
-        request = urllib.request.Request(  # noqa: S310 - the operator of the sandbox chose the address
-            self._core.settings.sendgrid_event_url,
-            data=body,
-            headers={
-                "Content-Type": "application/json",
-                "X-Twilio-Email-Event-Webhook-Signature": base64.b64encode(signature).decode(),
-                "X-Twilio-Email-Event-Webhook-Timestamp": timestamp,
-            },
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310 - the same
-                return bool(200 <= answer.status < 300)  # noqa: PLR2004 - HTTP's success range
-        except (urllib.error.URLError, OSError):
-            return False
+        headers = {
+            "Content-Type": "application/json",
+            "X-Twilio-Email-Event-Webhook-Signature": base64.b64encode(signature).decode(),
+            "X-Twilio-Email-Event-Webhook-Timestamp": timestamp,
+        }
+        with contextlib.suppress(OSError, TimeoutError, ValueError):
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
+                answer = await self._core.post(self._core.settings.sendgrid_event_url, headers, body)
+            return 200 <= answer.status < 300  # noqa: PLR2004 - HTTP's success range
+        return False
 
     def _private_key(self) -> ec.EllipticCurvePrivateKey:
         """Made once per data directory, so that a receiver can be configured with it."""

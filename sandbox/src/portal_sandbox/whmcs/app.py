@@ -15,6 +15,7 @@ from portal_sandbox.whmcs.calls import VENDOR, Call, Whmcs
 from portal_sandbox.whmcs.client_area import ClientArea
 from portal_sandbox.whmcs.cron import run_missed_days
 from portal_sandbox.whmcs.hooks import HookSender
+from portal_sandbox.whmcs.manners import WhmcsManners
 from portal_sandbox.whmcs.php_forms import Params
 from portal_sandbox.whmcs.seed import seed
 from portal_sandbox.whmcs.tables import TABLES
@@ -61,7 +62,7 @@ def build(core: Core) -> ASGIApp:
         daily_job()
         await pages(scope, receive, send)
 
-    return core.faults.middleware(app, VENDOR, name_call)
+    return core.faults.middleware(app, VENDOR, name_call, WhmcsManners())
 
 
 def name_call(scope: Scope, body: bytes) -> str:

@@ -7,7 +7,6 @@ import hmac
 import json
 import uuid
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from portal_sandbox.core.core import Core
 from portal_sandbox.whmcs.calls import TOKYO, VENDOR
@@ -65,32 +64,7 @@ class HookSender:
         }
         with contextlib.suppress(OSError, TimeoutError, ValueError):
             async with asyncio.timeout(_TIMEOUT_SECONDS):
-                status = await _post(settings.whmcs_hook_url, headers, body)
-            if 200 <= status < 300:  # noqa: PLR2004 - the class of success statuses
+                answer = await self._core.post(settings.whmcs_hook_url, headers, body)
+            if 200 <= answer.status < 300:  # noqa: PLR2004 - the class of success statuses
                 with self._core.store.transaction() as db:
                     db.execute("UPDATE whmcs_hook_event SET delivered = 1 WHERE id = ?", (event_id,))
-
-
-async def _post(url: str, headers: Mapping[str, str], body: bytes) -> int:
-    """A minimal HTTP POST; the status code of the answer."""
-    parts = urlsplit(url)
-    secure = parts.scheme == "https"
-    port = parts.port or (443 if secure else 80)
-    reader, writer = await asyncio.open_connection(parts.hostname, port, ssl=secure or None)
-    try:
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        lines = [
-            f"POST {target} HTTP/1.1",
-            f"Host: {parts.netloc}",
-            f"Content-Length: {len(body)}",
-            "Connection: close",
-        ]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
-        writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
-        await writer.drain()
-        answer = await reader.readline()
-        return int(answer.split()[1]) if len(answer.split()) > 1 else 0
-    finally:
-        writer.close()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()

@@ -1,8 +1,19 @@
+import json
 from urllib.parse import unquote
 
+import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
+from portal_sandbox.http_server import HttpServer, bind
+from portal_sandbox.salesforce.ids import PORTAL_PRICEBOOK_ID, STAFF_USER_ID
 from portal_sandbox.salesforce.seed import account_id, entry_id, product_id
+from portal_sandbox.salesforce.shared_org import org_of
+from portal_sandbox.salesforce.signed_call import SignedCall
+from portal_sandbox.server import build_sandbox
+from portal_sandbox.settings import Settings
 
 
 @pytest.fixture
@@ -130,3 +141,126 @@ async def test_an_empty_message_and_a_price_that_is_none_are_refused(press, rest
     for price in ("", "-1", "free"):
         assert (await press(f"products/{product_id('VPN-US')}/price", price=price)).status_code == 400
     assert (await rest.read("PricebookEntry", entry_id("VPN-US")))["UnitPrice"] == before
+
+
+class Gateway:
+    """A port that answers like the portal's gateway and keeps what it heard."""
+
+    def __init__(self):
+        self.answer = JSONResponse({"process": "started"}, 202)
+        self.heard = []
+
+    async def provision(self, request):
+        self.heard.append((request.url.path, dict(request.headers), await request.body()))
+        return self.answer
+
+
+@pytest.fixture
+async def gateway():
+    built = Gateway()
+    route = Route("/orders/{id}/provision", built.provision, methods=["POST"])
+    bound = bind("127.0.0.1", 0)
+    built.url = f"http://127.0.0.1:{bound.getsockname()[1]}"
+    server = HttpServer(Starlette(routes=[route]), bound, None)
+    await server.start()
+    yield built
+    await server.stop()
+
+
+@pytest.fixture
+async def staffed(tmp_path, gateway):
+    """A running org that knows where the gateway is."""
+    ports = dict.fromkeys(("control_port", "salesforce_port", "salesforce_tls_port", "pubsub_port"), 0)
+    settings = Settings(data_dir=tmp_path, in_memory=True, portal_url=gateway.url, **ports)
+    built = build_sandbox(settings, vendors=["salesforce"])
+    async with (
+        built.running() as addresses,
+        httpx.AsyncClient(base_url=f"{addresses['salesforce']}/staff", follow_redirects=True) as client,
+    ):
+        yield built, client
+
+
+async def an_order(built, **fields):
+    org = org_of(built.core)
+    values = {"AccountId": account_id("SNX-10001"), "Status": "Draft", "EffectiveDate": "2026-11-21"}
+
+    def work(transaction):
+        order = transaction.schema.objects["Order"]
+        made = transaction.create(order, {**values, "Pricebook2Id": PORTAL_PRICEBOOK_ID, **fields})
+        transaction.update(order, made["Id"], {"Status": "Approved"})
+        return made["Id"]
+
+    return await org.execute(org.caller(STAFF_USER_ID), work)
+
+
+async def test_the_quick_action_calls_the_portal_signed_and_shows_its_answer(staffed, gateway):
+    """R136, R138."""
+    built, client = staffed
+    order = await an_order(built, Trace_Id__c="trace-9")
+    page = await client.post(f"/orders/{order}/provision")
+    ((path, headers, body),) = gateway.heard
+    assert path == f"/orders/{order}/provision"
+    assert json.loads(body) == {"requestedBy": "staff@sandbox.invalid", "correlationId": "trace-9"}
+    signed = SignedCall(
+        "POST",
+        path,
+        "",
+        int(headers["x-timestamp"]),
+        headers["x-nonce"],
+        headers["idempotency-key"],
+        headers["x-key-id"],
+        body,
+    )
+    assert headers["x-signature"] == signed.signature(built.core.settings.portal_key)
+    assert "The portal took the order." in page.text
+    assert "started" in page.text
+    gateway.answer = JSONResponse({"code": "SIGNATURE_WRONG"}, 401)
+    page = await client.post(f"/orders/{order}/provision")
+    assert "SIGNATURE_WRONG" in page.text
+    assert "署名が受け付けられませんでした" in page.text
+
+
+async def test_activate_now_is_offered_for_a_scheduled_order_only(staffed, gateway):
+    """R168."""
+    built, client = staffed
+    order = await an_order(built)
+    assert "Activate Now" not in (await client.get(f"/orders/{order}")).text
+    await client.post(f"/orders/{order}/schedule", data={"type": "Scheduled", "at": "2026-12-24T09:30"})
+    assert "Activate Now" in (await client.get(f"/orders/{order}")).text
+    await client.post(f"/orders/{order}/activate")
+    assert len(gateway.heard) == 1
+
+
+async def test_activation_type_and_date_are_edited_and_cleared_apart(press, rest, submit):
+    """R164, R169."""
+    order = await submit()
+
+    async def saved(**form):
+        await press(f"orders/{order}/schedule", **form)
+        row = await rest.read("Order", order)
+        return row["Activation_Type__c"], row["Activation_Scheduled_At__c"]
+
+    assert await saved(type="Scheduled", at="2026-12-24T09:30") == ("Scheduled", "2026-12-24T00:30:00.000+0000")
+    assert await saved(type="Scheduled", at="") == ("Scheduled", None)
+    assert await saved(type="Immediate", at="2026-12-24T09:30") == ("Immediate", "2026-12-24T00:30:00.000+0000")
+    assert await saved(type="", at="") == (None, None)
+
+
+async def test_sim_and_porting_data_are_edited_by_staff(press, rest, submit):
+    order = await submit()
+    form = {"SIM_Card_Number__c": "AX0000000000001", "MNP_Expiry_Date__c": "2026-12-05", "MNP_One_Stop__c": "on"}
+    page = await press(f"orders/{order}/sim", **form)
+    assert "AX0000000000001" in page.text
+    row = await rest.read("Order", order)
+    assert (row["MNP_Expiry_Date__c"], row["MNP_One_Stop__c"], row["MNP_Application__c"]) == ("2026-12-05", True, False)
+    await press(f"orders/{order}/sim")
+    row = await rest.read("Order", order)
+    assert (row["SIM_Card_Number__c"], row["MNP_One_Stop__c"]) == (None, False)
+    assert (await press(f"orders/{order}/sim", SIM_Card_Number__c="AX00000000000012")).status_code == 400
+
+
+async def test_without_an_address_the_call_says_so(press, submit):
+    order = await submit()
+    await press(f"orders/{order}/approve")
+    page = await press(f"orders/{order}/provision")
+    assert "SANDBOX_PORTAL_URL is not set" in page.text

@@ -84,6 +84,12 @@ class Work:
 
 
 @pytest.fixture
+def work_as():
+    """Works in another org than the usual one."""
+    return Work
+
+
+@pytest.fixture
 def portal(org):
     return Work(org, PORTAL_USER_ID)
 

@@ -96,6 +96,7 @@ class Query:
         return not self.fields
 
 
+@lru_cache(maxsize=512)
 def parse(text: str) -> Query:
     """The query, or MALFORMED_QUERY."""
     if len(text) > MAX_STATEMENT:

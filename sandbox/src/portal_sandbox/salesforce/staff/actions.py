@@ -7,12 +7,32 @@ from zoneinfo import ZoneInfo
 from portal_sandbox.salesforce.errors import bad_request
 from portal_sandbox.salesforce.ids import PORTAL_PRICEBOOK_ID, STAFF_USER_ID
 from portal_sandbox.salesforce.org import Org
+from portal_sandbox.salesforce.provision_calls import ProvisionCall
 from portal_sandbox.salesforce.record_store import Record
 from portal_sandbox.salesforce.transaction import Transaction
 from portal_sandbox.salesforce.wire_times import to_wire
 
 OFFICE_ZONE = ZoneInfo("Asia/Tokyo")
 REVIEWABLE_STATUSES = frozenset({"Draft", "Pending Review"})
+SIM_CHECKBOXES: Mapping[str, str] = {
+    "MNP_Application__c": "Brings a number along 番号の転入",
+    "MNP_One_Stop__c": "One-stop, without reservation ワンストップ",
+}
+SIM_FIELDS: Mapping[str, str] = {
+    "SIM_Type__c": "SIM type SIM種別",
+    "EID__c": "EID",
+    "SIM_Card_Number__c": "SIM card number SIMカード番号",
+    "MNP_Type__c": "Porting type 転入種別",
+    "MNP_Phone_Number__c": "Number to bring along 転入する番号",
+    "MNP_Reservation_Number__c": "Reservation number 予約番号",
+    "MNP_Expiry_Date__c": "Reservation valid until 予約番号の有効期限",
+    "MNP_Last_Name__c": "Family name 姓",
+    "MNP_First_Name__c": "Given name 名",
+    "MNP_Last_Name_Kana__c": "Family name in kana セイ",
+    "MNP_First_Name_Kana__c": "Given name in kana メイ",
+    "MNP_Gender__c": "Gender 性別 (M, W, C)",
+    "MNP_Date_Of_Birth__c": "Date of birth 生年月日",
+}
 REJECTION_MARK = "Rejected: "
 
 
@@ -50,19 +70,36 @@ class StaffActions:
         """Activation_Status__c to Activating: the documented retry (R144, R176)."""
         await self._update("Order", order_id, {"Activation_Status__c": "Activating"})
 
+    async def provision(self, order_id: str, _: Mapping[str, str]) -> None:
+        """The quick action "Provision in WHMCS" (R136); the portal's answer is in the ledger and on the page."""
+        await self._call_portal(order_id, "quick_action")
+
+    async def activate(self, order_id: str, _: Mapping[str, str]) -> None:
+        """Activate Now: the same call ahead of the schedule (R168)."""
+        await self._call_portal(order_id, "activate_now")
+
+    async def _call_portal(self, order_id: str, source: str) -> None:
+        with self._org.reading() as transaction:
+            order = transaction.require(transaction.schema.objects["Order"], order_id)
+        caller = self._org.usernames[STAFF_USER_ID]
+        trace_id = order.get("Trace_Id__c") or ""
+        await self._org.calls.send(
+            ProvisionCall(order["Id"], source, caller=caller, requested_by=caller, correlation_id=trace_id)
+        )
+
     async def schedule(self, order_id: str, form: Mapping[str, str]) -> None:
-        """Type Scheduled and the date (Asia/Tokyo); without a date Immediate again (R164, R169)."""
+        """Type and date (Asia/Tokyo), each also to be cleared; without a type the date decides (R164, R169)."""
         text = form.get("at", "").strip()
-        values: dict[str, object] = {"Activation_Type__c": "Immediate", "Activation_Scheduled_At__c": None}
-        if text:
-            try:
-                at = datetime.fromisoformat(text)
-            except ValueError as error:
-                raise bad_request(
-                    "INVALID_FIELD", "The activation date cannot be read. 開通日時が正しくありません。"
-                ) from error
-            moment = (at if at.tzinfo else at.replace(tzinfo=OFFICE_ZONE)).astimezone(UTC)
-            values = {"Activation_Type__c": "Scheduled", "Activation_Scheduled_At__c": to_wire(moment)}
+        kind = form.get("type", "Scheduled" if text else "Immediate")
+        moment = to_wire(_office_time(text)) if text else None
+        await self._update(
+            "Order", order_id, {"Activation_Type__c": kind or None, "Activation_Scheduled_At__c": moment}
+        )
+
+    async def set_sim(self, order_id: str, form: Mapping[str, str]) -> None:
+        """SIM and number porting data as typed; an empty text clears its field."""
+        values: dict[str, object] = {name: form.get(name, "").strip() or None for name in SIM_FIELDS}
+        values.update({name: name in form for name in SIM_CHECKBOXES})
         await self._update("Order", order_id, values)
 
     async def set_eligibility(self, account_id: str, form: Mapping[str, str]) -> None:
@@ -144,6 +181,16 @@ class StaffActions:
             transaction.update(transaction.schema.objects[entity], record_id, values)
 
         await self._org.execute(self._org.caller(STAFF_USER_ID), work)
+
+
+def _office_time(text: str) -> datetime:
+    """What somebody typed as a date and time of the office."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        told = "The activation date cannot be read. 開通日時が正しくありません。"
+        raise bad_request("INVALID_FIELD", told) from error
+    return (at if at.tzinfo else at.replace(tzinfo=OFFICE_ZONE)).astimezone(UTC)
 
 
 def _must_wait_for_review(order: Record) -> None:

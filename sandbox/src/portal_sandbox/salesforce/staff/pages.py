@@ -12,9 +12,11 @@ from portal_sandbox.pages import render
 from portal_sandbox.salesforce import record_store
 from portal_sandbox.salesforce.errors import SalesforceError
 from portal_sandbox.salesforce.ids import PORTAL_PRICEBOOK_ID
+from portal_sandbox.salesforce.objects_orders import ACTIVATION_TYPES
 from portal_sandbox.salesforce.org import Org
 from portal_sandbox.salesforce.record_store import Record
-from portal_sandbox.salesforce.staff.actions import StaffActions
+from portal_sandbox.salesforce.staff.actions import SIM_CHECKBOXES, SIM_FIELDS, StaffActions
+from portal_sandbox.salesforce.staff.callouts import callouts_of
 
 PAGE_LIMIT = 200
 _DONE: Mapping[str, str] = {
@@ -22,6 +24,9 @@ _DONE: Mapping[str, str] = {
     "reject": "Rejected. 却下しました。",
     "retry": "The activation runs again. 開通処理を再実行します。",
     "schedule": "Saved. 保存しました。",
+    "provision": "The portal was called; its answer is below. ポータルを呼び出しました。結果は下にあります。",
+    "activate": "The portal was called; its answer is below. ポータルを呼び出しました。結果は下にあります。",
+    "sim": "Saved. 保存しました。",
     "eligibility": "Saved as checked. 判定結果を保存しました。",
     "verify": "Identity verified. 本人確認済みにしました。",
     "refuse": "Identity rejected; the customer sees the message. 本人確認を却下しました。",
@@ -44,6 +49,9 @@ class StaffPages:
             ("orders", "reject"): actions.reject,
             ("orders", "retry"): actions.retry,
             ("orders", "schedule"): actions.schedule,
+            ("orders", "provision"): actions.provision,
+            ("orders", "activate"): actions.activate,
+            ("orders", "sim"): actions.set_sim,
             ("accounts", "eligibility"): actions.set_eligibility,
             ("accounts", "verify"): actions.verify,
             ("accounts", "refuse"): actions.refuse_verification,
@@ -103,6 +111,10 @@ class StaffPages:
             opportunity=opportunity,
             commodity=opportunity.get(dialect.commodity_field) if opportunity else None,
             schedulable=dialect.optional_order_fields,
+            activation_types=ACTIVATION_TYPES,
+            sim_fields=SIM_FIELDS,
+            sim_checkboxes=SIM_CHECKBOXES,
+            callouts=callouts_of(self._org.core.ledger, row["Id"]),
         )
 
     async def accounts(self, request: Request) -> Response:
