@@ -32,11 +32,11 @@ class Part:
 
 PARTS: Final = (
     Part("schedules", ("tests/simulation", "-n", "2"), {"PORTAL_SIMULATION_SEEDS": 20_000}, {}),
-    Part("kills", ("tests/kills",), {}, {"PORTAL_KILL_CASES": "all"}),
+    Part("kills", ("tests/kills/test_kill_points.py",), {}, {"PORTAL_KILL_CASES": "all"}),
     Part("whole portal", ("tests/integration/test_torture.py",), {"PORTAL_TORTURE_SEEDS": 150}, {}),
-    Part("histories", ("tests/integration/test_history.py", "-s"), {"PORTAL_TORTURE_ORDERS": 200}, {}),
-    Part("outage", ("tests/integration/test_history.py", "-s", "-k", "outage"), {"PORTAL_TORTURE_ORDERS": 1000}, {}),
-    Part("kills by hand", ("tests/integration", "-m", "kill", "-k", "not torture and not history"), {}, {}),
+    Part("histories", ("tests/kills/test_history.py", "-s"), {"PORTAL_TORTURE_ORDERS": 200}, {}),
+    Part("outage", ("tests/kills/test_history.py", "-s", "-k", "outage"), {"PORTAL_TORTURE_ORDERS": 1000}, {}),
+    Part("kills by hand", ("tests/integration", "-m", "kill", "-k", "not torture"), {}, {}),
 )
 
 

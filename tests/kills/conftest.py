@@ -20,7 +20,11 @@ def portal_plan() -> Plan:
 
 @pytest.fixture(scope="session")
 def portal_overrides() -> Mapping[str, str]:
-    return {"PORTAL_PROCESS_LEASE_SECONDS": str(LEASE_SECONDS)}
+    return {
+        "PORTAL_PROCESS_LEASE_SECONDS": str(LEASE_SECONDS),
+        "PORTAL_SIGNUPS_AN_HOUR_PER_ADDRESS": "100000",
+        "PORTAL_LOGINS_A_MINUTE_PER_ADDRESS": "100000",
+    }
 
 
 @pytest.fixture

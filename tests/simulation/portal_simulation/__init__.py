@@ -1,0 +1,1 @@
+"""The provisioning path of the portal in one process, on virtual time."""

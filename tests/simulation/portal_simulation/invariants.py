@@ -1,0 +1,351 @@
+"""What must be true after every schedule (reference reliability.md (b) §4), read from the ledger and the stores.
+
+I11 and I12 (foreign and secret canaries) and I15 (what the customer sees within 30 s) are tested elsewhere.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from portal_chassis.process_model import JournalEntry
+from portal_simulation.expected_ends import is_legal, legal_codes
+from portal_simulation.ledger import Effect, Effects
+from portal_simulation.play import PlacedOrder, Played
+
+ACTIVE: Final = "Provisioned"
+STATUS_ORDER: Final = ("Draft", "Pending Review", "Approved", "Activated")
+EXTRAS_GONE: Final = timedelta(minutes=5)
+LEASE: Final = timedelta(seconds=45)
+"""What a dead worker's lease and the poll after it may add."""
+IN_FLIGHT: Final = timedelta(seconds=60)
+"""How long after a cancellation something may still happen that was decided before it."""
+MOST_CREATED: Final = 2
+MOST_TIMES_FAULT_FREE: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """An invariant that does not hold."""
+
+    invariant: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.invariant}: {self.text}"
+
+
+def broken_invariants(played: Played) -> list[Broken]:
+    """Name everything that does not hold."""
+    effects = Effects(played.world.sandbox.core.ledger)
+    broken = [Broken("defect", text) for text in played.failures]
+    broken += [Broken("defect", text) for vendor in played.world.vendors.values() for text in vendor.failures]
+    broken += [Broken("I6", f"not at rest: {text}") for text in played.stuck]
+    for order in played.orders:
+        facts = _Facts.of(played, order, effects)
+        for check in _CHECKS:
+            broken += [
+                Broken(name, f"order {order.order_id} ({order.plan.kind}) {text}") for name, text in check(facts)
+            ]
+    broken += _bus(played)
+    broken += _calls(played)
+    return broken
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """One order and everything that happened to it."""
+
+    played: Played
+    order: PlacedOrder
+    effects: Effects
+    created: tuple[Effect, ...]
+    accepted: tuple[Effect, ...]
+    cancelled: tuple[Effect, ...]
+    requested: tuple[Effect, ...]
+    activated: tuple[Effect, ...]
+    shown: dict[str, Any]
+    journal: dict[str, list[JournalEntry]]
+
+    @classmethod
+    def of(cls, played: Played, order: PlacedOrder, effects: Effects) -> "_Facts":
+        eid = order.plan.eid
+        return cls(
+            played,
+            order,
+            effects,
+            created=tuple(effects.of("whmcs.order.created", order.order_id)),
+            accepted=tuple(effects.of("whmcs.order.accepted", order.order_id)),
+            cancelled=tuple(effects.of("whmcs.order.cancelled", order.order_id)),
+            requested=tuple(effects.of("freebit.esim.requested", eid)) if eid else (),
+            activated=tuple(effects.of("freebit.esim.activated", eid)) if eid else (),
+            shown=played.world.sandbox.order(order.order_id),
+            journal=journal_of(played, order),
+        )
+
+    @property
+    def is_done(self) -> bool:
+        return self.order.view is not None and self.order.view.status == "done"
+
+    @property
+    def winner(self) -> int | None:
+        """The WHMCS order billing has registered in the latest round that has one."""
+        judged = self.played.world.rows["billing"].tables["book"].judged.items()
+        won = [
+            (verdict.round, number)
+            for number, (key, verdict) in judged
+            if key == self.order.order_id and verdict.winner
+        ]
+        return max(won)[1] if won else None
+
+    @property
+    def rounds(self) -> int:
+        desk = self.played.world.rows["billing"].tables["book"].desks.get(self.order.order_id)
+        return desk.round if desk is not None else 1
+
+
+def journal_of(played: Played, order: PlacedOrder) -> dict[str, list[JournalEntry]]:
+    """Give the outside calls journalled for an order, by name."""
+    found: dict[str, list[JournalEntry]] = {}
+    for service in ("billing", "fulfillment"):
+        for row in played.world.rows[service].processes._rows.values():
+            if row.key.startswith(order.order_id):
+                for entry in row.journal:
+                    found.setdefault(entry.call, []).append(entry)
+    return found
+
+
+Check = Iterator[tuple[str, str]]
+
+
+def _one_of_each(facts: _Facts) -> Check:
+    """I1, I2: one accepted order and it is the winner; extras cancelled in time and never paid."""
+    by_hand = "accepted by hand" in facts.order.done
+    accepted = [effect for effect in facts.accepted if effect.detail["order_id"] is not None]
+    if len(accepted) > 1:
+        yield "I1", f"has {len(accepted)} accepted WHMCS orders"
+    if facts.is_done and len(accepted) != 1:
+        yield "I1", f"is active with {len(accepted)} accepted WHMCS orders"
+    if len(facts.created) > MOST_CREATED * facts.rounds:
+        yield "I1", f"made {len(facts.created)} WHMCS orders in {facts.rounds} rounds"
+    numbers = {effect.detail["order_id"] for effect in accepted}
+    if numbers and not by_hand and numbers != {facts.winner}:
+        yield "I2", f"accepted {sorted(numbers)}, the winner is {facts.winner}"
+    yield from _extras(facts, numbers)
+
+
+def _extras(facts: _Facts, accepted: set[int]) -> Check:
+    sandbox, played = facts.played.world.sandbox, facts.played
+    keep = accepted or ({facts.winner} if not _is_over(facts) else set())
+    for order in sandbox.whmcs_orders(facts.order.order_id):
+        if order.status == "Pending" and order.id not in keep:
+            yield "I1", f"leaves WHMCS order {order.id} Pending"
+    made = {effect.detail["order_id"]: effect.at for effect in facts.created}
+    for effect in facts.cancelled:
+        number = effect.detail["order_id"]
+        if number == facts.winner or number not in made:
+            continue  # a reservation that was released
+        calm = max(made[number], played.calm_at)
+        decided = max([calm, *(one.at for one in facts.accepted)]) if facts.accepted else calm
+        if effect.at > decided + EXTRAS_GONE + LEASE and facts.is_done:
+            yield "I1", f"left the extra WHMCS order {number} standing for {effect.at - calm}"
+        if facts.effects.of("whmcs.payment.taken", str(effect.detail.get("invoice_id", "none"))):
+            yield "I1", f"took money for the extra WHMCS order {number}"
+
+
+def _is_over(facts: _Facts) -> bool:
+    view = facts.order.view
+    return view is None or view.ended
+
+
+def _sims(facts: _Facts) -> Check:
+    """I3: one SIM activation for a SIM, none otherwise, none without a reservation."""
+    if facts.order.plan.eid is None:
+        return
+    if len(facts.activated) > 1:
+        yield "I3", f"switched {len(facts.activated)} lines on"
+    if facts.is_done and len(facts.activated) != 1:
+        yield "I3", f"is active with {len(facts.activated)} lines"
+    failed = len(facts.effects.of("freebit.esim.failed", facts.order.plan.eid))
+    if len(facts.requested) - failed > 1:
+        yield "I3", f"asked for {len(facts.requested)} lines"
+    if facts.activated and not facts.is_done and _is_over(facts):
+        yield "I3", f"has a line and ended as {facts.order.view and facts.order.view.code}"
+    first = min((effect.at for effect in facts.created), default=None)
+    if any(first is None or effect.at < first for effect in facts.requested):
+        yield "I3", "asked for a line before anything was reserved"
+
+
+def _systems_agree(facts: _Facts) -> Check:
+    """I4: Salesforce final ⇔ WHMCS Active; the stored id is the winner's. I8: amounts right to the yen."""
+    shown, sandbox = facts.shown, facts.played.world.sandbox
+    final = shown["Status"] == "Activated" and shown["Activation_Status__c"] == ACTIVE
+    if final != facts.is_done:
+        yield "I4", f"shows {shown['Status']}/{shown['Activation_Status__c']} while it is done={facts.is_done}"
+    active = [order for order in sandbox.whmcs_orders(facts.order.order_id) if order.status == "Active"]
+    if not final:
+        if active and _is_over(facts) and "accepted by hand" not in facts.order.done:
+            yield "I4", f"is {shown['Activation_Status__c']} and WHMCS has {[order.id for order in active]} Active"
+        return
+    if len(active) != 1:
+        yield "I4", f"is final and WHMCS has {len(active)} Active orders"
+        return
+    (one,) = active
+    if set(one.states) - {"Active", "Completed"}:
+        yield "I4", f"is final and its services are {one.states}"
+    if int(shown["WHMCS_Order_Id__c"] or 0) != one.id:
+        yield "I4", f"stores WHMCS order {shown['WHMCS_Order_Id__c']}, Active is {one.id}"
+    opportunity = sandbox.opportunity(shown["OpportunityId"])
+    if int(opportunity["WHMCS_Service_ID__c"] or 0) not in one.services:
+        yield "I4", f"its opportunity stores service {opportunity['WHMCS_Service_ID__c']} of {one.services}"
+    if (one.amount, one.billed) != (facts.order.total, facts.order.total):
+        yield "I8", f"costs {facts.order.total}, WHMCS has {one.amount} and bills {one.billed}"
+
+
+def _mails(facts: _Facts) -> Check:
+    """I5: at most one mail for an order and template; exactly one for an active order when no mail could be lost."""
+    sent = Counter(
+        effect.key for effect in facts.effects.of("sendgrid.mail.accepted") if facts.order.order_id in effect.key
+    )
+    for key, times in sent.items():
+        if times > 1:
+            yield "I5", f"mail {key} was sent {times} times"
+    schedule = facts.played.schedule
+    lost = any(fault.vendor == "sendgrid" for fault in schedule.faults) or any(
+        name.startswith("notifications") for name, _ in facts.played.world.died
+    )
+    if facts.is_done and not lost and not any("order_activated" in key for key in sent):
+        yield "I5", "no mail says that it is active"
+
+
+def _nothing_stuck(facts: _Facts) -> Check:
+    """I6: done, failed with a code in Salesforce, or visibly with a person; and nobody's fault but a listed one's."""
+    order, view = facts.order, facts.order.view
+    if order.plan.approved_at is None:
+        return
+    if view is None:
+        if facts.shown["Status"] == "Approved":
+            yield "I6", "was approved and nobody looked"
+        return
+    if view.status == "done":
+        return
+    if view.status not in ("failed", "blocked", "needs_human", "cancelled"):
+        yield "I6", f"is {view.status} at {view.step}: {view.code} {view.because}"
+        return
+    if facts.shown["Status"] == "Approved":
+        if facts.shown["Activation_Status__c"] != "Failed":
+            yield "I6", f"is {view.status} {view.code} and Salesforce shows {facts.shown['Activation_Status__c']}"
+        elif not str(facts.shown["Activation_Error__c"] or "").startswith(f"{view.code}:"):
+            yield "I6", f"is {view.code} and Salesforce says {facts.shown['Activation_Error__c']}"
+    if not is_legal(facts.played, order, view):
+        yield (
+            "end",
+            f"ended {view.status} {view.code} {dict(view.facts)}; legal here: {sorted(legal_codes(facts.played, order))}",
+        )
+
+
+def _nothing_unwanted(facts: _Facts) -> Check:
+    """I7: no effect for an order that was never approved, and none decided after its cancellation."""
+    done = facts.order.done
+    things = (*facts.created, *facts.accepted, *facts.requested)
+    if "approved" not in done:
+        if things:
+            yield "I7", f"was never approved and made {things[0].kind}"
+        return
+    if any(effect.at < done["approved"] for effect in things):
+        yield "I7", "something happened before its approval"
+    if "cancelled" not in done:
+        return
+    late = _lateness(facts)
+    for effect in facts.created:
+        if effect.at > done["cancelled"] + IN_FLIGHT + late:
+            yield "I7", f"{effect.kind} {effect.at - done['cancelled']} after it was cancelled"
+
+
+def _lateness(facts: _Facts) -> timedelta:
+    """How much later than decided an effect may land: what the drawn faults delay."""
+    seconds = 0.0
+    for fault in facts.played.schedule.faults:
+        seconds = max(seconds, float(fault.params.get("businessSeconds", 0)) if fault.params else 0.0, 60.0)
+    return timedelta(seconds=seconds + sum(moved for _, moved in facts.played.schedule.moves))
+
+
+def _only_forward(facts: _Facts) -> Check:
+    """I9: the status never goes backwards, and nothing follows the activation."""
+    status, activation = "Draft", ""
+    for effect in facts.effects.of("salesforce.order.updated", facts.order.order_id):
+        after = str(effect.detail.get("Status", status))
+        if after in STATUS_ORDER and status in STATUS_ORDER and STATUS_ORDER.index(after) < STATUS_ORDER.index(status):
+            yield "I9", f"status went from {status} back to {after}"
+        status = after
+        now = str(effect.detail.get("Activation_Status__c", activation))
+        if activation == ACTIVE and now != ACTIVE:
+            yield "I9", f"activation went from {activation} back to {now}"
+        activation = now
+
+
+def _intents(facts: _Facts) -> Check:
+    """I13: every effect has its journalled intent, written before it, in the order's own process."""
+    pairs = (
+        ("AddOrder", [effect.detail["order_id"] for effect in facts.created]),
+        ("AcceptOrder", [effect.detail["order_id"] for effect in facts.accepted if effect.caller != "admin"]),
+        ("CancelOrder", [effect.detail["order_id"] for effect in facts.cancelled]),
+    )
+    for call, numbers in pairs:
+        entries = facts.journal.get(call, [])
+        named = {int(entry.external_id) for entry in entries if entry.external_id}
+        open_ = [
+            entry for entry in entries if not entry.external_id and entry.state in ("started", "unknown", "failed")
+        ]
+        strangers = [number for number in numbers if number not in named]
+        if len(strangers) > len(open_):
+            yield "I13", f"{call} of {strangers} has no intent ({len(entries)} journalled)"
+        if any(not entry.fingerprint for entry in entries):
+            yield "I13", f"an intent of {call} has no fingerprint"
+    asked = facts.journal.get("activate_esim", [])
+    if len(facts.requested) > len(asked):
+        yield "I13", f"{len(facts.requested)} lines were asked for with {len(asked)} intents"
+
+
+_CHECKS = (
+    _one_of_each,
+    _sims,
+    _systems_agree,
+    _mails,
+    _nothing_stuck,
+    _nothing_unwanted,
+    _only_forward,
+    _intents,
+)
+
+
+def _bus(played: Played) -> Iterator[Broken]:
+    """I10: the outbox is empty, and no event became a dead letter that was not poison."""
+    for service, rows in played.world.rows.items():
+        left = len(rows.database.events) - rows.database._relayed
+        if left:
+            yield Broken("I10", f"{service}'s outbox holds {left} events")
+    for letter in played.world.network.dead_letters:
+        yield Broken("I10", f"dead letter {letter}")
+
+
+FAULT_FREE: Final = {
+    ("whmcs", "AddOrder"): 1,
+    ("whmcs", "AcceptOrder"): 1,
+    ("freebit", "mvno/esim/addAcnt"): 1,
+    ("sendgrid", "mail/send"): 2,
+    ("whmcs", "UpdateClientProduct"): 3,
+    ("salesforce", "composite"): 2,
+}
+"""Calls an order makes when nothing goes wrong; those of a customer's whole list or of the sweeper are not counted."""
+
+
+def _calls(played: Played) -> Iterator[Broken]:
+    """I14: calls per order stay within three times those of an order without faults."""
+    calls = played.world.sandbox.core.faults.calls
+    orders = max(1, len(played.orders))
+    for (vendor, call), usual in FAULT_FREE.items():
+        made = calls.get(vendor, {}).get(call, 0)
+        if made > MOST_TIMES_FAULT_FREE * usual * orders + 6:
+            yield Broken("I14", f"{vendor} {call} was called {made} times for {orders} orders")

@@ -1,0 +1,1 @@
+"""How each service of the provisioning path is joined in a simulation: its own code on in-memory tables."""

@@ -1,0 +1,53 @@
+"""Billing: the real order protocol and WHMCS adapters."""
+
+from datetime import timedelta
+from typing import Any
+
+import httpx
+
+from portal_billing import consumers
+from portal_billing.main import Clocks, Store, on_whmcs, use_cases
+from portal_billing.settings import BillingSettings, WhmcsSettings
+from portal_billing.testing import MemoryClientTurns, MemoryCommandLog, MemoryOrderBook
+from portal_billing.whmcs_api import WhmcsConnection
+from portal_simulation.services.parts import Parts
+
+QUIET = timedelta(seconds=125)
+
+
+def whmcs_settings(fields_path: Any) -> WhmcsSettings:
+    """The sandbox's WHMCS."""
+    return WhmcsSettings.model_validate(
+        {
+            "api_url": "http://whmcs.sandbox.invalid/includes/api.php",
+            "identifier": "sandbox-identifier",
+            "secret": "sandbox-secret",
+            "fields_path": fields_path,
+        }
+    )
+
+
+async def wire(parts: Parts) -> None:
+    """Join everything for one worker."""
+    settings = parts.settings["billing"]
+    transport = parts.transport("whmcs")
+    connection = WhmcsConnection(
+        parts.settings["whmcs"],
+        parts.machine,
+        httpx.AsyncClient(transport=transport, trust_env=False),
+        httpx.AsyncClient(transport=transport, trust_env=False),
+    )
+    store = Store(
+        parts.database.transaction,
+        parts.rows.table("book", MemoryOrderBook),
+        parts.rows.table("turns", MemoryClientTurns),
+        parts.rows.table("commands", MemoryCommandLog),
+    )
+    whmcs = on_whmcs(connection, parts.clock.today)
+    clocks = Clocks(parts.clock, parts.machine)
+    consumers.register(parts.bus, use_cases(whmcs, store, parts.processes, clocks, settings))  # type: ignore[arg-type]
+
+
+def settings() -> BillingSettings:
+    """Sweeps look a little less often than in production, and for an hour: within the five minutes of I1."""
+    return BillingSettings(sweep_seconds=240, sweep_hours=1)
