@@ -31,7 +31,10 @@ _ALGORITHM: Final = "EdDSA"
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """The signed-in customer a message is sent for."""
+    """Who a message is sent for: a signed-in customer, or an operator.
+
+    An operator has an e-mail address in `operator` and is nobody's customer: client 0, no account (requirement R276).
+    """
 
     user_id: str
     whmcs_client_id: int
@@ -40,12 +43,13 @@ class Actor:
     session_id: str
     authenticated_at: datetime
     locale: str
+    operator: str = ""
 
 
 def sign_actor(private_key: Ed25519PrivateKey, key_id: str, actor: Actor, lifetime: int = DEFAULT_LIFETIME) -> str:
     """Mint a token for `lifetime` seconds; identity and tests do."""
     now = int(time())
-    claims = {
+    claims: dict[str, Any] = {
         "iss": ISSUER,
         "sub": actor.user_id,
         "whmcs": actor.whmcs_client_id,
@@ -57,6 +61,8 @@ def sign_actor(private_key: Ed25519PrivateKey, key_id: str, actor: Actor, lifeti
         "iat": now,
         "exp": now + lifetime,
     }
+    if actor.operator:
+        claims["operator"] = actor.operator
     return jwt.encode(claims, private_key, algorithm=_ALGORITHM, headers={"kid": key_id})
 
 
@@ -143,7 +149,7 @@ def read_public_keys(path: Path) -> dict[str, Ed25519PublicKey]:
 
 
 def _actor_of(claims: Mapping[str, Any]) -> Actor:
-    return Actor(
+    actor = Actor(
         user_id=str(claims["sub"]),
         whmcs_client_id=int(claims["whmcs"]),
         account_id=str(claims["account"]),
@@ -151,4 +157,8 @@ def _actor_of(claims: Mapping[str, Any]) -> Actor:
         session_id=str(claims["sid"]),
         authenticated_at=datetime.fromtimestamp(float(claims["auth_time"]), UTC),
         locale=str(claims["locale"]),
+        operator=str(claims.get("operator", "")),
     )
+    if actor.operator and (actor.whmcs_client_id or actor.account_id):
+        raise ValueError("an operator is nobody's customer")
+    return actor

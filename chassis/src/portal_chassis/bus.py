@@ -15,6 +15,7 @@ from portal_chassis.consuming import Consumer, ConsumerPauses, Consuming
 from portal_chassis.dead_letters import DeadLetterDesk
 from portal_chassis.durable_pull import PullPace
 from portal_chassis.logs import get_logger
+from portal_chassis.operator_actions import OperatorDesk
 from portal_chassis.outbox import Outbox
 from portal_chassis.postgres import Database
 from portal_chassis.pruning import Pruning
@@ -23,6 +24,7 @@ from portal_chassis.serving import Bounds, Serving
 from portal_chassis.watching import Watching
 from portal_contracts.dead_letters import dead_letter_messages
 from portal_contracts.message import Event, Message, Request
+from portal_contracts.operators import list_operator_actions
 from portal_contracts.topology import SERVICES, ServiceTopology
 
 __all__ = ["Actor", "Bus", "BusAddress", "BusPace", "Call", "Delivery", "Encoded", "RawReply"]
@@ -66,12 +68,13 @@ class Bus:
         topology = topology or SERVICES[service]
         pace = pace or BusPace()
         dead_letters = dead_letter_messages(service)
-        serves: tuple[type[Request[Any]], ...] = (*topology.serves, *dead_letters) if database else topology.serves
+        actions = list_operator_actions(service)
+        own = (*dead_letters, actions) if database else ()
         self.service = service
         self._pull_batch = pace.pull.batch
         self._connection = Connection(service, address, pace.pull)
         self._asking = Asking(service, topology.asks)
-        self._serving = Serving(service, serves, verifier)
+        self._serving = Serving(service, (*topology.serves, *own), verifier)
         self._watching = Watching(service, topology.watches)
         self._consuming = Consuming(service, topology.consumes, database, pace.pauses)
         self._relay: Relay | None = None
@@ -82,12 +85,13 @@ class Bus:
             self._pruning = Pruning(database)
             if topology.records:
                 self._relay = Relay(database, outbox, topology.stream, pace.relay)
-            desk = DeadLetterDesk(database, self._consuming.replay)
-            bounds = Bounds(at_once=4, waiting=64)
-            self._serving.register(dead_letters.list, desk.list, bounds)
-            self._serving.register(dead_letters.show, desk.show, bounds)
-            self._serving.register(dead_letters.replay, desk.replay, bounds)
-            self._serving.register(dead_letters.discard, desk.discard, bounds)
+            operator_desk = OperatorDesk(database)
+            desk = DeadLetterDesk(database, self._consuming.replay, operator_desk)
+            self._answer_operators(dead_letters.list, desk.list)
+            self._answer_operators(dead_letters.show, desk.show)
+            self._answer_operators(dead_letters.replay, desk.replay)
+            self._answer_operators(dead_letters.discard, desk.discard)
+            self._answer_operators(actions, operator_desk.list)
         self._connection.on_reconnect(self._renew)
 
     # registering
@@ -213,6 +217,10 @@ class Bus:
     def violations(self) -> int:
         """How many calls of this process the bus has denied."""
         return self._connection.violations
+
+    def _answer_operators(self, message: type[Request[Any]], handler: Callable[[Any, Call], Awaitable[Any]]) -> None:
+        """Answer what every service with a database answers; one without our public keys refuses every operator."""
+        self._serving.register(message, handler, Bounds(at_once=4, waiting=64), without_keys=True)
 
     def _subscribe(self, consumer: Consumer) -> None:
         """Give the durable to FastStream: batches of raw messages, acknowledged by ourselves."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from portal_chassis.actor import Actor
 from portal_chassis.deadline import Deadline
-from portal_contracts.problems import Misconfigured
+from portal_contracts.problems import Misconfigured, Refused
 
 if TYPE_CHECKING:
     from portal_chassis.postgres import Transaction
@@ -23,7 +23,30 @@ class Call:
     headers: Mapping[str, str]
 
     def customer(self) -> Actor:
-        """Give the signed-in customer; raises Misconfigured `ACTOR_REFUSED` when the message carried none."""
+        """Give the signed-in customer.
+
+        Raises Misconfigured `ACTOR_REFUSED` when the message carried nobody, Refused `FORBIDDEN` for an operator.
+        """
+        actor = self.signed_in()
+        if actor.operator:
+            raise Refused("FORBIDDEN")
+        return actor
+
+    def operator(self) -> Actor:
+        """Give the operator, whose e-mail address is in `operator`; what they may do was checked before the handler.
+
+        Raises Misconfigured `ACTOR_REFUSED` when the message carried nobody, Refused `FORBIDDEN` for a customer.
+        """
+        actor = self.signed_in()
+        if not actor.operator:
+            raise Refused("FORBIDDEN")
+        return actor
+
+    def signed_in(self) -> Actor:
+        """Give the customer or the operator, for what concerns their session and nobody's data.
+
+        Raises Misconfigured `ACTOR_REFUSED` when the message carried nobody.
+        """
         if self.actor is None:
             raise Misconfigured("ACTOR_REFUSED", facts={"reason": "missing"})
         return self.actor

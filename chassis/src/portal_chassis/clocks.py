@@ -6,7 +6,6 @@ Postgres' own time. Timestamps are aware UTC, business dates are Asia/Tokyo (R26
 
 import asyncio
 import json
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
@@ -15,6 +14,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from portal_chassis.logs import get_logger
+from portal_chassis.machine_time import epoch, monotonic
 from portal_chassis.settings import ChassisSettings
 from portal_contracts.problems import Misconfigured
 
@@ -77,11 +77,11 @@ class SystemMachineClock:
 
     def now(self) -> datetime:
         """Give the time, aware, UTC."""
-        return datetime.now(UTC)
+        return datetime.fromtimestamp(epoch(), UTC)
 
     def monotonic(self) -> float:
         """Give seconds that only grow."""
-        return time.monotonic()
+        return monotonic()
 
 
 class RealClock:

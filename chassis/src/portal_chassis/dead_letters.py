@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,9 +10,11 @@ from pydantic import ValidationError
 
 from portal_chassis.call import Call, Delivery
 from portal_chassis.logs import HIDDEN, is_secret_key, redacted, redacted_text
-from portal_chassis.postgres import Database, Transaction
+from portal_chassis.operator_actions import OperatorDesk, Plan
+from portal_chassis.postgres import Database, StoreUnavailable, Transaction
 from portal_contracts.dead_letters import (
     DeadLetter,
+    DeadLetterAttempt,
     DeadLetterDetail,
     DeadLetterList,
     DiscardDeadLetterBase,
@@ -19,7 +22,7 @@ from portal_contracts.dead_letters import (
     ReplayDeadLetterBase,
     ShowDeadLetterBase,
 )
-from portal_contracts.message import Acknowledged
+from portal_contracts.operators import OperatorOutcome
 from portal_contracts.problems import Refused
 
 if TYPE_CHECKING:
@@ -32,11 +35,16 @@ VALUES ($1, $2, $3, $4::jsonb, $5, $6, $7)
 ON CONFLICT (durable, message_id) DO UPDATE SET delivered = excluded.delivered
 """
 _COLUMNS: Final = "id, durable, subject, message_id, problem, delivered, buried_at, state"
-_LIST: Final = f"SELECT {_COLUMNS} FROM portal_dead_letter WHERE state = $1 ORDER BY id DESC LIMIT $2"  # noqa: S608 - a constant
-_COUNT: Final = "SELECT count(*) FROM portal_dead_letter WHERE state = $1"
+_LIST: Final = f"""
+SELECT {_COLUMNS}, count(*) OVER () AS total FROM portal_dead_letter WHERE state = $1 ORDER BY id DESC LIMIT $2
+"""  # noqa: S608 - a constant
 _SHOW: Final = f"SELECT {_COLUMNS}, headers::text AS headers, body FROM portal_dead_letter WHERE id = $1"  # noqa: S608 - a constant
 _CLOSE: Final = """
 UPDATE portal_dead_letter SET state = $2, closed_at = clock_timestamp(), closed_by = $3, reason = $4 WHERE id = $1
+"""
+_NOTE: Final = "INSERT INTO portal_dead_letter_attempt (dead_letter_id, operator, problem) VALUES ($1, $2, $3)"
+_ATTEMPTS: Final = """
+SELECT at, operator AS by, problem FROM portal_dead_letter_attempt WHERE dead_letter_id = $1 ORDER BY id
 """
 
 
@@ -83,56 +91,90 @@ def described(error: Exception) -> str:
 class DeadLetterDesk:
     """The answers to the four requests about a service's dead letters."""
 
-    def __init__(self, database: Database, take: Take) -> None:
+    def __init__(self, database: Database, take: Take, operators: OperatorDesk) -> None:
         self._database = database
         self._take = take
+        self._operators = operators
 
     async def list(self, request: ListDeadLettersBase, _call: Call) -> DeadLetterList:
         """Give the newest dead letters of a state."""
         rows = await self._database.fetch(_LIST, request.state, request.limit)
-        total = await self._database.fetchval(_COUNT, request.state)
+        total = rows[0]["total"] if rows else 0
         return DeadLetterList(dead_letters=[_dead_letter(row) for row in rows], total=total)
 
     async def show(self, request: ShowDeadLetterBase, _call: Call) -> DeadLetterDetail:
-        """Give one dead letter with its payload, secrets hidden."""
+        """Give one dead letter with its payload, secrets hidden, and the replays that failed."""
         row = await self._database.fetchrow(_SHOW, request.id)
         if row is None:
             raise Refused("NOT_FOUND")
         headers = {name: HIDDEN if is_secret_key(name) else value for name, value in json.loads(row["headers"]).items()}
-        return DeadLetterDetail(dead_letter=_dead_letter(row), headers=headers, payload=_shown(bytes(row["body"])))
+        attempts = [DeadLetterAttempt(**dict(one)) for one in await self._database.fetch(_ATTEMPTS, request.id)]
+        payload = _shown(bytes(row["body"]))
+        return DeadLetterDetail(dead_letter=_dead_letter(row), headers=headers, payload=payload, attempts=attempts)
 
-    async def replay(self, request: ReplayDeadLetterBase, _call: Call) -> Acknowledged:
+    async def replay(self, request: ReplayDeadLetterBase, call: Call) -> OperatorOutcome:
         """Run the handler on the raw bytes again; effect, inbox row and the letter's new state are one transaction.
 
-        When it fails again, the letter stays buried and the caller gets what was raised.
+        When it fails again, the letter stays buried, its history grows and the caller gets what was raised.
         """
-        async with self._database.transaction() as transaction:
-            row = await self._locked(transaction, request.id)
-            if row["state"] == "buried":
-                delivery = Delivery(
-                    transaction=transaction,
-                    message_id=row["message_id"],
-                    subject=row["subject"],
-                    traceparent=json.loads(row["headers"]).get("traceparent"),
-                    delivered=row["delivered"] + 1,
-                )
-                await self._take(row["durable"], bytes(row["body"]), delivery)
-                await transaction.execute(_CLOSE, request.id, "replayed", request.operator, None)
-        return Acknowledged()
+        operator = call.operator().operator
+        tried = False
 
-    async def discard(self, request: DiscardDeadLetterBase, _call: Call) -> Acknowledged:
-        """Close a letter for good; who and why stay with it."""
-        async with self._database.transaction() as transaction:
+        async def plan(transaction: Transaction) -> Plan:
             row = await self._locked(transaction, request.id)
-            if row["state"] == "buried":
-                await transaction.execute(_CLOSE, request.id, "discarded", request.operator, request.reason)
-        return Acknowledged()
+            if row["state"] != "buried":
+                return Plan(())
+
+            async def take(inside: Transaction) -> None:
+                nonlocal tried
+                tried = True
+                await self._take(row["durable"], bytes(row["body"]), _delivery(row, inside))
+                await inside.execute(_CLOSE, request.id, "replayed", operator, request.reason)
+
+            return Plan((f"Hand {row['subject']}, message {row['message_id']}, to {row['durable']} again.",), take)
+
+        try:
+            return await self._operators.carry_out(request, call, plan, target=str(request.id))
+        except Exception as error:
+            if tried:
+                await self._note(request.id, operator, error)
+            raise
+
+    async def discard(self, request: DiscardDeadLetterBase, call: Call) -> OperatorOutcome:
+        """Close a letter for good; who and why stay with it."""
+
+        async def plan(transaction: Transaction) -> Plan:
+            row = await self._locked(transaction, request.id)
+            if row["state"] != "buried":
+                return Plan(())
+
+            async def close(inside: Transaction) -> None:
+                await inside.execute(_CLOSE, request.id, "discarded", call.operator().operator, request.reason)
+
+            return Plan((f"Close {row['subject']}, message {row['message_id']}, without taking it.",), close)
+
+        return await self._operators.carry_out(request, call, plan, target=str(request.id))
+
+    async def _note(self, dead_letter_id: int, operator: str, error: Exception) -> None:
+        """Add a failed replay to the letter's history; the first error is the one to tell when that fails too."""
+        with suppress(StoreUnavailable, TimeoutError):
+            await self._database.execute(_NOTE, dead_letter_id, operator, described(error))
 
     async def _locked(self, transaction: Transaction, dead_letter_id: int) -> "Record":
         row = await transaction.fetchrow(f"{_SHOW} FOR UPDATE", dead_letter_id)
         if row is None:
             raise Refused("NOT_FOUND")
         return row
+
+
+def _delivery(row: "Record", transaction: Transaction) -> Delivery:
+    return Delivery(
+        transaction=transaction,
+        message_id=row["message_id"],
+        subject=row["subject"],
+        traceparent=json.loads(row["headers"]).get("traceparent"),
+        delivered=row["delivered"] + 1,
+    )
 
 
 def _dead_letter(row: "Record") -> DeadLetter:

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from time import time
 from typing import Final, Self
 
+from portal_chassis.machine_time import epoch
 from portal_contracts.problems import TryLater
 
 HEADER: Final = "Portal-Deadline"
@@ -27,7 +27,7 @@ class Deadline:
     @classmethod
     def after(cls, seconds: float) -> Self:
         """Give the deadline that many seconds from now."""
-        return cls(int((time() + seconds) * 1000))
+        return cls(int((epoch() + seconds) * 1000))
 
     @classmethod
     def parse(cls, header: str) -> Self:
@@ -38,12 +38,12 @@ class Deadline:
 
     def remaining(self) -> float:
         """Give the seconds left; negative when it has passed."""
-        return self.at_ms / 1000 - time()
+        return self.at_ms / 1000 - epoch()
 
     @property
     def passed(self) -> bool:
         """Whether nobody waits any more."""
-        return time() * 1000 >= self.at_ms
+        return epoch() * 1000 >= self.at_ms
 
     def check(self) -> None:
         """Raise TryLater `DEADLINE_PASSED` when it has passed; call it on the line before a vendor write."""

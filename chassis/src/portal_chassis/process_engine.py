@@ -18,7 +18,7 @@ from portal_chassis.clocks import BusinessClock, MachineClock, SystemMachineCloc
 from portal_chassis.deadline import Deadline
 from portal_chassis.logs import get_logger
 from portal_chassis.postgres import StoreUnavailable, Transaction
-from portal_chassis.process_gauges import observe
+from portal_chassis.process_gauges import OBSERVE_SECONDS, observe
 from portal_chassis.process_ladder import change_after, change_for, change_retry
 from portal_chassis.process_leases import Held, Leases
 from portal_chassis.process_model import NeedsHuman, ProcessDefinition, ProcessView, S, StaleLease, Step
@@ -52,13 +52,15 @@ class ProcessEngine:
         *,
         at_once: int = 32,
         poll_seconds: float = POLL_SECONDS,
+        observe_seconds: float = OBSERVE_SECONDS,
     ) -> None:
-        """`at_once` bounds how many processes this worker runs at the same time."""
+        """`at_once` bounds how many processes this worker runs at the same time; `observe_seconds` paces its gauges."""
         self._store = store
         self._clock = clock
         self._machine = machine or SystemMachineClock()
         self._at_once = at_once
         self._poll_seconds = poll_seconds
+        self._observe_seconds = observe_seconds
         self._kinds: dict[str, _Registered] = {}
         self._leases = Leases(store, self._machine)
         self._due = asyncio.Event()
@@ -170,7 +172,9 @@ class ProcessEngine:
 
     async def run(self) -> None:
         """Claim and run what is due until `stop`. A database that is away is asked again each second."""
-        observing = asyncio.create_task(observe(self._store, self._clock, self.kinds), name="process metrics")
+        observing = asyncio.create_task(
+            observe(self._store, self._clock, self.kinds, self._observe_seconds), name="process metrics"
+        )
         try:
             while not self._stopping:
                 self._due.clear()

@@ -13,13 +13,15 @@ from portal_chassis.process_port import ProcessStore
 OBSERVE_SECONDS: Final = 15.0
 
 
-async def observe(store: ProcessStore, clock: BusinessClock, kinds: Collection[str]) -> None:
-    """Look every fifteen seconds, for ever."""
+async def observe(
+    store: ProcessStore, clock: BusinessClock, kinds: Collection[str], every: float = OBSERVE_SECONDS
+) -> None:
+    """Look once in so many seconds, for ever."""
     seen: set[tuple[str, str]] = set()
     while True:
         with suppress(StoreUnavailable, TimeoutError):  # the gauges keep what they last knew; readiness says why
             await _look(store, clock, kinds, seen)
-        await asyncio.sleep(OBSERVE_SECONDS)
+        await asyncio.sleep(every)
 
 
 async def _look(store: ProcessStore, clock: BusinessClock, kinds: Collection[str], seen: set[tuple[str, str]]) -> None:

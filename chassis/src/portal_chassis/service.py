@@ -16,6 +16,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
+from datetime import timedelta
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,8 +30,10 @@ from portal_contracts.problems import Misconfigured
 
 if TYPE_CHECKING:
     from portal_chassis.bus import Bus
+    from portal_chassis.operator_actions import OperatorDesk
     from portal_chassis.postgres import Database
     from portal_chassis.process import ProcessEngine
+    from portal_chassis.process_port import ProcessStore
 
 START_SECONDS: Final = 60.0
 """How long a start waits for its database and the sandbox before it gives up."""
@@ -41,6 +44,7 @@ GC_THRESHOLDS: Final = (50_000, 50, 100)
 """Fewer garbage collections: reference/performance.md §2."""
 
 Wire = Callable[["Service"], Awaitable[None]]
+NewStore = Callable[["Database", timedelta], "ProcessStore"]
 _log = logs.get_logger(__name__)
 
 
@@ -65,6 +69,13 @@ class Service:
         if self._database is None:
             raise RuntimeError(f"{self.name} has no database: give `run` its migrations")
         return self._database
+
+    @property
+    def operator_desk(self) -> "OperatorDesk":
+        """Carries out operators' commands in the service's own database; RuntimeError in a service that has none."""
+        from portal_chassis.operator_actions import OperatorDesk  # noqa: PLC0415 - only for a service that has a database
+
+        return OperatorDesk(self.database)
 
     @property
     def processes(self) -> "ProcessEngine":
@@ -108,10 +119,11 @@ class Service:
                 _log.exception("something could not be closed")
 
 
-def run(name: str, wire: Wire, *, migrations: str | None = None) -> None:
+def run(name: str, wire: Wire, *, migrations: str | None = None, store: "NewStore | None" = None) -> None:
     """Run one service until it is told to stop, and end the process with its exit code.
 
-    `migrations` names the package whose `migrations/*.sql` are applied; with it the service has a database.
+    `migrations` names the package whose `migrations/*.sql` are applied; with it the service has a database. `store`
+    makes what processes are kept in from the database and the length of a lease; tests of crashes give their own.
     """
     import uvloop  # noqa: PLC0415 - a test that imports a service's wiring needs no event loop
 
@@ -124,21 +136,30 @@ def run(name: str, wire: Wire, *, migrations: str | None = None) -> None:
     telemetry.configure(name, settings)
     gc.set_threshold(*GC_THRESHOLDS)
     runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
-    code = runner.run(_Process(name, settings, wire, migrations).live())
+    code = runner.run(_Process(name, settings, wire, migrations, store or _postgres_store).live())
     telemetry.flush()
     sys.stdout.flush()
     # Neither closing the loop nor leaving Python: both wait for threads of vendor libraries, and the work is done.
     os._exit(code)
 
 
+def _postgres_store(database: "Database", lease: timedelta) -> "ProcessStore":
+    from portal_chassis.process_store import PostgresProcessStore  # noqa: PLC0415 - only for a service that has one
+
+    return PostgresProcessStore(database, lease)
+
+
 class _Process:
     """The life of one process."""
 
-    def __init__(self, name: str, settings: ChassisSettings, wire: Wire, migrations: str | None) -> None:
+    def __init__(
+        self, name: str, settings: ChassisSettings, wire: Wire, migrations: str | None, store: "NewStore"
+    ) -> None:
         self._name = name
         self._settings = settings
         self._wire = wire
         self._migrations = migrations
+        self._store = store
         self._told_to_stop = asyncio.Event()
         self._health = Health()
         self._tasks: list[asyncio.Task[Any]] = []
@@ -240,9 +261,9 @@ class _Process:
 
     def _add_processes(self, service: Service, database: "Database") -> None:
         from portal_chassis.process import ProcessEngine  # noqa: PLC0415 - only for a service that has a database
-        from portal_chassis.process_store import PostgresProcessStore  # noqa: PLC0415 - the same
 
-        service.keep_in(database, ProcessEngine(PostgresProcessStore(database), service.clock, service.machine))
+        store = self._store(database, timedelta(seconds=self._settings.process_lease_seconds))
+        service.keep_in(database, ProcessEngine(store, service.clock, service.machine))
         self._health.add("database", database.answers)
 
     def _outcome(self, task: "asyncio.Task[Any]", what: str) -> int:

@@ -29,6 +29,7 @@ from portal_chassis.telemetry import HEADER as TRACE_HEADER
 from portal_chassis.telemetry import SERVER, adopt, span
 from portal_chassis.validation import refused_input
 from portal_contracts.message import Message, Request, reply_type
+from portal_contracts.operators import OperatorCommand, OperatorQuery, permissions_of
 from portal_contracts.problems import Misconfigured, PortalProblem, Refused, TryLater, to_reply
 
 Handler = Callable[[Any, Call], Awaitable[Any]]
@@ -37,6 +38,8 @@ PROBLEM_HEADER: Final = "Portal-Problem"
 DEFAULT_PATIENCE: Final = 5.0
 """Seconds a request without a deadline is taken to be wanted."""
 _NO_HEADERS: Final[Mapping[str, str]] = {}
+_NEED_SOMEBODY: Final = frozenset({"customer", "operator"})
+_OPERATORS: Final = (OperatorQuery, OperatorCommand)
 
 log = get_logger(__name__)
 
@@ -57,6 +60,7 @@ class Desk:
     ) -> None:
         self.subject = message.subject
         self._audience = message.audience
+        self._permission = message.permission if issubclass(message, _OPERATORS) else ""
         self._validate = message.__pydantic_validator__.validate_json
         self._reply_type: type[Message] = reply_type(message)
         self._handler = handler
@@ -150,14 +154,19 @@ class Desk:
         return reply.__pydantic_serializer__.to_json(reply)
 
     def _actor_of(self, headers: Mapping[str, str]) -> Actor | None:
+        """Give who the message is for; `Call.customer` keeps operators out of customers' messages."""
         token = headers.get(ACTOR_HEADER)
         if token is None:
-            if self._audience == "customer":
+            if self._audience in _NEED_SOMEBODY:
                 raise Misconfigured("ACTOR_REFUSED", facts={"reason": "missing"})
             return None
         if self._verifier is None:
             raise Misconfigured("ACTOR_REFUSED", facts={"reason": "no_keys"})
-        return self._verifier.verify(token)
+        actor = self._verifier.verify(token)
+        if self._audience == "operator" and not (actor.operator and self._permission in permissions_of(actor.roles)):
+            log.warning("an operator message was refused", subject=self.subject, operator_id=actor.user_id)
+            raise Refused("OPERATOR_FORBIDDEN", facts={"permission": self._permission})
+        return actor
 
     async def _send_problem(self, message: Msg, problem: PortalProblem) -> None:
         bus_metrics.ANSWER_PROBLEMS.labels(self.subject, problem.code).inc()
@@ -187,13 +196,18 @@ class Serving:
         self._verifier = verifier
         self._desks: dict[type[Request[Any]], Desk] = {}
 
-    def register(self, message: type[Request[Any]], handler: Handler, bounds: Bounds) -> None:
-        """Take a handler; raises TypeError when the topology does not list the message or it has one already."""
+    def register(
+        self, message: type[Request[Any]], handler: Handler, bounds: Bounds, *, without_keys: bool = False
+    ) -> None:
+        """Take a handler; raises TypeError when the topology does not list the message or it has one already.
+
+        A message that needs a token needs our keys, unless it may be answered by refusing everybody (`without_keys`).
+        """
         if message not in self._listed:
             raise TypeError(f"{self._service} does not serve {message.__name__}; see topology.py")
         if message in self._desks:
             raise TypeError(f"{message.__name__} has two handlers")
-        if message.audience == "customer" and self._verifier is None:
+        if message.audience in _NEED_SOMEBODY and self._verifier is None and not without_keys:
             raise TypeError(f"{message.__name__} needs the actor's public keys: PORTAL_ACTOR_PUBLIC_KEYS_PATH is empty")
         self._desks[message] = Desk(message, handler, bounds, self._verifier)
 

@@ -4,6 +4,7 @@ from portal_chassis.memory import InMemoryDatabase, InMemoryTransaction
 from portal_chassis.process_memory import InMemoryProcessStore
 from portal_chassis.testing.clock import ManualClock
 from portal_chassis.testing.fake_bus import Asked, FakeBus
+from portal_chassis.testing.operators import InMemoryOperatorDesk, operator_actor, operator_call
 from portal_chassis.testing.processes import MortalStore, WorkerKilled, engine, run_to_rest
 from portal_chassis.testing.spans import CollectedSpan, SpanCollector
 
@@ -12,6 +13,7 @@ __all__ = [
     "CollectedSpan",
     "FakeBus",
     "InMemoryDatabase",
+    "InMemoryOperatorDesk",
     "InMemoryProcessStore",
     "InMemoryTransaction",
     "ManualClock",
@@ -19,5 +21,7 @@ __all__ = [
     "SpanCollector",
     "WorkerKilled",
     "engine",
+    "operator_actor",
+    "operator_call",
     "run_to_rest",
 ]

@@ -20,7 +20,9 @@ from portal_chassis.durable_pull import PullPace
 from portal_chassis.migrating import migrate
 from portal_chassis.postgres import Database
 from portal_chassis.relay import RelayPace
+from portal_chassis.testing import operator_actor
 from portal_contracts.message import CustomerQuery, Event, Message, PublicQuery, ServiceCommand, ServiceQuery
+from portal_contracts.operators import OperatorCommand, OperatorOutcome, OperatorQuery, Permission
 from portal_contracts.topology import ServiceTopology
 
 
@@ -58,6 +60,21 @@ class Put(ServiceCommand[Greeting]):
     colour: str
 
 
+class Inspect(OperatorQuery[Greeting]):
+    """What operators of every role may ask."""
+
+    subject: ClassVar[str] = "desk.thing.inspect.v1"
+    permission: ClassVar[Permission] = "provisioning.read"
+
+
+class Repaint(OperatorCommand[OperatorOutcome]):
+    """What only some operators may order."""
+
+    subject: ClassVar[str] = "desk.thing.repaint.v1"
+    permission: ClassVar[Permission] = "billing_order.act"
+    colour: str
+
+
 class Unlisted(ServiceQuery[Greeting]):
     """In nobody's topology."""
 
@@ -78,8 +95,10 @@ class ThingSeen(Event):
     number: int
 
 
-SHOP = ServiceTopology("shop", asks=(Greet, GreetMe, Slow, Put), records=(ThingSold, ThingSeen))
-DESK = ServiceTopology("desk", serves=(Greet, GreetMe, Slow, Put), consumes=(ThingSold,), watches=(ThingSeen,))
+SHOP = ServiceTopology("shop", asks=(Greet, GreetMe, Slow, Put, Inspect, Repaint), records=(ThingSold, ThingSeen))
+DESK = ServiceTopology(
+    "desk", serves=(Greet, GreetMe, Slow, Put, Inspect, Repaint), consumes=(ThingSold,), watches=(ThingSeen,)
+)
 SERVICES = {"shop": SHOP, "desk": DESK}
 
 QUICK = BusPace(
@@ -109,6 +128,10 @@ class Signer:
 
     def token(self, lifetime: int = 120) -> str:
         return sign_actor(self.key, self.key_id, self.actor, lifetime)
+
+    def operator(self, *roles: str, email: str = "operator@staff.example") -> str:
+        """Give the token of an operator with these roles."""
+        return sign_actor(self.key, self.key_id, operator_actor(email, roles))
 
 
 @pytest.fixture
@@ -229,6 +252,8 @@ def names() -> Any:
         GreetMe=GreetMe,
         Slow=Slow,
         Put=Put,
+        Inspect=Inspect,
+        Repaint=Repaint,
         Unlisted=Unlisted,
         ThingSold=ThingSold,
         ThingSeen=ThingSeen,

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import jwt
@@ -10,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from portal_chassis.actor import ISSUER, Actor, ActorVerifier, sign_actor
+from portal_chassis.testing import operator_actor
 from portal_contracts.problems import Misconfigured
 
 ACTOR = Actor(
@@ -48,6 +50,17 @@ def keys_file(path, **keys):
 def test_what_identity_signed_is_what_a_service_reads():
     key = Ed25519PrivateKey.generate()
     assert ActorVerifier({"k1": key.public_key()}).verify(sign_actor(key, "k1", ACTOR)) == ACTOR
+
+
+def test_an_operators_token_names_the_operator_and_no_customer():
+    """R276: an operator is nobody's customer, so a token that says both is worth nothing."""
+    key = Ed25519PrivateKey.generate()
+    verifier = ActorVerifier({"k1": key.public_key()})
+    operator = operator_actor("tech-lead@staff.example")
+    assert verifier.verify(sign_actor(key, "k1", operator)) == operator
+    for both in (replace(operator, whmcs_client_id=42), replace(operator, account_id="001000000000001AAA")):
+        with pytest.raises(Misconfigured, match="ACTOR_REFUSED"):
+            verifier.verify(sign_actor(key, "k1", both))
 
 
 def test_a_token_is_verified_once_and_then_remembered():

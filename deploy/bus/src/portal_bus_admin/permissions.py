@@ -6,10 +6,13 @@ subscribe to (reference/reliability.md finding 8). Whoever reads events does it 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from portal_bus_admin.identities import ADMIN, OPERATOR
 from portal_contracts.dead_letters import dead_letter_messages
+from portal_contracts.message import Request
+from portal_contracts.operators import list_operator_actions
+from portal_contracts.topology import OPERATOR as OPERATORS
 from portal_contracts.topology import SERVICES, ServiceTopology, durable_name, owner_of, stream_of
 
 _GATEWAY: Final = "gateway"
@@ -30,16 +33,22 @@ def permissions_of(name: str, services: Mapping[str, ServiceTopology] | None = N
     services = SERVICES if services is None else services
     if name == ADMIN:
         return _admin(services)
-    own = _service(services[name]) if name in services else Permissions((), (_inbox(name),))
-    if name != OPERATOR:
-        return own
-    letters = tuple(
-        message.subject
-        for service in services.values()
-        if service.database
-        for message in dead_letter_messages(service.name)
-    )
-    return Permissions((*own.publish, *letters), own.subscribe, own.answers)
+    if name in services:
+        return _service(services[name])
+    return _operator(services) if name == OPERATOR else Permissions((), (_inbox(name),))
+
+
+def _operator(services: Mapping[str, ServiceTopology]) -> Permissions:
+    """What operators ask of anybody; every command of theirs still needs the token of one who signed in."""
+    asks = [*OPERATORS.asks, *(message for service in services.values() for message in _answered_by_chassis(service))]
+    return Permissions(tuple(dict.fromkeys(message.subject for message in asks)), (_inbox(OPERATOR),))
+
+
+def _answered_by_chassis(service: ServiceTopology) -> tuple[type[Request[Any]], ...]:
+    """What a service answers without a handler of its own."""
+    if not service.database:
+        return ()
+    return (*dead_letter_messages(service.name), list_operator_actions(service.name))
 
 
 def _service(service: ServiceTopology) -> Permissions:
@@ -55,9 +64,7 @@ def _service(service: ServiceTopology) -> Permissions:
             f"$JS.API.CONSUMER.INFO.{consumer}",
             f"$JS.ACK.{consumer}.>",
         ]
-    serves = [request.subject for request in service.serves]
-    if service.database:
-        serves += [message.subject for message in dead_letter_messages(service.name)]
+    serves = [request.subject for request in (*service.serves, *_answered_by_chassis(service))]
     subscribe = [_inbox(service.name)]
     subscribe += [f"{subject} {service.name}" for subject in serves]
     subscribe += [event.subject for event in service.watches]

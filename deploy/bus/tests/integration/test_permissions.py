@@ -10,6 +10,8 @@ import pytest
 from portal_bus_admin import ADMIN, OPERATOR, identities
 from portal_bus_admin.provisioning import apply, consumer_configs, stream_configs
 from portal_contracts.dead_letters import dead_letter_messages
+from portal_contracts.operators import list_operator_actions
+from portal_contracts.topology import OPERATOR as OPERATORS
 from portal_contracts.topology import SERVICES, durable_name, owner_of, stream_of
 
 STREAMS = sorted(stream_configs())
@@ -21,7 +23,7 @@ LETTERS = {
     message.subject: service.name
     for service in SERVICES.values()
     if service.database
-    for message in dead_letter_messages(service.name)
+    for message in (*dead_letter_messages(service.name), list_operator_actions(service.name))
 }
 JETSTREAM = [
     *(
@@ -62,8 +64,8 @@ def may_publish(name: str, subject: str) -> bool:
             *(f"$JS.API.CONSUMER.DURABLE.CREATE.{stream}.thief" for stream in STREAMS),
             *(f"$JS.API.CONSUMER.INFO.{stream}.{durable}" for stream, durable in CONSUMERS),
         }
-    if name == OPERATOR and subject in LETTERS:
-        return True
+    if name == OPERATOR:
+        return subject in {message.subject for message in OPERATORS.asks}
     if name not in SERVICES:
         return False
     service = SERVICES[name]
@@ -160,6 +162,19 @@ async def test_the_gateway_may_not_send_service_messages(guarded_nats, identity)
     ]
     assert service_messages
     assert await gateway.publish_all(service_messages) == set(service_messages)
+
+
+@pytest.mark.parametrize("name", ["gateway", OPERATOR])
+async def test_operators_reach_every_service_with_a_database_and_no_other_services_messages(
+    name, guarded_nats, identity
+):
+    """D13: dead letters and the list of what operators did, through the gateway and the command line."""
+    server = guarded_nats()
+    somebody = await identity(server.url, name)
+    assert await somebody.publish_all(list(LETTERS)) == set()
+    operators = [message.subject for message in MESSAGES.values() if getattr(message, "audience", "") == "operator"]
+    assert operators
+    assert await somebody.publish_all(operators) == set()
 
 
 async def test_without_a_key_nobody_connects(guarded_nats):

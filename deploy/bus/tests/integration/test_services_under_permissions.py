@@ -7,15 +7,18 @@ from typing import ClassVar
 
 import pytest
 import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from portal_bus_admin import create_keys
 from portal_bus_admin.provisioning import apply
+from portal_chassis.actor import ActorVerifier, sign_actor
 from portal_chassis.bus import Bus, BusAddress, BusPace
 from portal_chassis.durable_pull import PullPace
 from portal_chassis.metrics import rendered
 from portal_chassis.migrating import migrate
 from portal_chassis.postgres import Database
 from portal_chassis.relay import RelayPace
+from portal_chassis.testing import operator_actor
 from portal_contracts.dead_letters import dead_letter_messages
 from portal_contracts.message import Event, Message, ServiceCommand, ServiceQuery
 from portal_contracts.problems import TryLater
@@ -85,9 +88,13 @@ async def test_the_least_permissions_suffice_for_everything_the_bus_does(  # noq
     admin = await identity(server.url, "bus-admin")
     await apply(admin.client.jetstream(), SERVICES)
 
+    key = Ed25519PrivateKey.generate()
+    verifier = ActorVerifier({"test": key.public_key()})
+    signed_in = sign_actor(key, "test", operator_actor())
+
     def bus_of(name):
         address = BusAddress(server.url, keys_folder / f"{name}.seed")
-        return Bus(name, address, database=databases.get(name), topology=SERVICES[name], pace=PACE)
+        return Bus(name, address, database=databases.get(name), verifier=verifier, topology=SERVICES[name], pace=PACE)
 
     letters = dead_letter_messages("book")
     operator = Bus(
@@ -128,7 +135,7 @@ async def test_the_least_permissions_suffice_for_everything_the_bus_does(  # noq
     await until(lambda: sorted(set(taken)) == [1, 2] and sorted(seen) == [1, 2, 13])
 
     async def one_letter():
-        return (await operator.ask(letters.list())).total == 1
+        return (await operator.ask(letters.list(), actor=signed_in)).total == 1
 
     await until(one_letter)
     info = await admin.client.jetstream().consumer_info("PORTAL_TILL", "book-till-thing-paid-v1")
@@ -160,6 +167,7 @@ async def test_a_denied_call_looks_like_a_timeout_and_is_logged_as_an_error_and_
 _CONNECT = """
 import asyncio, sys
 from pathlib import Path
+from portal_chassis.actor import ActorVerifier, sign_actor
 from portal_chassis.bus import Bus, BusAddress
 from portal_contracts.topology import ServiceTopology
 bus = Bus("shelf", BusAddress(sys.argv[1], Path(sys.argv[2])), topology=ServiceTopology("shelf", database=False))

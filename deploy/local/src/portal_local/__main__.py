@@ -1,4 +1,4 @@
-"""`python -m portal_local up|demo|reset|logs|status`."""
+"""`python -m portal_local up|demo|operator|reset|logs|status`."""
 
 import argparse
 import asyncio
@@ -21,6 +21,8 @@ def _arguments() -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("up", help="start everything and stay until Ctrl-C")
     commands.add_parser("demo", help="play the main job as a customer, on the running portal or on one of its own")
+    operator = commands.add_parser("operator", help="how to sign in as the operator, with the one-time code of now")
+    operator.add_argument("--code", action="store_true", help="the code alone")
     commands.add_parser("reset", help="empty the state folder")
     commands.add_parser("status", help="what runs and where")
     logs = commands.add_parser("logs", help="show all logs with names and follow them")
@@ -44,6 +46,14 @@ def _run(arguments: argparse.Namespace, state: StateFolder) -> int:
             from portal_local.status import show_status  # noqa: PLC0415 - see above
 
             return asyncio.run(show_status(state))
+        case "operator":
+            from portal_local.operator_access import read_operator, shown  # noqa: PLC0415 - see above
+
+            found = read_operator(state.path)
+            if found is None:
+                raise LocalError("there is no operator here; `up` makes one at its first start")
+            say(found.code() if arguments.code else shown(found))
+            return 0
         case "logs":
             from portal_local.logs import show_logs  # noqa: PLC0415 - see above
 

@@ -108,6 +108,9 @@ def of_sandbox(ground: Ground) -> dict[str, str]:
             "SANDBOX_FREEBIT_OEM_ID": FREEBIT_OEM_ID,
             "SANDBOX_FREEBIT_OEM_KEY": FREEBIT_OEM_KEY,
             "SANDBOX_SENDGRID_API_KEY": _SENDGRID_API_KEY,
+            "SANDBOX_PORTAL_URL": ground.url("gateway"),
+            "SANDBOX_PORTAL_KEY_ID": ground.keys.signed_call_key_id,
+            "SANDBOX_PORTAL_KEY": ground.keys.signed_call_key(),
         }
     )
 
@@ -154,7 +157,8 @@ OWN: Final[Mapping[str, dict[str, str]]] = {
         # The sandbox's Freebit works for two seconds where the real one takes ten minutes: when to look, in seconds.
         "PORTAL_FREEBIT_TABLES": json.dumps({"look_after": dict.fromkeys(("minutes", "notified_by_file"), _LOOKS)}),
     },
-    "gateway": {"PORTAL_COOKIE_SECURE": "false"},
+    # Nobody stands before the local gateway, so no proxy is trusted and the peer's own address counts.
+    "gateway": {"PORTAL_COOKIE_SECURE": "false", "PORTAL_SIGNED_CALLERS": "127.0.0.0/8,::1/128"},
 }
 
 
@@ -169,7 +173,11 @@ def _own_paths(ground: Ground, name: str) -> dict[str, str]:
         case "fulfillment":
             return {"PORTAL_FULFILLMENT_KEY_PATH": str(ground.keys.fulfillment)}
         case "gateway":
-            return {"PORTAL_GATEWAY_HOST": LOOPBACK, "PORTAL_GATEWAY_PORT": str(ground.ports.gateway)}
+            return {
+                "PORTAL_GATEWAY_HOST": LOOPBACK,
+                "PORTAL_GATEWAY_PORT": str(ground.ports.gateway),
+                "PORTAL_SIGNED_CALL_KEYS_PATH": str(ground.keys.signed_calls),
+            }
         case _:
             return {}
 

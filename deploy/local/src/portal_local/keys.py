@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Final
 
 _RSA_BITS: Final = 2048
 _ACTOR_KEY_ID: Final = "local-1"
+_SIGNED_CALL_KEY_ID: Final = "sandbox-key-1"
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,13 @@ class Keys:
     """32 random bytes: identity's encryption at rest."""
     fulfillment: Path
     """32 random bytes: fulfillment's encryption at rest."""
+    signed_calls: Path
+    """JSON object, key id to key: what the gateway checks the sandbox's "Provision in WHMCS" button with."""
+    signed_call_key_id: str
+
+    def signed_call_key(self) -> str:
+        """Give the text the sandbox's button signs with."""
+        return str(json.loads(self.signed_calls.read_text(encoding="utf-8"))[self.signed_call_key_id]["key"])
 
 
 def ensure_keys(folder: Path) -> Keys:
@@ -41,6 +50,8 @@ def ensure_keys(folder: Path) -> Keys:
         actor_key_id=_ACTOR_KEY_ID,
         identity=folder / "identity.key",
         fulfillment=folder / "fulfillment.key",
+        signed_calls=folder / "signed-call-keys.json",
+        signed_call_key_id=_SIGNED_CALL_KEY_ID,
     )
     if not (keys.salesforce_private.exists() and keys.salesforce_public.exists()):
         _make_salesforce_pair(keys)
@@ -48,6 +59,7 @@ def ensure_keys(folder: Path) -> Keys:
         _make_actor_pair(keys)
     for path in (keys.identity, keys.fulfillment):
         _keep(path, lambda: os.urandom(32))
+    _keep(keys.signed_calls, _new_signed_call_key)
     return keys
 
 
@@ -81,6 +93,10 @@ def _make_actor_pair(keys: Keys) -> None:
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         ),
     )
+
+
+def _new_signed_call_key() -> bytes:
+    return json.dumps({_SIGNED_CALL_KEY_ID: {"key": secrets.token_urlsafe(32)}}).encode()
 
 
 def _keep(path: Path, make: Callable[[], bytes]) -> None:

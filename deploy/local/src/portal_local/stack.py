@@ -113,18 +113,24 @@ class LocalStack:
     @property
     def gateway_url(self) -> str:
         """Base URL of the gateway."""
-        return self._known_ground().url("gateway")
+        return self.ground_laid().url("gateway")
 
     @property
     def sandbox_urls(self) -> Mapping[str, str]:
         """Base URLs of the sandbox: control, salesforce, salesforce_tls, pubsub, whmcs, freebit, sendgrid."""
-        ground = self._known_ground()
+        ground = self.ground_laid()
         return {name: ground.url(name) for name in ground.ports.of_sandbox()}
 
     @property
     def names(self) -> tuple[str, ...]:
         """Everything that runs, in the order it was started."""
         return tuple(self._watched)
+
+    def ground_laid(self) -> Ground:
+        """What its processes are started from; raises RuntimeError before `start`."""
+        if self.ground is None:
+            raise RuntimeError("the stack was not started")
+        return self.ground
 
     def state_of(self, name: str) -> State:
         """Where a process stands."""
@@ -293,11 +299,6 @@ class LocalStack:
 
     def _passwords(self) -> dict[str, str]:
         return {one.name: self.state.secret(f"database-{one.name}") for one in SERVICES if one.database}
-
-    def _known_ground(self) -> Ground:
-        if self.ground is None:
-            raise RuntimeError("the stack was not started")
-        return self.ground
 
     def _add(self, managed: Managed) -> Watched:
         keep_previous_log(managed.log_path)

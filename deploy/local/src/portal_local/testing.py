@@ -68,7 +68,7 @@ def main() -> int:
             return 0
         case ["up", *processes]:
             plan = fake_plan(**dict(one.split(":") for one in processes))
-            return asyncio.run(up(StateFolder.from_environment(), ports=Ports.picked(), plan=plan))
+            return asyncio.run(up(StateFolder.from_environment(), ports=Ports.picked(), plan=plan, operator=False))
         case _:
             return 2
 

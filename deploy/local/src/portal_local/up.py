@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
+from portal_local.errors import LocalError
 from portal_local.plan import Plan, whole_portal
 from portal_local.ports import Ports
 from portal_local.progress import Progress, say
@@ -19,8 +20,13 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SHOWN_CUSTOMERS: Final = 5
 
 
-async def up(state: StateFolder, *, ports: Ports | None = None, plan: Plan = whole_portal) -> int:
-    """Start everything, show where it is, watch it, and stop all of it when asked. Gives the exit code."""
+async def up(
+    state: StateFolder, *, ports: Ports | None = None, plan: Plan = whole_portal, operator: bool = True
+) -> int:
+    """Start everything, show where it is, watch it, and stop all of it when asked. Gives the exit code.
+
+    `operator` has the first operator made where there is none, which needs a real identity in the plan.
+    """
     began = time.monotonic()
     with Progress() as progress:
         stack = LocalStack(state.path, ports=ports or Ports.from_environment(), report=progress.note, plan=plan)
@@ -29,6 +35,9 @@ async def up(state: StateFolder, *, ports: Ports | None = None, plan: Plan = who
                 return 0
             progress.finish()
             say(welcome(stack.gateway_url, stack.sandbox_urls, time.monotonic() - began))
+            if operator:
+                say(await _operator(stack))
+            say("Ctrl-C stops everything. `make demo` in another terminal plays the main job.\n")
             await stopping.wait()
             asked = time.monotonic()
             say("stopping …")
@@ -89,4 +98,18 @@ def welcome(gateway: str, sandbox: Mapping[str, str], seconds: float) -> str:
         f"  {one.number}  {one.email:<32}{one.name}" + (f" ({one.eligible_for})" if one.eligible_for else "")
         for one in ready_customers()[:_SHOWN_CUSTOMERS]
     ]
-    return "\n".join([*lines, "", "Ctrl-C stops everything. `make demo` in another terminal plays the main job.", ""])
+    return "\n".join([*lines, ""])
+
+
+async def _operator(stack: LocalStack) -> str:
+    """Say where the operator's credentials lie; without one the portal runs as well."""
+    from portal_local.operator_access import FILE, ensure_operator  # noqa: PLC0415 - not before everything runs
+
+    try:
+        found = await ensure_operator(stack.ground_laid())
+    except LocalError as error:
+        return f"{error}\n"
+    return (
+        f"To operate it: {found.email}, with what {stack.state.path / FILE} says;\n"
+        "`python -m portal_local operator` shows the one-time code of now.\n"
+    )

@@ -1,3 +1,4 @@
+import json
 import tomllib
 from pathlib import Path
 
@@ -48,6 +49,15 @@ def test_a_vendor_credential_of_the_shell_reaches_no_process(ground: Ground, mon
     tables = [environment.of_service(ground, one, 1) for one in SERVICES]
     for table in (*tables, environment.of_sandbox(ground), environment.of_bus_admin(ground, "bus-admin", 1)):
         assert not [value for value in table.values() if "somebodys" in value]
+
+
+def test_the_button_of_the_sandbox_signs_with_the_key_the_gateway_checks(ground: Ground) -> None:
+    gateway = next(environment.of_service(ground, one, 1) for one in SERVICES if one.name == "gateway")
+    sandbox = environment.of_sandbox(ground)
+    keys = json.loads(Path(gateway["PORTAL_SIGNED_CALL_KEYS_PATH"]).read_text())
+    assert keys == {sandbox["SANDBOX_PORTAL_KEY_ID"]: {"key": sandbox["SANDBOX_PORTAL_KEY"]}}
+    assert len(sandbox["SANDBOX_PORTAL_KEY"]) >= 32
+    assert sandbox["SANDBOX_PORTAL_URL"] == ground.url("gateway")
 
 
 def test_the_file_of_overrides_wins_and_is_asked_for_by_name(

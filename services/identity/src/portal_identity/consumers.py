@@ -3,19 +3,25 @@
 from dataclasses import dataclass
 
 from portal_chassis.bus import Bus, Call
-from portal_contracts import identity
+from portal_contracts import drift, identity
+from portal_contracts import operator_access as access
 from portal_contracts.message import Acknowledged
+from portal_contracts.operators import OperatorOutcome
 from portal_identity.change_password import ChangeOwnPassword
 from portal_identity.confirm_signup import UseSignupLink
+from portal_identity.enrol_operator import EnrolOperator, ShowSecondFactor
+from portal_identity.grant_operator import GiveAccess, TakeAccess
 from portal_identity.log_in import OpenSession
 from portal_identity.log_out import CloseSession
 from portal_identity.mint_actor import MintActorToken
 from portal_identity.mint_password_reset_link import MintResetLink
 from portal_identity.mint_signup_link import MintLink
+from portal_identity.open_operator_session import SignOperatorIn
 from portal_identity.read_customer import ReadCustomer
 from portal_identity.request_password_reset import KeepPasswordReset
 from portal_identity.request_signup import KeepSignup
 from portal_identity.reset_password import UseResetLink
+from portal_identity.store_operators import Operators
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,12 @@ class UseCases:
     change_password: ChangeOwnPassword
     mint_actor: MintActorToken
     read_customer: ReadCustomer
+    sign_operator_in: SignOperatorIn
+    show_second_factor: ShowSecondFactor
+    enrol_operator: EnrolOperator
+    operators: Operators
+    give_access: GiveAccess
+    take_access: TakeAccess
 
 
 def register(bus: Bus, use: UseCases) -> None:
@@ -41,6 +53,8 @@ def register(bus: Bus, use: UseCases) -> None:
     _register_sessions(bus, use)
     _register_passwords(bus, use)
     _register_reading(bus, use)
+    _register_operators_signing_in(bus, use)
+    _register_access(bus, use)
 
 
 def _register_signup(bus: Bus, use: UseCases) -> None:
@@ -64,7 +78,7 @@ def _register_sessions(bus: Bus, use: UseCases) -> None:
 
     @bus.answers(identity.LogOut)
     async def log_out(_: identity.LogOut, call: Call) -> Acknowledged:
-        return await use.close_session(call.customer())
+        return await use.close_session(call.signed_in())
 
     @bus.answers(identity.MintActor)
     async def mint_actor(query: identity.MintActor, _: Call) -> identity.MintedActor:
@@ -101,3 +115,35 @@ def _register_reading(bus: Bus, use: UseCases) -> None:
     @bus.answers(identity.ReadRecipient)
     async def read_recipient(query: identity.ReadRecipient, _: Call) -> identity.Recipient:
         return await use.read_customer.recipient(query.account_id)
+
+    @bus.answers(drift.FindLinkedClients)
+    async def find_linked_clients(query: drift.FindLinkedClients, _: Call) -> drift.LinkedClients:
+        return await use.read_customer.linked(query.whmcs_client_ids)
+
+
+def _register_operators_signing_in(bus: Bus, use: UseCases) -> None:
+    @bus.answers(access.OpenOperatorSession)
+    async def sign_operator_in(command: access.OpenOperatorSession, _: Call) -> identity.OpenedSession:
+        return await use.sign_operator_in(command)
+
+    @bus.answers(access.BeginOperatorEnrolment)
+    async def begin_enrolment(command: access.BeginOperatorEnrolment, _: Call) -> access.OperatorEnrolment:
+        return await use.show_second_factor(command)
+
+    @bus.answers(access.FinishOperatorEnrolment)
+    async def finish_enrolment(command: access.FinishOperatorEnrolment, _: Call) -> identity.OpenedSession:
+        return await use.enrol_operator(command)
+
+
+def _register_access(bus: Bus, use: UseCases) -> None:
+    @bus.answers(access.ListOperators)
+    async def list_operators(_: access.ListOperators, __: Call) -> access.OperatorList:
+        return access.OperatorList(operators=await use.operators.all())
+
+    @bus.answers(access.GrantOperator)
+    async def grant_operator(command: access.GrantOperator, call: Call) -> access.OperatorGranted:
+        return await use.give_access(command, call)
+
+    @bus.answers(access.RevokeOperator)
+    async def revoke_operator(command: access.RevokeOperator, call: Call) -> OperatorOutcome:
+        return await use.take_access(command, call)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from portal_contracts.identity import CustomerLink, SignupForm
+from portal_contracts.operators import Role
 from portal_contracts.values import PersonName
 
 
@@ -99,3 +100,43 @@ class Session:
     opened_at: datetime
     expires_at: datetime
     user: User
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorOnFile:
+    """Somebody who has access as an operator. Without password and seed they are not enrolled yet."""
+
+    operator_id: str
+    email: str
+    roles: Sequence[Role]
+    password_hash: str | None
+    seed: str | None
+    """Of the second factor, in base32."""
+
+    @property
+    def enrolled(self) -> bool:
+        """Whether they can sign in."""
+        return self.password_hash is not None
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorSession:
+    """An operator's open session."""
+
+    session_id: str
+    csrf_token: str
+    opened_at: datetime
+    expires_at: datetime
+    operator_id: str
+    email: str
+    roles: Sequence[Role]
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """An enrolment whose token is good. `seed` was shown last; None before the first time."""
+
+    token_hash: bytes
+    operator_id: str
+    email: str
+    seed: str | None

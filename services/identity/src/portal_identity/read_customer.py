@@ -1,5 +1,7 @@
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from portal_contracts.drift import LinkedClients
 from portal_contracts.identity import CustomerLink, Me, Recipient
 from portal_contracts.problems import Refused
 from portal_identity.ports import User
@@ -35,6 +37,10 @@ class ReadCustomer:
         """Give where a customer's mail goes; Refused CUSTOMER_NOT_LINKED."""
         user = await self._of_account(account_id)
         return Recipient(email=user.email, name=user.name, locale=user.locale)
+
+    async def linked(self, whmcs_client_ids: Sequence[int]) -> LinkedClients:
+        """Tell which WHMCS clients have a portal user; the others may be orphans (D05)."""
+        return LinkedClients(linked=await self.users.accounts_of(whmcs_client_ids))
 
     async def _of_account(self, account_id: str) -> User:
         user = await self.users.by_account(account_id)

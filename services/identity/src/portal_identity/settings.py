@@ -19,6 +19,8 @@ class IdentitySettings(BaseSettings):
     reset_link_seconds: int = Field(default=1_800, ge=60, le=1_800, description="R046; at most half an hour")
     session_idle_seconds: int = Field(default=1_800, ge=60)
     session_seconds: int = Field(default=43_200, ge=300)
+    operator_idle_seconds: int = Field(default=1_800, ge=60, le=1_800, description="Of an operator's session (D19)")
+    operator_session_seconds: int = Field(default=43_200, ge=300, le=43_200)
     signups_an_hour_per_address: int = Field(default=60, ge=1)
     signups_an_hour_per_email: int = Field(default=5, ge=1)
     signups_an_hour_per_number: int = Field(default=10, ge=1)

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -87,6 +88,12 @@ class Users:
     async def by_account(self, account_id: str) -> User | None:
         """Find by the Salesforce account."""
         return await self._one(f"{_JOIN} WHERE l.account_id = $1", account_id)
+
+    async def accounts_of(self, whmcs_client_ids: Sequence[int]) -> dict[int, str]:
+        """Give the Salesforce account of each of these WHMCS clients that is linked."""
+        statement = "SELECT whmcs_client_id, account_id FROM customer_link WHERE whmcs_client_id = ANY($1)"
+        rows = await self._database.fetch(statement, list(whmcs_client_ids))
+        return {row["whmcs_client_id"]: row["account_id"] for row in rows}
 
     async def set_password(self, transaction: Transaction, user: User, hashed: str) -> bool:
         """Store a new password's hash; False when the password was changed since the user was read."""

@@ -66,6 +66,19 @@ class IdentityProcess:
                 assert self._process.returncode is None, self.log()
                 await asyncio.sleep(0.02)
 
+    async def first_operator(self, email: str) -> str:
+        """`python -m portal_identity.first_operator`: gives the enrolment token, and nothing else is on its output."""
+        making = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "portal_identity.first_operator", "--email", email),
+            env=self._environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        output, errors = await making.communicate()
+        assert making.returncode == 0, errors
+        return output.decode().strip()
+
     async def stop(self) -> None:
         if self._process is not None and self._process.returncode is None:
             self._process.terminate()

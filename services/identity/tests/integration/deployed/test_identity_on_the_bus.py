@@ -6,6 +6,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from portal_chassis.actor import ActorVerifier, sign_actor
+from portal_contracts.drift import FindLinkedClients
 from portal_contracts.identity import (
     ConfirmSignup,
     FindCustomer,
@@ -46,7 +47,10 @@ async def test_every_subject_answers_along_a_customers_way(world, keys, salesfor
     await world.log_in(hanako)
     with pytest.raises(Refused, match="SESSION_EXPIRED"):
         await world.ask("gateway", MintActor(session_token=session.session_token))
-    assert world.answered == {message.subject for message in SERVICES["identity"].serves}
+    linked = await world.ask("orders", FindLinkedClients(whmcs_client_ids=[me.whmcs_client_id, 1]))
+    assert linked.linked == {me.whmcs_client_id: me.account_id}
+    answered = {message.subject for message in SERVICES["identity"].serves}
+    assert answered - world.answered == {subject for subject in answered if ".operator" in subject}
     assert [subject for subject, _ in await world.events()] == [
         "identity.signup.requested.v1",
         "identity.customer.registered.v1",
