@@ -140,7 +140,7 @@ class PostgresServer(Server):
     def copy_database(self, name: str, copy: str) -> None:
         """Copy a service's database with its owner; whoever is connected to it is put out first."""
         database = _identifier(name)
-        owner = f"(SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = {_literal(name)})"
+        owner = f"(SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = {_literal(name)})"  # noqa: S608 - a literal quoted here
         self.administer(
             f"""
             SELECT pg_terminate_backend(pid) FROM pg_stat_activity
