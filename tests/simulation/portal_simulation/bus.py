@@ -7,6 +7,7 @@ problems included. Events leave a service's outbox at least once, in any order, 
 import asyncio
 import contextvars
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeVar
@@ -22,6 +23,8 @@ from portal_contracts.message import Event, Message, Request
 from portal_contracts.problems import Misconfigured, TryLater
 from portal_contracts.topology import SERVICES, ServiceTopology, durable_name
 from portal_simulation.databases import ServiceDatabase
+from portal_simulation.mutated import event_as_read
+from portal_simulation.rules import Rules
 from portal_simulation.workers import Worker, WorkerKilled, unkilled
 
 R = TypeVar("R", bound=Message)
@@ -80,6 +83,8 @@ class Network:
     dead_letters: list[DeadLetter] = field(default_factory=list)
     absorbed: int = 0
     """Events that came again and were recognised."""
+    asked: Counter[str] = field(default_factory=Counter)
+    """How often each subject was asked."""
     under_way: dict[str, int] = field(default_factory=dict)
     """Events that have not reached all their takers: how often each was tried."""
 
@@ -164,6 +169,7 @@ class NatsOfWorker:
         """Ask one of the seats, and wait."""
         network = self._network
         await self._worker.reach(f"before ask {subject}")
+        network.asked[subject] += 1
         fate = network.fate(subject)
         self._asked += 1
         inbox = f"_INBOX.{self._worker.name}.{self._asked}"
@@ -211,9 +217,10 @@ class NatsOfWorker:
 class WorkerBus:
     """One worker's `Bus`: the same registering and asking, checked against the topology."""
 
-    def __init__(self, network: Network, worker: Worker) -> None:
+    def __init__(self, network: Network, worker: Worker, rules: Rules) -> None:
         topology: ServiceTopology = SERVICES[worker.service]
         self.worker = worker
+        self._rules = rules
         self.consumers: dict[type[Event], Callable[..., Awaitable[None]]] = {}
         self._nats = NatsOfWorker(network, worker)
         self._asking = Asking(worker.service, topology.asks)
@@ -275,7 +282,7 @@ class WorkerBus:
         async with database.transaction() as transaction:
             new = database.admit(transaction, f"{durable_name(self.worker.service, kind)}/{message_id}")
             if new:
-                event = kind.__pydantic_validator__.validate_json(body)
+                event = event_as_read(kind.__pydantic_validator__.validate_json(body), self._rules)
                 await self.consumers[kind](event, Delivery(transaction, message_id, kind.subject, None, delivered))
         await self.worker.reach(f"after taking {kind.subject}")
         return new

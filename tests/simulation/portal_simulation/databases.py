@@ -1,9 +1,11 @@
 """A service's database in memory, and what each of its workers sees of it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from portal_chassis.clocks import MachineClock
 from portal_chassis.memory import InMemoryDatabase, InMemoryTransaction
@@ -12,8 +14,11 @@ from portal_chassis.process_memory import InMemoryProcessStore
 from portal_chassis.process_model import JournalEntry, JournalState, ProcessView
 from portal_chassis.process_port import Change, Claim, Committed, Load, NewProcess
 from portal_contracts.message import Event
-from portal_simulation.workers import Worker
+from portal_simulation.mutated import process_store_of
+from portal_simulation.rules import Rules
+from portal_simulation.workers import Worker, current_worker
 
+_MOMENT: Final = 0.005
 Published = Callable[[int, Event], None]
 """Takes an event that was committed, with its number in the outbox."""
 
@@ -21,9 +26,10 @@ Published = Callable[[int, Event], None]
 class ServiceDatabase(InMemoryDatabase):
     """One service's rows. What a committed transaction recorded is handed to the relay, in order."""
 
-    def __init__(self, published: Published) -> None:
+    def __init__(self, published: Published, rules: Rules) -> None:
         super().__init__()
         self._published = published
+        self._rules = rules
         self._relayed = 0
         self.inbox: set[str] = set()
 
@@ -32,7 +38,21 @@ class ServiceDatabase(InMemoryDatabase):
         """Open a transaction."""
         async with super().transaction() as transaction:
             yield transaction
-        self.relay()
+        if self._rules.outbox_in_transaction:
+            self.relay()
+        else:
+            self._send_from_memory()
+
+    def _send_from_memory(self) -> None:
+        """Publish from the worker's memory a moment after the commit (a mutant): a worker that dies takes it along."""
+        kept, self._relayed = range(self._relayed, len(self.events)), len(self.events)
+        worker = current_worker()
+
+        def send() -> None:
+            for number in kept if worker is None or worker.alive else ():
+                self._published(number + 1, self.events[number])
+
+        asyncio.get_running_loop().call_later(_MOMENT, send)
 
     def relay(self) -> None:
         """Publish what has been committed since."""
@@ -43,7 +63,7 @@ class ServiceDatabase(InMemoryDatabase):
     def admit(self, transaction: InMemoryTransaction, message_id: str) -> bool:
         """Insert into the inbox; False when the message has taken effect before."""
         if message_id in self.inbox:
-            return False
+            return not self._rules.inbox_is_unique
         self.inbox.add(message_id)
         transaction.on_rollback(lambda: self.inbox.discard(message_id))
         return True
@@ -66,27 +86,32 @@ class WorkerDatabase:
         await self._worker.reach("after transaction")
 
 
+@dataclass(frozen=True, slots=True)
+class StoreHooks:
+    """What the world hears from a worker's store."""
+
+    due: Callable[[datetime], None]
+    """When a process will be due."""
+    pause: Callable[[], Awaitable[None]]
+    """The way to the database and back."""
+    claimed: Callable[..., None]
+    """`(worker, claim, while_held=…)`: a process was taken."""
+    wrote_late: Callable[[Worker, Claim], None]
+    """A worker wrote the end of a step of a process that somebody else had taken over."""
+
+
 class WorkerStore:
     """The process store as one worker reaches it: it may die before and after each of its own writes."""
 
-    def __init__(
-        self,
-        worker: Worker,
-        store: InMemoryProcessStore,
-        due: Callable[[datetime], None],
-        pause: Callable[[], Awaitable[None]],
-        taken_over: Callable[[], None],
-    ) -> None:
-        """`due` hears when a process will be due; `pause` is the way to the database and back.
-
-        `taken_over` hears when this worker goes on with what another did not finish.
-        """
-        self.lease = store.lease
-        self._taken_over = taken_over
+    def __init__(self, worker: Worker, rows: "ServiceRows", hooks: StoreHooks) -> None:
+        self.lease = rows.processes.lease
         self._worker = worker
-        self._store = store
-        self._due = due
-        self._pause = pause
+        self._rows = rows
+        self._store = rows.processes
+        self._due = hooks.due
+        self._pause = hooks.pause
+        self._claimed = hooks.claimed
+        self._wrote_late = hooks.wrote_late
 
     async def insert(self, transaction: Transaction, process: NewProcess) -> bool:
         """Create a process."""
@@ -117,25 +142,28 @@ class WorkerStore:
         self, kinds: Collection[str], now: datetime, limit: int, *, key: str | None = None
     ) -> Sequence[Claim]:
         """Take due processes."""
-        self._worker.check()
+        await self._worker.thaw()
+        held = self._rows.held()
         claims = await self._store.claim(kinds, now, limit, key=key)
         for claim in claims:
-            if claim.crashed:
-                self._taken_over()
+            self._claimed(self._worker, claim, while_held=claim.id in held)
         if claims:
             await self._worker.reach("after claim")
         return claims
 
     async def renew(self, leases: Mapping[int, int]) -> Collection[int]:
         """Extend leases."""
-        self._worker.check()
+        await self._worker.thaw()
         return await self._store.renew(leases)
 
     async def commit(self, claim: Claim, change: Change) -> Committed:
         """Write the end of a step."""
         await self._worker.reach(f"before commit of {claim.kind}.{claim.step}")
         await self._pause()
+        taken_over = self._store._by_id[claim.id].generation != claim.generation
         committed = await self._store.commit(claim, change)
+        if taken_over:
+            self._wrote_late(self._worker, claim)
         if committed.due is not None:
             self._due(committed.due)
         await self._pause()
@@ -180,10 +208,16 @@ class WorkerStore:
 class ServiceRows:
     """Everything a service keeps: its database, its processes, and whatever tables its wiring adds."""
 
-    def __init__(self, published: Published, machine: MachineClock) -> None:
-        self.database = ServiceDatabase(published)
-        self.processes = InMemoryProcessStore(machine, self.database)
+    def __init__(self, published: Published, machine: MachineClock, rules: Rules) -> None:
+        self.database = ServiceDatabase(published, rules)
+        self.processes = process_store_of(machine, self.database, rules)
         self.tables: dict[str, Any] = {}
+        self._machine = machine
+
+    def held(self) -> set[int]:
+        """Give the processes whose lease holds now."""
+        now = self._machine.monotonic()
+        return {row.id for row in self.processes._rows.values() if row.lease is not None and row.lease_until >= now}
 
     def table(self, name: str, make: Callable[[], Any]) -> Any:
         """Give a table, made empty at its first use."""

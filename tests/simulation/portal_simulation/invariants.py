@@ -7,9 +7,12 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any, Final
 
 from portal_chassis.process_model import JournalEntry
+from portal_contracts.changefeed import ProvisionEventReceived
+from portal_contracts.fulfillment import ProvisioningProgressed
 from portal_simulation.expected_ends import is_legal, legal_codes
 from portal_simulation.ledger import Effect, Effects
 from portal_simulation.play import PlacedOrder, Played
@@ -21,6 +24,10 @@ LEASE: Final = timedelta(seconds=45)
 """What a dead worker's lease and the poll after it may add."""
 IN_FLIGHT: Final = timedelta(seconds=60)
 """How long after a cancellation something may still happen that was decided before it."""
+QUIET: Final = {"AddOrder": timedelta(seconds=120), "activate_esim": timedelta(minutes=14)}
+"""The quiet periods, a little less: they begin when the outcome turns out unclear."""
+LATEST_DEPARTURE: Final = timedelta(seconds=13)
+"""The send deadline of ten seconds, and the way to the vendor."""
 MOST_CREATED: Final = 2
 MOST_TIMES_FAULT_FREE: Final = 3
 
@@ -308,6 +315,64 @@ def _intents(facts: _Facts) -> Check:
         yield "I13", f"{len(facts.requested)} lines were asked for with {len(asked)} intents"
 
 
+def _in_time(facts: _Facts) -> Check:
+    """Rule 4: a write leaves within its send deadline of its intent, or not at all."""
+    schedule = facts.played.schedule
+    if schedule.moves or any(fault.kind in ("late", "slow", "drip") for fault in schedule.faults):
+        return
+    made = {effect.detail["order_id"]: effect.at for effect in facts.created}
+    for entry in facts.journal.get("AddOrder", ()):
+        at = made.get(int(entry.external_id)) if entry.external_id else None
+        if at is not None and at - entry.at > LATEST_DEPARTURE:
+            yield "rule 4", f"AddOrder had its effect {at - entry.at} after its intent"
+    by_unknown = [at for number, at in made.items() if number not in _named(facts, "AddOrder")]
+    unclear = [entry.at for entry in facts.journal.get("AddOrder", ()) if not entry.external_id]
+    for at in by_unknown:
+        if not any(timedelta() <= at - intended <= LATEST_DEPARTURE for intended in unclear):
+            yield "rule 4", f"an AddOrder had its effect at {at}, intents were at {unclear}"
+
+
+def _quiet(facts: _Facts) -> Check:
+    """Rule 5: after an unclear write nothing is sent again before the quiet period has passed."""
+    for call, quiet in QUIET.items():
+        entries = sorted(facts.journal.get(call, ()), key=lambda entry: entry.id)
+        for entry, following in pairwise(entries):
+            scope, next_scope = (one.fingerprint.partition(":")[0] for one in (entry, following))
+            may_land = entry.state in ("started", "unknown") and not _surely_unsent(entry)
+            if may_land and scope == next_scope and following.at - entry.at < quiet:
+                yield "rule 5", f"{call} was sent again {following.at - entry.at} after an unclear one"
+
+
+def _surely_unsent(entry: JournalEntry) -> bool:
+    return entry.evidence.get("left") is False or entry.evidence.get("sent") == "no"
+
+
+def _named(facts: _Facts, call: str) -> set[int]:
+    return {int(entry.external_id) for entry in facts.journal.get(call, ()) if entry.external_id}
+
+
+def _timeline(facts: _Facts) -> Check:
+    """Every stage that fulfillment recorded stands in the timeline once: events are neither lost nor taken twice."""
+    world = facts.played.world
+    recorded = Counter(
+        (event.stage, event.attempt)
+        for event in world.rows["fulfillment"].database.events
+        if isinstance(event, ProvisioningProgressed)
+        and event.order_id == facts.order.order_id
+        and event.stage != "absorbed"
+    )
+    entries = world.rows["orders"].tables["book"].timelines.get(facts.order.order_id, ())
+    shown = Counter(
+        entry.kind.removeprefix("provisioning.") for entry in entries if entry.kind.startswith("provisioning.")
+    )
+    del shown["absorbed"]
+    wanted: Counter[str] = Counter()
+    for (stage, _), times in recorded.items():
+        wanted[stage] += times
+    if shown != wanted:
+        yield "I10", f"has {dict(shown)} in its timeline, fulfillment recorded {dict(wanted)}"
+
+
 _CHECKS = (
     _one_of_each,
     _sims,
@@ -317,6 +382,9 @@ _CHECKS = (
     _nothing_unwanted,
     _only_forward,
     _intents,
+    _in_time,
+    _quiet,
+    _timeline,
 )
 
 
@@ -328,6 +396,16 @@ def _bus(played: Played) -> Iterator[Broken]:
             yield Broken("I10", f"{service}'s outbox holds {left} events")
     for letter in played.world.network.dead_letters:
         yield Broken("I10", f"dead letter {letter}")
+    effects = Effects(played.world.sandbox.core.ledger)
+    published = Counter(str(effect.detail["eventId"]) for effect in effects.of("salesforce.event.published"))
+    received = Counter(
+        event.event_id
+        for event in played.world.rows["changefeed"].database.events
+        if isinstance(event, ProvisionEventReceived)
+    )
+    if published != received:
+        lost, twice = published - received, received - published
+        yield Broken("I10", f"platform events lost: {sorted(lost)}, passed on again: {sorted(twice)}")
 
 
 FAULT_FREE: Final = {
@@ -336,7 +414,7 @@ FAULT_FREE: Final = {
     ("freebit", "mvno/esim/addAcnt"): 1,
     ("sendgrid", "mail/send"): 2,
     ("whmcs", "UpdateClientProduct"): 3,
-    ("salesforce", "composite"): 2,
+    ("salesforce", "composite"): 3,
 }
 """Calls an order makes when nothing goes wrong; those of a customer's whole list or of the sweeper are not counted."""
 

@@ -121,6 +121,9 @@ class _Player:
         world.deaths = {
             (death.service, world.points[death.service] + death.point): death.down for death in schedule.deaths
         }
+        world.freezes = {
+            (freeze.service, world.points[freeze.service] + freeze.point): freeze.seconds for freeze in schedule.freezes
+        }
         self._plan()
         await asyncio.sleep(schedule.calm_at)
         self._be_calm()
@@ -248,6 +251,9 @@ class _Player:
     def _lose_position(self) -> None:
         switches = self._on.sandbox.core.switches
         switches.update({"salesforce": {"replayGeneration": 1, "streamGeneration": 1}})
+        for worker in self._world.workers["changefeed"]:
+            if worker.alive:
+                self._world.kill(worker, 20.0)
 
     def _move(self, seconds: int) -> None:
         self._on.sandbox.core.clock.advance(seconds)
@@ -274,6 +280,7 @@ class _Player:
             self.hits[f"{rule.vendor} {rule.call} {rule.kind}"] += rule.hits
             rule.times = 0
         self._world.deaths.clear()
+        self._world.freezes.clear()
         self._world.network.repeats = self._world.network.dawdles = 0.0
         switches: dict[str, dict[str, Any]] = {
             "salesforce": {"publishBeforeCommit": False, "flowSelfTrigger": False},

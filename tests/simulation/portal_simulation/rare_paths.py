@@ -26,6 +26,7 @@ RARE_PATHS: Final = (
     "an effect landed late",
     "a worker died",
     "a worker died between an intent and its end",
+    "a worker slept through its lease",
     "a replay position was lost",
     "an event came before its commit",
     "an approval was taken back",
@@ -97,6 +98,7 @@ def _by_schedule(played: Played) -> Counter[str]:
     found["a worker died between an intent and its end"] += sum(
         "after intent" in point or "before the end of an intent" in point for _, point in world.died
     )
+    found["a worker slept through its lease"] += bool(world.froze) and max(one.seconds for one in schedule.freezes) > 30
     found["a replay position was lost"] += schedule.lost_position_at is not None
     found["an event came before its commit"] += bool(dict(schedule.switches)["salesforce"].get("publishBeforeCommit"))
     found["lists had several pages"] += schedule.page_rows < 100

@@ -112,6 +112,15 @@ class Death:
 
 
 @dataclass(frozen=True, slots=True)
+class Freeze:
+    """A worker is stopped at the n-th point its service passes and goes on `seconds` later, as if nothing had been."""
+
+    service: str
+    point: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class OrderPlan:
     """One order and what people do to it. Times are seconds after the start; None: it does not happen."""
 
@@ -148,6 +157,7 @@ class Schedule:
     outages: tuple[Outage, ...] = ()
     bus: tuple[BusTrouble, ...] = ()
     deaths: tuple[Death, ...] = ()
+    freezes: tuple[Freeze, ...] = ()
     switches: Mapping[str, Mapping[str, Any]] = frozenset()  # type: ignore[assignment]  # an empty one
     lost_position_at: float | None = None
     silent: bool = False
@@ -165,6 +175,7 @@ class Schedule:
         moments = [300.0]
         moments += [fault.at + (fault.period or 300.0) for fault in self.faults]
         moments += [outage.at + outage.seconds for outage in self.outages]
+        moments += [320.0 + freeze.seconds for freeze in self.freezes]
         for order in self.orders:
             times = (order.approved_at, order.cancelled_at, order.card_added_at, order.accepted_by_hand_at)
             moments += [time + 30.0 for time in times if time is not None]
@@ -189,6 +200,7 @@ class _Draw:
         outages: list[Outage] = []
         bus: list[BusTrouble] = []
         deaths: list[Death] = []
+        freezes: list[Freeze] = []
         for _ in range(chance.choice((0, 1, 1, 2, 2, 3, 3, 4, 5, 6))):
             drawn = chance.random()
             if drawn < 0.58:
@@ -198,8 +210,11 @@ class _Draw:
                 outages.append(Outage(vendor, chance.uniform(0, 60), chance.choice((20.0, 90.0, 300.0, 700.0))))
             elif drawn < 0.80:
                 bus.append(self._bus_trouble())
-            else:
+            elif drawn < 0.92:
                 deaths.append(self._death(len(orders)))
+            else:
+                stopped = self._death(len(orders), chance.choice(("billing", "fulfillment")))
+                freezes.append(Freeze(stopped.service, stopped.point, chance.choice((15.0, 45.0, 60.0, 200.0, 300.0))))
         eids = [order.eid for order in orders if order.eid is not None]
         return Schedule(
             seed=self._seed,
@@ -209,8 +224,9 @@ class _Draw:
             outages=tuple(outages),
             bus=tuple(bus),
             deaths=tuple(deaths),
+            freezes=tuple(freezes),
             switches=self._switches(),
-            lost_position_at=chance.uniform(0, 200) if self._happens(0.06) else None,
+            lost_position_at=chance.uniform(0, 45) if self._happens(0.06) else None,
             silent=self._happens(0.06),
             failing_eids=(chance.choice(eids),) if eids and self._happens(0.06) else (),
             repeats=chance.choice((0.0, 0.0, 0.1, 0.5)),
@@ -287,9 +303,9 @@ class _Draw:
         kind: BusFault = chance.choice(("request_lost", "reply_lost", "reply_lost", "twice", "slow"))
         return BusTrouble(chance.choice(SUBJECTS), kind, chance.choice((0, 0, 1, 3, 6)), chance.choice((1, 1, 2, 5)))
 
-    def _death(self, orders: int) -> Death:
+    def _death(self, orders: int, service: str | None = None) -> Death:
         chance = self._chance
-        service = chance.choice(MORTAL)
+        service = service or chance.choice(MORTAL)
         each = {"orders": 60, "billing": 80, "fulfillment": 60, "notifications": 14, "changefeed": 14}[service]
         return Death(service, chance.randint(1, each * orders), chance.choice((0.5, 5.0, 40.0, 120.0)))
 

@@ -30,6 +30,8 @@ class Worker:
         self.context = contextvars.Context()
         self.context.run(_CURRENT.set, self)
         self.tasks: set[asyncio.Task[Any]] = set()
+        self.frozen_until = 0.0
+        """Loop time until which the process is stopped (SIGSTOP): nothing of it reaches the world, or hears of it."""
         self._reached = reached
 
     def __repr__(self) -> str:
@@ -44,8 +46,15 @@ class Worker:
 
     async def reach(self, point: str) -> None:
         """Pass a point between the process and the world; raises WorkerKilled in a dead one."""
-        self.check()
+        await self.thaw()
         self._reached(self, point)
+        await self.thaw()
+
+    async def thaw(self) -> None:
+        """Wait while the process is stopped; raises WorkerKilled in a dead one."""
+        self.check()
+        while (left := self.frozen_until - asyncio.get_running_loop().time()) > 0:
+            await asyncio.sleep(left)
         self.check()
 
     def check(self) -> None:
@@ -58,6 +67,11 @@ class Worker:
         self.alive = False
         for task in list(self.tasks):
             task.cancel()
+
+
+def current_worker() -> Worker | None:
+    """Give the worker this code runs in; None outside of all."""
+    return _CURRENT.get()
 
 
 def follow_tasks(loop: VirtualTimeLoop) -> None:

@@ -11,12 +11,14 @@ from typing import Any, Final
 from portal_chassis.clocks import TOKYO, Moves
 from portal_chassis.outbound import Outbound
 from portal_chassis.process import ProcessEngine
+from portal_chassis.process_port import Claim
 from portal_contracts.message import Event
 from portal_salesforce import Salesforce
 from portal_simulation.bus import Network, WorkerBus
-from portal_simulation.databases import ServiceRows, WorkerDatabase, WorkerStore
+from portal_simulation.databases import ServiceRows, StoreHooks, WorkerDatabase, WorkerStore
 from portal_simulation.ground import Ground
 from portal_simulation.in_process_http import InProcessTransport, InProcessVendor
+from portal_simulation.mutated import transport_of
 from portal_simulation.rules import Rules
 from portal_simulation.salesforce_wire import InProcessWire
 from portal_simulation.services import billing, changefeed, fulfillment, neighbours, notifications, orders
@@ -36,6 +38,8 @@ WIRES: Final[Mapping[str, Callable[[Parts], Awaitable[None]]]] = {
 }
 SELDOM: Final = 600.0
 LEASE_IS_OVER: Final = 31.0
+LIVENESS: Final = 10.0
+"""What a supervisor takes to notice that a process does not answer."""
 RESTART: Final = 2.0
 """What a supervisor takes to start a process again that ended by itself."""
 
@@ -76,13 +80,16 @@ class World:
         """How often each service passed a point at which it may die."""
         self.deaths: dict[tuple[str, int], float] = {}
         """At which point of which service a worker dies, and for how many seconds it stays down."""
+        self.freezes: dict[tuple[str, int], float] = {}
+        """At which point of which service a worker is stopped, and for how many seconds."""
         self.died: list[tuple[str, str]] = []
+        self.froze: list[tuple[str, str]] = []
         self.failures: list[str] = []
         self.taken_over = 0
         """How often a worker went on with what another had not finished."""
         self._number = 0
         self._workers_each = workers
-        self._billing_settings = billing.settings()
+        self._billing_settings = billing.settings(self.rules)
 
     async def begin(self) -> None:
         """Put the sandbox back to the first day and start every service."""
@@ -92,7 +99,7 @@ class World:
         self.sandbox.begin()
         self.sandbox.core.clock.on_move(self.clock.moved.announce)
         for service in WIRES:
-            self.rows[service] = ServiceRows(self._publisher(service), self.ground.time)
+            self.rows[service] = ServiceRows(self._publisher(service), self.ground.time, self.rules)
             for _ in range(self._workers_each if service in {"orders", "billing", "fulfillment"} else 1):
                 await self.start(service)
 
@@ -125,13 +132,17 @@ class World:
     async def _build(self, worker: Worker) -> None:
         service, rows = worker.service, self.rows[worker.service]
         engine = ProcessEngine(
-            WorkerStore(worker, rows.processes, lambda due: self._due(service, due), self._pause, self._take_over),
+            WorkerStore(
+                worker,
+                rows,
+                StoreHooks(lambda due: self._due(service, due), self._pause, self._claimed, self._wrote_late),
+            ),
             self.clock,
             self.ground.time,
             poll_seconds=SELDOM,
             observe_seconds=1e9,
         )
-        bus = WorkerBus(self.network, worker)
+        bus = WorkerBus(self.network, worker, self.rules)
         backgrounds: list[tuple[str, Callable[[], Awaitable[None]]]] = []
         parts = Parts(
             worker=worker,
@@ -141,7 +152,7 @@ class World:
             processes=engine,
             clock=self.clock,
             machine=self.ground.time,
-            transport=lambda vendor: InProcessTransport(self.vendors[vendor], worker.reach),
+            transport=lambda vendor: transport_of(self.vendors[vendor], worker.reach, self.rules),
             salesforce=lambda: self._salesforce(worker),
             background=lambda name, run: backgrounds.append((name, run)),
             alarm=self.alarm,
@@ -184,8 +195,16 @@ class World:
             number, event, inbox=lambda consumer: self.rows[consumer].database
         )
 
-    def _take_over(self) -> None:
-        self.taken_over += 1
+    def _claimed(self, worker: Worker, claim: Claim, *, while_held: bool) -> None:
+        """Hear of a claim: one of a process whose lease still holds would let two workers act at once."""
+        self.taken_over += claim.crashed
+        if while_held:
+            self.failures.append(f"{worker} took {claim.kind} {claim.key} while its lease was held (rule 2)")
+
+    def _wrote_late(self, worker: Worker, claim: Claim) -> None:
+        self.failures.append(
+            f"{worker} wrote {claim.kind}.{claim.step} of {claim.key} after it was taken over (fencing)"
+        )
 
     async def _pause(self) -> None:
         await asyncio.sleep(self.chance.uniform(0.0002, 0.002))
@@ -196,6 +215,20 @@ class World:
         if down is not None:
             self.died.append((worker.name, point))
             self.kill(worker, down)
+        still = self.freezes.pop((worker.service, self.points[worker.service]), None)
+        if still is not None:
+            self.froze.append((worker.name, point))
+            self.freeze(worker, still)
+
+    def freeze(self, worker: Worker, seconds: float) -> None:
+        """Stop a worker for a while; where it is the only one, a supervisor starts another beside it."""
+        loop = asyncio.get_running_loop()
+        worker.frozen_until = loop.time() + seconds
+        if not any(other.alive for other in self.workers[worker.service] if other is not worker):
+            loop.call_later(
+                LIVENESS, lambda: loop.create_task(self._start_again(worker.service), context=contextvars.Context())
+            )
+        loop.call_later(LEASE_IS_OVER, self.nudge, worker.service)
 
     def kill(self, worker: Worker, down: float) -> None:
         """End a worker now and start another in its place later."""

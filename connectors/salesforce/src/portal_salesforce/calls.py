@@ -1,4 +1,4 @@
-"""One call to Salesforce: a token, a slot, a thread, a verdict, and a repeat where that can help.
+"""One call to Salesforce: a token, a slot, a wire, a verdict, and a repeat where that can help.
 
 Outcomes leave as portal problems or as SalesforceRefusal, never as an HTTP status (architecture §4).
 """
@@ -6,28 +6,20 @@ Outcomes leave as portal problems or as SalesforceRefusal, never as an HTTP stat
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
-from threading import Lock
-from time import monotonic
-from typing import TYPE_CHECKING, Any, Final, TypeVar
-
-import anyio
-import anyio.to_thread
+from typing import Any, Final
 
 from portal_chassis.deadline import current_deadline
 from portal_chassis.logs import get_logger
+from portal_chassis.machine_time import monotonic
 from portal_chassis.outbound import Outbound
 from portal_contracts.problems import TryLater
 from portal_salesforce.api_usage import ApiUsageMeter
 from portal_salesforce.errors import QUOTA_SECONDS, Again, SalesforceRefusal, Verdict, judge, unavailable
 from portal_salesforce.settings import SalesforceSettings
+from portal_salesforce.threaded_wire import ThreadedWire
 from portal_salesforce.token import AccessToken, AccessTokens
-from portal_salesforce.wire_request import Answered, NoAnswer, WireRequest
+from portal_salesforce.wire_request import Answered, AsyncWire, NoAnswer, WireRequest
 
-if TYPE_CHECKING:
-    from portal_salesforce.wire import Wire
-
-T = TypeVar("T")
 Accept = Callable[[Any], Verdict | None]
 """Looks for failures inside a successful answer."""
 
@@ -46,7 +38,7 @@ class _NotWell(Exception):  # noqa: N818 - it says what happened
 
 
 class Calls:
-    """Makes calls for `Salesforce`. Everything that blocks runs in a bounded number of threads."""
+    """Makes calls for `Salesforce`."""
 
     def __init__(
         self,
@@ -54,21 +46,19 @@ class Calls:
         outbound: Outbound,
         *,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        wire: AsyncWire | None = None,
     ) -> None:
         self._settings = settings
         self._outbound = outbound
         self._pause = pause
-        self._threads: anyio.CapacityLimiter | None = None
-        self._wire: Wire | None = None
-        self._building = Lock()
+        self._wire: AsyncWire = wire or ThreadedWire(settings, self._read_headers)
         self._silent_until = 0.0
         self.usage = ApiUsageMeter()
         self.tokens = AccessTokens(self._log_in)
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._wire is not None:
-            self._wire.close()
+        self._wire.close()
 
     async def make(self, request: WireRequest, accept: Accept | None = None) -> Any:
         """Make a call and give the parsed body, or None when there is none.
@@ -114,7 +104,9 @@ class Calls:
         self, token: AccessToken, request: WireRequest, accept: Accept | None
     ) -> tuple[Verdict | None, Any]:
         try:
-            content = await self._in_thread(self._blocking_call, token, request, _seconds(self._settings.call_seconds))
+            content = await self._wire.call(
+                token.value, token.instance_url, request, _seconds(self._settings.call_seconds)
+            )
         except Answered as answer:
             verdict = judge(answer.status, answer.content)
             if verdict.again is Again.IF_HARMLESS:
@@ -131,36 +123,15 @@ class Calls:
             self._silent_until = monotonic() + QUOTA_SILENCE_SECONDS
             _log.error("salesforce says that the daily request quota is used up", call=request.name)
 
-    def _blocking_call(self, token: AccessToken, request: WireRequest, seconds: float) -> Any:
-        return self._wired().call(token.value, token.instance_url, request, seconds)
-
     async def _log_in(self) -> tuple[int, Any]:
         try:
             async with self._outbound.call("token", timeout=_seconds(self._settings.call_seconds)):
-                return await self._in_thread(self._blocking_login)
+                return await self._wire.log_in()
         except (TimeoutError, NoAnswer):
             raise unavailable() from None
 
-    def _blocking_login(self) -> tuple[int, Any]:
-        return self._wired().log_in()
-
-    def _wired(self) -> "Wire":
-        with self._building:
-            if self._wire is None:
-                from portal_salesforce.wire import Wire  # noqa: PLC0415 - half a second, so only in the first thread
-
-                self._wire = Wire(self._settings, self._read_headers)
-            return self._wire
-
     def _read_headers(self, headers: Mapping[str, str]) -> None:
         self.usage.read(headers.get("Sforce-Limit-Info"))
-
-    async def _in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
-        if self._threads is None:  # a limiter belongs to the running loop
-            self._threads = anyio.CapacityLimiter(self._settings.at_once)
-        # The wire ends every call in time by itself, so waiting for the thread is bounded; a caller that is gone is
-        # not waited for.
-        return await anyio.to_thread.run_sync(partial(work, *arguments), abandon_on_cancel=True, limiter=self._threads)
 
 
 def _word(verdict: Verdict) -> str:

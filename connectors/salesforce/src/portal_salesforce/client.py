@@ -21,11 +21,11 @@ from portal_salesforce.composite import (
 )
 from portal_salesforce.errors import SalesforceRefusal, Verdict, unavailable
 from portal_salesforce.field_values import Fields, Record, incoming, outgoing
-from portal_salesforce.ids import long_id
+from portal_salesforce.ids import long_id, long_id_or_none
 from portal_salesforce.record_rows import RowReply, batches, rejection, row_replies, row_with_id, row_with_type
 from portal_salesforce.settings import SalesforceSettings
 from portal_salesforce.token import AccessTokens
-from portal_salesforce.wire_request import Method, WireRequest
+from portal_salesforce.wire_request import AsyncWire, Method, WireRequest
 
 IDS_A_QUERY: Final = 200
 LONGEST_ADDRESS: Final = 12_000
@@ -49,12 +49,16 @@ class Salesforce:
         outbound: Outbound | None = None,
         headers: Mapping[str, str] | None = None,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        wire: AsyncWire | None = None,
     ) -> None:
-        """`headers` go with every REST call of this client, such as `Sforce-Auto-Assign` (reference 2.1)."""
+        """`headers` go with every REST call of this client, such as `Sforce-Auto-Assign` (reference 2.1).
+
+        `wire` takes the place of HTTP from worker threads, for a simulation.
+        """
         self.settings = settings
         self._headers = dict(headers or {})
         bulkhead = outbound or Outbound("salesforce", at_once=settings.at_once, waiting=WAITING)
-        self._calls = Calls(settings, bulkhead, pause=pause)
+        self._calls = Calls(settings, bulkhead, pause=pause, wire=wire)
         self._root = f"/services/data/v{settings.api_version}/"
 
     async def close(self) -> None:
@@ -90,19 +94,20 @@ class Salesforce:
 
     async def count(self, query: soql.Select) -> int:
         """Give the number of records a `select_count` matches."""
-        return int((await self._first_page(query))["totalSize"])
+        return _whole((await self._first_page(query)).get("totalSize"))
 
     async def read(self, object_name: str, record_id: str, fields: Iterable[str]) -> Record | None:
         """Give Id and some fields of a record; None when it does not exist, was deleted or is not visible."""
         path = record_path(object_name, record_id)
-        names = ",".join(dict.fromkeys(("Id", *(soql.path(field) for field in fields))))
+        asked = tuple(dict.fromkeys(("Id", *(soql.path(field) for field in fields))))
+        names = ",".join(asked)
         try:
             found = await self._ask("GET", path, f"GET {object_name}", parameters={"fields": names})
         except SalesforceRefusal as refusal:
             if refusal.missing:
                 return None
             raise
-        return incoming(found)
+        return incoming(_object(found, *asked))
 
     async def read_many(self, object_name: str, record_ids: Iterable[str], fields: Iterable[str]) -> dict[str, Record]:
         """Give some fields of several records by id, 200 a call; those that do not exist are left out."""
@@ -118,7 +123,7 @@ class Salesforce:
         """Create a record and give its id. NOT safe to repeat: only for objects without an external id."""
         path = f"sobjects/{soql.name(object_name)}/"
         made = await self._ask("POST", path, f"POST {object_name}", body=outgoing(fields), harmless=False)
-        return long_id(made["id"])
+        return _id_of(made)
 
     async def update(self, object_name: str, record_id: str, fields: Fields) -> None:
         """Write some fields of a record; None empties a field. SalesforceRefusal `.missing` when it is gone."""
@@ -138,9 +143,7 @@ class Salesforce:
                 raise
             # Two of us created it at the same moment; now that it exists the same call changes it.
             written = await self._ask(step.method, step.path, name, body=step.body)
-        if written is None:  # an update answers without a body before API version 46
-            raise unavailable()
-        return long_id(written["id"]), bool(written.get("created"))
+        return _id_of(written), bool(written.get("created"))  # an update says nothing before API version 46
 
     async def find(self, object_name: str, external_field: str, value: str, fields: Iterable[str]) -> Record | None:
         """Give some fields of the record with this external id; None when there is none."""
@@ -200,11 +203,11 @@ class Salesforce:
     async def describe(self, object_name: str) -> Record:
         """Give an object's fields and picklists as Salesforce describes them (reference 2.4)."""
         path = f"sobjects/{soql.name(object_name)}/describe"
-        return dict(await self._ask("GET", path, "describe"))
+        return dict(_object(await self._ask("GET", path, "describe"), "fields"))
 
     async def limits(self) -> dict[str, dict[str, Any]]:
         """Give the org's allocations: `{"DailyApiRequests": {"Max": …, "Remaining": …}, …}`."""
-        return dict(await self._ask("GET", "limits/", "limits"))
+        return dict(_object(await self._ask("GET", "limits/", "limits"), "DailyApiRequests"))
 
     async def _ask(
         self,
@@ -223,14 +226,14 @@ class Salesforce:
     async def _first_page(self, query: soql.Select) -> Any:
         text = str(query)
         if len(quote(text)) <= LONGEST_ADDRESS:
-            return await self._ask("GET", "query/", "query", parameters={"q": text})
+            return _page(await self._ask("GET", "query/", "query", parameters={"q": text}))
         step = SubRequest("page", "GET", f"query/?q={quote(text, safe='')}")
-        return (await self.composite([step]))["page"].body
+        return _page((await self.composite([step]))["page"].body)
 
     async def _next_page(self, address: Any) -> Any:
         # Salesforce names the next page by a path; only its last part is taken, so that no other address is called.
         locator = soql.locator(str(address))
-        return await self._ask("GET", f"query/{locator}", "query")
+        return _page(await self._ask("GET", f"query/{locator}", "query"))
 
     async def _complete_children(self, record: Mapping[str, Any], children: Iterable[str]) -> None:
         for relationship in children:
@@ -254,3 +257,30 @@ class Salesforce:
             content = await self._ask(method, path, "collections", body=body, accept=accept)
             replies += row_replies(content, len(part))
         return replies
+
+
+def _object(content: Any, *names: str) -> Mapping[str, Any]:
+    """Check that an answer is what was asked for. A success without it is no answer (F14): TryLater."""
+    if not isinstance(content, Mapping) or not all(name.partition(".")[0] in content for name in names):
+        raise unavailable()
+    return content
+
+
+def _page(content: Any) -> Any:
+    page = _object(content, "records")
+    if not isinstance(page["records"], list) or not all(isinstance(record, Mapping) for record in page["records"]):
+        raise unavailable()
+    return page
+
+
+def _id_of(content: Any) -> str:
+    found = long_id_or_none(_object(content, "id")["id"])
+    if found is None:
+        raise unavailable()
+    return found
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise unavailable()
+    return value

@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from time import monotonic
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from portal_chassis.logs import get_logger
+from portal_chassis.machine_time import monotonic
 from portal_contracts.problems import PortalProblem
 from portal_salesforce.errors import misconfigured, unavailable
 from portal_salesforce.ids import is_id, long_id, long_id_or_none

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 Method = Literal["GET", "POST", "PATCH", "DELETE"]
 
@@ -31,3 +31,19 @@ class Answered(Exception):  # noqa: N818 - it says what happened
 
 class NoAnswer(Exception):  # noqa: N818 - it says what happened
     """No answer, or one that cannot be read. Whether the call had an effect is unknown."""
+
+
+class AsyncWire(Protocol):
+    """What makes calls: worker threads, or whatever a simulation puts there. Both methods raise NoAnswer."""
+
+    async def log_in(self) -> tuple[int, Any]:
+        """Ask for an access token; gives HTTP status and parsed body or text."""
+        ...
+
+    async def call(self, token: str, instance_url: str, request: WireRequest, seconds: float) -> Any:
+        """Make one call and give the parsed body (None for 204). Raises Answered for a status of 300 and above."""
+        ...
+
+    def close(self) -> None:
+        """Close the connections."""
+        ...

@@ -3,20 +3,26 @@
 from dataclasses import dataclass
 
 from portal_billing.accept_order import Accept
+from portal_billing.cancel_whmcs_order import GiveOrderUp
 from portal_billing.change_client_address import ChangeAddress
 from portal_billing.change_own_address import ChangeCustomersAddress
+from portal_billing.compare_clients import CompareClients
 from portal_billing.ensure_client import Ensure
+from portal_billing.link_whmcs_order import LinkOrder
 from portal_billing.mint_sso_link import MintLink
 from portal_billing.payment_method import summary
 from portal_billing.ports import BillingReads
 from portal_billing.read_invoices import ReadInvoices
 from portal_billing.read_products import ReadProducts
 from portal_billing.read_subscriptions import ReadSubscriptions
+from portal_billing.read_whmcs_order import ReadOrder
 from portal_billing.release_order import Release
 from portal_billing.reserve_order import Reserve
+from portal_billing.retry_whmcs_order import RetryOrder
 from portal_chassis.bus import Bus, Call
-from portal_contracts import billing
+from portal_contracts import billing, whmcs_orders
 from portal_contracts.message import Acknowledged
+from portal_contracts.operators import OperatorOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +40,21 @@ class UseCases:
     reserve: Reserve
     accept: Accept
     release: Release
+    compare_clients: CompareClients
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorCases:
+    """What the handlers of operators' messages delegate to."""
+
+    read: ReadOrder
+    link: LinkOrder
+    retry: RetryOrder
+    cancel: GiveOrderUp
 
 
 def register(bus: Bus, use: UseCases) -> None:
-    """Register every message of billing's topology."""
+    """Register every message of billing's topology but operators' own."""
     _register_profile(bus, use)
     _register_payment(bus, use)
     _register_invoices(bus, use)
@@ -117,6 +134,10 @@ def _register_services(bus: Bus, use: UseCases) -> None:
     async def list_products(query: billing.ListBillingProducts, _: Call) -> billing.BillingProducts:
         return await use.products(query)
 
+    @bus.answers(whmcs_orders.ListBilledClients)
+    async def compare_clients(query: whmcs_orders.ListBilledClients, call: Call) -> whmcs_orders.BilledClientPage:
+        return await use.compare_clients(query, call.deadline)
+
 
 def _register_orders(bus: Bus, use: UseCases) -> None:
     @bus.answers(billing.ReserveOrder)
@@ -130,3 +151,23 @@ def _register_orders(bus: Bus, use: UseCases) -> None:
     @bus.answers(billing.ReleaseOrder)
     async def release(command: billing.ReleaseOrder, call: Call) -> billing.OrderProtocolState:
         return await use.release(command, call.deadline)
+
+
+def register_operators(bus: Bus, use: OperatorCases) -> None:
+    """Register operators' messages. The chassis has checked what they may do before a handler runs."""
+
+    @bus.answers(whmcs_orders.ReadWhmcsOrder)
+    async def read_order(query: whmcs_orders.ReadWhmcsOrder, _: Call) -> whmcs_orders.WhmcsOrderFile:
+        return await use.read(query)
+
+    @bus.answers(whmcs_orders.LinkWhmcsOrder)
+    async def link_order(command: whmcs_orders.LinkWhmcsOrder, call: Call) -> OperatorOutcome:
+        return await use.link(command, call)
+
+    @bus.answers(whmcs_orders.RetryWhmcsOrder)
+    async def retry_order(command: whmcs_orders.RetryWhmcsOrder, call: Call) -> OperatorOutcome:
+        return await use.retry(command, call)
+
+    @bus.answers(whmcs_orders.CancelWhmcsOrder)
+    async def cancel_order(command: whmcs_orders.CancelWhmcsOrder, call: Call) -> OperatorOutcome:
+        return await use.cancel(command, call)

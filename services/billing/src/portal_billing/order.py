@@ -6,11 +6,11 @@ only.
 
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from portal_contracts.billing import OrderLine, SubscriptionState
+from portal_contracts.billing import InvoiceState, OrderLine, SubscriptionState
 from portal_contracts.catalog import BillingCycle
 from portal_contracts.problems import Refused
 
@@ -77,6 +77,16 @@ class FoundOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderInvoice:
+    """An order's first invoice. Amounts in yen; `charged` sums its lines by service, `gross` is all with tax."""
+
+    id: int
+    state: InvoiceState
+    charged: Mapping[int, int]
+    gross: int
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceNotes:
     """What is written to a service once its order is accepted."""
 
@@ -133,6 +143,61 @@ def check_amounts(found: FoundOrder, units: Sequence[OrderUnit]) -> None:
         if wrong or service.first_payment != line.unit_price:
             billed = service.amount() if service.amount() != line.unit_price else service.first_payment
             raise Refused("PRICE_MISMATCH", facts={"sku": line.sku, "ordered": line.unit_price, "billed": billed})
+
+
+def check_invoice(found: FoundOrder, units: Sequence[OrderUnit], invoice: OrderInvoice | None) -> None:
+    """Refuse an order whose first invoice charges a line, or all of them, other than the Salesforce order says (I8)."""
+    lines = {unit.ordinal: unit.line for unit in units}
+    charged = {} if invoice is None else invoice.charged
+    for service in found.services:
+        line, billed = lines[service.ordinal or 0], charged.get(service.id, 0)
+        if billed != line.unit_price:
+            raise Refused("PRICE_MISMATCH", facts={"sku": line.sku, "ordered": line.unit_price, "billed": billed})
+    wanted, billed = total_of(units), 0 if invoice is None else invoice.gross
+    if billed != wanted:
+        raise Refused("PRICE_MISMATCH", facts={"sku": "total", "ordered": wanted, "billed": billed})
+
+
+def assigned(order_id: str, found: FoundOrder, units: Sequence[OrderUnit]) -> FoundOrder:
+    """Give an order that was perhaps made by hand as if it carried our markers: which service is which line.
+
+    Refused WHMCS_ORDER_NOT_OURS, naming the first difference.
+    """
+    left, services = list(units), []
+    for service in sorted(found.services, key=lambda one: one.order_id is None):
+        if service.order_id not in (None, order_id):
+            raise _not_ours(found, f"service {service.id} carries the marker of order {service.order_id}")
+        unit = next((unit for unit in left if _fits(service, unit)), None)
+        if unit is None:
+            raise _not_ours(found, f"service {service.id} (product {service.product_id}) is no line of this order")
+        left.remove(unit)
+        services.append(replace(service, order_id=order_id, ordinal=unit.ordinal))
+    if left:
+        raise _not_ours(found, f"product {left[0].line.whmcs_product_id} is missing")
+    return replace(found, services=tuple(sorted(services, key=lambda one: one.id)))
+
+
+def check_linkable(order_id: str, found: FoundOrder, units: Sequence[OrderUnit], invoice: OrderInvoice | None) -> None:
+    """Refuse WHMCS_ORDER_NOT_OURS unless an order has exactly this order's products and amounts and is not over."""
+    if not found.alive:
+        raise _not_ours(found, f"it is {found.state}")
+    order = assigned(order_id, found, units)
+    try:
+        check_amounts(order, units)
+        check_invoice(order, units, invoice)
+    except Refused as problem:
+        facts = problem.facts
+        difference = f"{facts['sku']} costs {facts['billed']} yen instead of {facts['ordered']} yen"
+        raise _not_ours(found, difference) from problem
+
+
+def _fits(service: FoundService, unit: OrderUnit) -> bool:
+    same = service.product_id == unit.line.whmcs_product_id
+    return same and (service.ordinal is None or service.ordinal == unit.ordinal)
+
+
+def _not_ours(found: FoundOrder, difference: str) -> Refused:
+    return Refused("WHMCS_ORDER_NOT_OURS", facts={"whmcs_order_id": found.id, "difference": difference})
 
 
 def total_of(units: Sequence[OrderUnit]) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Literal
 
 from portal_billing.order import DraftOrder, OrderUnit, units_of
@@ -30,7 +31,10 @@ class OrderDesk:
 
     `generation` is the newest a caller has shown: an older caller was taken over and is turned away. `ask` counts the
     wants, so that a problem told to one is looked at anew for the next. `round` counts reservations that were released:
-    each has a winner of its own. While `closing`, a release is under way and must end first.
+    each has a winner of its own. While `closing`, a release is under way and must end first. `retries` counts the
+    creations an operator has allowed on top of the usual ones in this round. Once an operator has `given_up` the
+    reservation, nobody gets another before the caller has released it. `sweep` numbers the search for late twins that
+    counts, which goes on until `swept_until` (business time).
     """
 
     order_id: str
@@ -44,6 +48,10 @@ class OrderDesk:
     round: int = 1
     ask: int = 1
     closing: bool = False
+    retries: int = 0
+    given_up: bool = False
+    sweep: int = 0
+    swept_until: datetime | None = None
 
     def units(self) -> tuple[OrderUnit, ...]:
         """Give the services the lines become."""
@@ -58,7 +66,8 @@ def merged(standing: OrderDesk | None, wanted: OrderDesk, *, has_winner: bool) -
     """Give the desk after a want. `has_winner`: a reservation stands in the current round.
 
     TryLater IN_PROGRESS for a caller that was taken over, and while a release is under way; Refused NOT_FOUND when
-    there is nothing to accept, IDEMPOTENCY_KEY_REUSED when a standing reservation is asked for with other content.
+    there is nothing to accept, WHMCS_ORDER_CANCELLED after an operator gave it up, IDEMPOTENCY_KEY_REUSED when a
+    standing reservation is asked for with other content.
     """
     if standing is None:
         if wanted.goal == "accept":
@@ -66,11 +75,13 @@ def merged(standing: OrderDesk | None, wanted: OrderDesk, *, has_winner: bool) -
         return replace(wanted, closing=wanted.goal == "release")
     if wanted.generation < standing.generation:
         raise TryLater("IN_PROGRESS")
+    if standing.given_up and wanted.goal != "release":
+        raise Refused("WHMCS_ORDER_CANCELLED", facts={"whmcs_order_id": 0})
     if standing.closing and wanted.goal != "release":
         raise TryLater("IN_PROGRESS")
     desk = replace(standing, goal=wanted.goal, generation=wanted.generation, ask=standing.ask + 1)
     if wanted.goal == "release":
-        return replace(desk, closing=True)
+        return replace(desk, closing=True, given_up=False)
     if wanted.goal == "accept":
         return replace(
             desk,
@@ -80,3 +91,24 @@ def merged(standing: OrderDesk | None, wanted: OrderDesk, *, has_winner: bool) -
     if (wanted.client_id, list(wanted.lines)) != (standing.client_id, list(standing.lines)) and has_winner:
         raise Refused("IDEMPOTENCY_KEY_REUSED")
     return replace(desk, client_id=wanted.client_id, lines=wanted.lines, eid=wanted.eid)
+
+
+def retried(desk: OrderDesk) -> OrderDesk:
+    """Give the desk after an operator allowed one more creation. Whoever asks next counts as the newest caller."""
+    return replace(desk, retries=desk.retries + 1, ask=desk.ask + 1, generation=0)
+
+
+def linked(desk: OrderDesk) -> OrderDesk:
+    """Give the desk after an operator has named the order: problems told before count no more."""
+    return replace(desk, ask=desk.ask + 1)
+
+
+def given_up(desk: OrderDesk) -> OrderDesk:
+    """Give the desk after an operator took the reservation back."""
+    return replace(desk, goal="release", closing=True, given_up=True, ask=desk.ask + 1)
+
+
+def swept(desk: OrderDesk, until: datetime) -> OrderDesk:
+    """Give the desk with a new search for late twins, which takes the place of the one before and never ends sooner."""
+    latest = until if desk.swept_until is None else max(until, desk.swept_until)
+    return replace(desk, sweep=desk.sweep + 1, swept_until=latest)

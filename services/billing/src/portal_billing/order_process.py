@@ -4,7 +4,8 @@ WHMCS has no idempotency key, but two phases: AddOrder makes a Pending order, Ac
 creation can only leave a Pending order behind, and one registered winner alone is ever accepted.
 
     decide ─ create ─ settle ─ elect ─ verify ─ (reserved) ─ accept ─ check ─ annotate ─ done
-                └──── unclear ───┘                └─ release
+                └──── unclear ───┘  │             └─ release
+                              adopt ┘ (named by an operator)
 """
 
 from datetime import timedelta
@@ -42,6 +43,7 @@ class OrderProcess:
                 Step("settle", reserve.settle),
                 Step("elect", reserve.elect),
                 Step("verify", reserve.verify),
+                Step("adopt", reserve.adopt),
                 Step("accept", accept.accept),
                 Step("check", accept.check),
                 Step("annotate", accept.annotate),

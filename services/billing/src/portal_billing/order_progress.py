@@ -18,7 +18,8 @@ _REACHED: Final[Mapping[Goal, frozenset[Phase]]] = {
     "release": frozenset({"released"}),
 }
 
-_STUCK: Final = frozenset({"blocked", "needs_human", "failed", "cancelled"})
+STUCK: Final = frozenset({"blocked", "needs_human", "failed", "cancelled"})
+"""States of a process that goes on only when somebody does something."""
 
 
 class Told(BaseModel):
@@ -33,12 +34,15 @@ class OrderProgress(BaseModel):
     """State of the process `whmcs_order`.
 
     `unclear` counts the AddOrder calls of this round whose outcome nobody knows, `made` is the order AddOrder answered
-    with. Until `quiet_until` (business time) a search that finds nothing decides nothing.
+    with. Until `quiet_until` (business time) a search that finds nothing decides nothing. `doubts` counts looks in a
+    row that did not show what must be there: WHMCS may answer with old data.
     """
 
     phase: Phase = "new"
     unclear: int = 0
     unclear_accepts: int = 0
+    unclear_cancels: int = 0
+    doubts: int = 0
     quiet_until: datetime | None = None
     made: int | None = None
     winner: int | None = None
@@ -79,7 +83,7 @@ def answer(goal: Goal, ask: int, view: ProcessView, asked_at: datetime) -> Order
         raise Refused("WHMCS_ORDER_REFUSED", facts={"message": message})
     if progress.problem is not None and progress.problem.ask >= ask:
         raise problem_of(progress.problem.code, progress.problem.facts)
-    if view.status in _STUCK and view.code is not None and view.updated_at >= asked_at:
+    if view.status in STUCK and view.code is not None and view.updated_at >= asked_at:
         raise problem_of(view.code, view.facts)
     return OrderProtocolState(state="working", again_at=view.due_at, whmcs_order_id=progress.winner)
 

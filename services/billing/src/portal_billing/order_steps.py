@@ -5,19 +5,25 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
+from portal_billing.cancel_order import CancelOrders
 from portal_billing.order import FoundOrder
 from portal_billing.order_desk import OrderDesk, Verdict
 from portal_billing.order_progress import OrderProgress, Told
-from portal_billing.ports import ClientTurns, OrderBook, Orders, Products
+from portal_billing.ports import ClientTurns, OrderBook, Orders, Products, Unclear
+from portal_billing.protocol_metrics import QUIET, UNCLEAR, count_mismatch
 from portal_billing.settings import BillingSettings
 from portal_billing.sweep_order import start_sweep
 from portal_billing.vendor_write import Tries, fingerprint_of, tries_of
 from portal_chassis.clocks import MachineClock
+from portal_chassis.logs import get_logger
 from portal_chassis.process import Effect, Next, Outcome, ProcessEngine, Run, Wait
 from portal_contracts.problems import Refused
 
 SHORTLY: Final = timedelta(seconds=2)
 """Pause before another try when the client's turn is taken or WHMCS's answers do not agree yet."""
+_MOST_DOUBTS: Final = 2
+
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,7 @@ class OrderTools:
     products: Products
     turns: ClientTurns
     processes: ProcessEngine
+    undo: CancelOrders
     machine: MachineClock
     settings: BillingSettings
 
@@ -45,36 +52,65 @@ class OrderTools:
 
     async def tries(self, run: Run[OrderProgress], desk: OrderDesk, call: str) -> Tries:
         """Read what the journal knows of a call in this round."""
-        return tries_of(await run.journal(call), f"round {desk.round}")
+        return tries_of(await run.journal(call), scope_of(desk))
 
     def fingerprint(self, desk: OrderDesk, content: Any) -> str:
         """Give a fingerprint that counts in this round."""
-        return fingerprint_of(f"round {desk.round}", content)
+        return fingerprint_of(scope_of(desk), content)
 
-    def keep_quiet(self, run: Run[OrderProgress]) -> None:
-        """Begin the quiet period: the write may still land."""
+    def keep_quiet(self, run: Run[OrderProgress], call: str, seen: Unclear | None) -> Wait:
+        """Begin the quiet period: the write may still land. `seen` is None when its worker died."""
+        facts = {"call": call, "seen": "its worker died"} if seen is None else seen.evidence
+        _log.warning("it is unclear whether WHMCS carried out a write", order=run.key, **facts)
+        UNCLEAR.labels(call).inc()
+        QUIET.labels(call).inc()
         run.state.quiet_until = run.clock.now() + self.settings.quiet
+        return quiet(run.state)
 
-    def unclear_creation(self, run: Run[OrderProgress], desk: OrderDesk, count: int) -> Outcome:
+    def unclear_creation(
+        self, run: Run[OrderProgress], desk: OrderDesk, count: int, seen: Unclear | None = None
+    ) -> Outcome:
         """Note an unclear AddOrder: quiet period, then the decisive search; and have late twins looked for (rule 7)."""
         run.state.unclear = count
-        self.keep_quiet(run)
-        return Next("settle", effects=(self.sweep(run, f"{desk.round}.{count}"),))
+        self.keep_quiet(run, "AddOrder", seen)
+        step = "release" if desk.goal == "release" else "settle"
+        return Next(step, effects=(self.sweep(run, self.settings.sweep_for),))
 
-    def sweep(self, run: Run[OrderProgress], occasion: str) -> Effect:
+    def sweep(self, run: Run[OrderProgress], for_: timedelta) -> Effect:
         """Have late twins of the order looked for from now on."""
-        return start_sweep(self.processes, run.key, occasion, run.clock.now() + self.settings.sweep_for)
+        return start_sweep(self.processes, self.book, run.key, run.clock.now() + for_)
 
     def tell(self, run: Run[OrderProgress], desk: OrderDesk, problem: Refused) -> Outcome:
         """Tell callers a refusal until one asks anew: nothing is past the pivot yet."""
+        count_mismatch(problem.code, "reserve")
         run.state.problem = Told(code=problem.code, facts=problem.facts, ask=desk.ask)
         return Next("decide")
 
+    def doubt(self, run: Run[OrderProgress], because: str, *, most: int = _MOST_DOUBTS) -> Wait | None:
+        """Look again when something is not there that must be: WHMCS may have answered with old data.
+
+        None when that has been so `most` times, usually over a quiet period: then it is true. `sure` ends a doubt, and
+        only seeing it does: who asks once more about what was found to be true is told at once.
+        """
+        run.state.doubts += 1
+        if run.state.doubts > most:
+            return None
+        return Wait(after=SHORTLY if run.state.doubts == 1 else self.settings.quiet, because=because)
+
+    def sure(self, run: Run[OrderProgress]) -> None:
+        """Forget the doubts: what was looked for was seen."""
+        run.state.doubts = 0
+
     async def unjudged(self, desk: OrderDesk) -> Sequence[FoundOrder]:
         """Search for orders with our marker about which nothing is decided, or that have won this round."""
-        verdicts = await self.book.verdicts(desk.order_id)
         found = await self.orders.search(desk.client_id, desk.order_id)
+        verdicts = await self.book.verdicts(desk.order_id)
         return [order for order in found if order.id not in verdicts or _won(verdicts[order.id], desk)]
+
+
+def scope_of(desk: OrderDesk) -> str:
+    """Name the round in which a call of the journal counts."""
+    return f"round {desk.round}"
 
 
 def _won(verdict: Verdict, desk: OrderDesk) -> bool:

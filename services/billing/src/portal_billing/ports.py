@@ -7,10 +7,11 @@ Every port that reaches WHMCS raises TryLater (`WHMCS_UNAVAILABLE`: they could n
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from portal_billing.client import Client, NewClient
-from portal_billing.order import DraftOrder, FoundOrder, ServiceNotes
+from portal_billing.order import DraftOrder, FoundOrder, OrderInvoice, ServiceNotes
 from portal_billing.product import SoldProduct
 from portal_contracts.billing import (
     ClientProfile,
@@ -22,11 +23,13 @@ from portal_contracts.billing import (
 from portal_contracts.message import Command, Message
 from portal_contracts.problems import Fact
 from portal_contracts.values import Address
+from portal_contracts.whmcs_orders import BilledClient
 
 if TYPE_CHECKING:
     from portal_billing.invoice import ListedInvoice, OwnedInvoice
     from portal_billing.order_desk import OrderDesk, Verdict
     from portal_chassis.postgres import Transaction
+    from portal_chassis.process import JournalEntry
 
 
 class Unclear(Exception):  # noqa: N818 - it says what we know
@@ -114,8 +117,8 @@ class Orders(Protocol):
     async def search(self, client_id: int, order_id: str) -> Sequence[FoundOrder]:
         """Find all orders of a client that carry the marker of a Salesforce order, cancelled ones included.
 
-        Reads every page of the client's services and, as a cross-check, of its orders' notes (rule 3). A search that
-        could not be finished raises TryLater: it has not found nothing.
+        Reads every page of the client's services and, as a cross-check, of its orders with notes and lines (rule 3). A
+        search that could not be finished, or lists that do not agree, raise TryLater: that is not "nothing".
         """
         ...
 
@@ -145,12 +148,41 @@ class Orders(Protocol):
         """
         ...
 
-    async def invoiced(self, invoice_id: int, service_ids: Sequence[int]) -> int:
-        """Sum what an invoice charges for these services, in yen."""
+    async def invoice(self, client_id: int, invoice_id: int) -> OrderInvoice | None:
+        """Read an order's first invoice; None when it does not exist or is another client's."""
+        ...
+
+    async def cancel_invoice(self, invoice_id: int, *, send_by: float) -> None:
+        """Mark an invoice that was not paid as cancelled; repeating is harmless. Raises Unclear.
+
+        Refused WHMCS_ORDER_REFUSED.
+        """
         ...
 
     async def annotate(self, notes: ServiceNotes) -> None:
-        """Write notes for people and a line's numbers to a service; repeating is harmless."""
+        """Write notes for people and a line's numbers to a service; repeating is harmless.
+
+        Raises Unclear. Refused WHMCS_ORDER_REFUSED.
+        """
+        ...
+
+    async def mark(self, service_id: int, product_id: int, text: str) -> None:
+        """Write a marker into a service's field; repeating is harmless.
+
+        Raises Unclear. Refused MARKER_UNMAPPED when the product has no such field, WHMCS_ORDER_REFUSED.
+        """
+        ...
+
+
+class BilledClients(Protocol):
+    """Who is billed for what, all clients together (D14). Slow: two calls for each client."""
+
+    async def ids(self) -> Sequence[int]:
+        """List all clients, the lowest id first, as they were within the last hour."""
+        ...
+
+    async def read(self, client_id: int) -> BilledClient | None:
+        """Read a client with all services; None when there is no such client."""
         ...
 
 
@@ -188,6 +220,14 @@ class OrderBook(Protocol):
         """Read what is wanted of an order; None when nothing ever was."""
         ...
 
+    async def lock(self, transaction: "Transaction", order_id: str) -> "OrderDesk | None":
+        """Read the same and keep everybody else from changing it until the transaction ends."""
+        ...
+
+    async def put(self, transaction: "Transaction", desk: "OrderDesk") -> None:
+        """Write a desk back that was locked."""
+        ...
+
     async def elect(self, order_id: str, round_: int, whmcs_order_id: int) -> int | None:
         """Register the winner of a round unless it has one (rule 6), and give the round's winner.
 
@@ -199,12 +239,24 @@ class OrderBook(Protocol):
         """Judge a WHMCS order to be an extra; False when it is a winner. Both verdicts exclude one another."""
         ...
 
+    async def crown(self, transaction: "Transaction", order_id: str, round_: int, whmcs_order_id: int) -> None:
+        """Make a WHMCS order the winner of a round, whatever was decided before: the former winner is an extra then.
+
+        Only for an order that is Active already or that a person has named. Refused WHMCS_ORDER_NOT_OURS when it was
+        judged for another Salesforce order.
+        """
+        ...
+
     async def verdicts(self, order_id: str) -> "Mapping[int, Verdict]":
         """Read what was decided about the WHMCS orders of a Salesforce order, by WHMCS order id."""
         ...
 
     async def released(self, transaction: "Transaction", order_id: str) -> None:
-        """Begin the next round: the reservation is cancelled."""
+        """Begin the next round: the reservation is cancelled, and what operators allowed in this one is used up."""
+        ...
+
+    async def sweep(self, transaction: "Transaction", order_id: str, until: datetime) -> "OrderDesk":
+        """Have late twins looked for until then, at least (`order_desk.swept`), and give the desk as it then stands."""
         ...
 
     async def stays(self, transaction: "Transaction", order_id: str) -> None:
@@ -213,4 +265,12 @@ class OrderBook(Protocol):
 
     async def closed(self, transaction: "Transaction", order_id: str) -> None:
         """Forget the personal data of an accepted order: WHMCS has it now."""
+        ...
+
+
+class OrderJournal(Protocol):
+    """The outside calls of an order's process, for people."""
+
+    async def entries(self, order_id: str) -> "Sequence[JournalEntry]":
+        """Give all of them, the oldest first; those of searches for late twins too."""
         ...

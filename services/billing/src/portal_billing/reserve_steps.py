@@ -3,16 +3,26 @@
 from collections.abc import Sequence
 from typing import Final
 
-from portal_billing.order import FoundOrder, check_amounts, check_markers, main_service, total_of
-from portal_billing.order_desk import OrderDesk
+from portal_billing.order import (
+    FoundOrder,
+    OrderInvoice,
+    assigned,
+    check_amounts,
+    check_invoice,
+    check_markers,
+    main_service,
+    marker,
+)
+from portal_billing.order_desk import OrderDesk, winner_of
 from portal_billing.order_progress import OrderProgress
-from portal_billing.order_steps import OrderTools, another_turn, quiet
+from portal_billing.order_steps import OrderTools, another_turn, quiet, scope_of
 from portal_billing.ports import Unclear
 from portal_billing.product import check_line
-from portal_billing.vendor_write import vendor_write
+from portal_billing.protocol_metrics import CREATED
+from portal_billing.vendor_write import journalled, vendor_write
 from portal_chassis.logs import get_logger
-from portal_chassis.process import NeedsHuman, Next, Outcome, Run
-from portal_contracts.problems import Refused, TryLater
+from portal_chassis.process import NeedsHuman, Next, Outcome, Run, Wait
+from portal_contracts.problems import Refused
 
 MOST_UNCLEAR: Final = 2
 """Unclear creations after which a person decides (rule 5)."""
@@ -63,10 +73,10 @@ class ReserveSteps:
                 run.state.made = await tools.orders.add(draft, send_by=send_by)
                 intent.external_id = str(run.state.made)
         except Unclear as unclear:
-            _log.warning("it is unclear whether WHMCS made an order", order=run.key, **unclear.evidence)
-            return tools.unclear_creation(run, desk, run.state.unclear + 1)
+            return tools.unclear_creation(run, desk, run.state.unclear + 1, unclear)
         except Refused as problem:
             return tools.tell(run, desk, problem)
+        CREATED.inc()
         return Next("elect")
 
     def _found(self, run: Run[OrderProgress], desk: OrderDesk, found: Sequence[FoundOrder]) -> Outcome:
@@ -86,7 +96,7 @@ class ReserveSteps:
         found = await tools.unjudged(desk)
         if found:
             return self._found(run, desk, found)
-        if run.state.unclear < MOST_UNCLEAR:
+        if run.state.unclear < MOST_UNCLEAR + desk.retries:
             return Next("create")
         entries = await run.journal("AddOrder")
         evidence = {
@@ -102,41 +112,94 @@ class ReserveSteps:
     async def elect(self, run: Run[OrderProgress]) -> Outcome:
         """Register one winner before anything is accepted (rule 6). Others are left to the sweeper."""
         tools, desk = self._tools, await self._tools.desk(run)
-        found = {order.id: order for order in await tools.unjudged(desk)}
-        made = run.state.made
-        if made is not None and made not in found:  # its marker may be missing: then verifying it says so
-            order = await tools.orders.read(desk.client_id, made)
-            if order is not None:
-                found[made] = order
+        found = await self._candidates(run, desk)
         candidates = sorted(
-            (order for order in found.values() if order.alive), key=lambda order: (order.state != "active", order.id)
+            (order for order in found if order.alive), key=lambda order: (order.state != "active", order.id)
         )
+        run.state.winner = None
         for order in candidates:
             run.state.winner = await tools.book.elect(run.key, desk.round, order.id)
             if run.state.winner is not None:
                 break
         else:
-            if found:
-                return self._found(run, desk, list(found.values()))
-            raise TryLater("WHMCS_UNAVAILABLE")  # it was there a moment ago
+            return self._nobody(run, desk, found)
+        tools.sure(run)
         if len(candidates) > 1:
             _log.warning("WHMCS has twins of an order", order=run.key, whmcs_orders=[one.id for one in candidates])
-            return Next("verify", effects=(tools.sweep(run, f"{desk.round}.twins"),))
+            return Next("verify", effects=(tools.sweep(run, tools.settings.sweep_for),))
         return Next("verify")
+
+    async def _candidates(self, run: Run[OrderProgress], desk: OrderDesk) -> list[FoundOrder]:
+        """Find what carries our marker, and what AddOrder answered with even if its marker is missing."""
+        found = list(await self._tools.unjudged(desk))
+        made = run.state.made
+        if made is not None and made not in {order.id for order in found}:
+            order = await self._tools.orders.read(desk.client_id, made)
+            verdict = (await self._tools.book.verdicts(run.key)).get(made)
+            if order is not None and (verdict is None or verdict.winner):
+                found.append(order)
+        return found
+
+    def _nobody(self, run: Run[OrderProgress], desk: OrderDesk, found: Sequence[FoundOrder]) -> Outcome:
+        """Look again for what was there a moment ago; what stays away was ended by hand."""
+        if found and not any(order.alive for order in found):
+            return self._found(run, desk, found)
+        doubt = self._tools.doubt(run, "an order that was there is not found")
+        return doubt or self._gone(run, desk, run.state.made or 0)
+
+    def _gone(self, run: Run[OrderProgress], desk: OrderDesk, number: int) -> Outcome:
+        return self._tools.tell(run, desk, Refused("WHMCS_ORDER_CANCELLED", facts={"whmcs_order_id": number}))
+
+    async def adopt(self, run: Run[OrderProgress]) -> Outcome:
+        """Take over the winner an operator has named: write our markers where there are none, and verify it."""
+        tools, desk = self._tools, await self._tools.desk(run)
+        winner = winner_of(await tools.book.verdicts(run.key), desk.round)
+        if desk.goal == "release" or winner is None:
+            return Next("decide")
+        order = await tools.orders.read(desk.client_id, winner)
+        if order is None:
+            return tools.doubt(run, "the linked order is not found") or self._gone(run, desk, winner)
+        tools.sure(run)
+        run.state.winner, run.state.phase, run.state.problem = winner, "new", None
+        run.state.unclear_accepts, run.state.made = 0, None
+        try:
+            await self._mark(run, desk, order)
+        except Refused as problem:
+            return tools.tell(run, desk, problem)
+        return Next("verify")
+
+    async def _mark(self, run: Run[OrderProgress], desk: OrderDesk, order: FoundOrder) -> None:
+        unmarked = {service.id for service in order.services if service.order_id is None}
+        for service in assigned(run.key, order, desk.units()).services:
+            if service.id in unmarked:
+                text = marker(run.key, service.ordinal or 0)
+                evidence = {"service_id": service.id}
+                async with journalled(run, "UpdateClientProduct", scope_of(desk), [service.id, text], evidence):
+                    await self._tools.orders.mark(service.id, service.product_id, text)
 
     async def verify(self, run: Run[OrderProgress]) -> Outcome:
         """Read the winner back: its markers are found and its amounts are right to the yen, before the pivot."""
         tools, desk = self._tools, await self._tools.desk(run)
         winner = run.state.winner or 0
         order = await tools.orders.read(desk.client_id, winner)
-        units = desk.units()
+        if order is None:
+            return tools.doubt(run, "the winner is not found") or self._gone(run, desk, winner)
+        if not order.alive:
+            return self._gone(run, desk, winner)
+        return await self._compare(run, desk, order)
+
+    async def _compare(self, run: Run[OrderProgress], desk: OrderDesk, order: FoundOrder) -> Outcome:
+        tools, units = self._tools, desk.units()
         try:
-            order = _alive(order, winner)
             check_markers(run.key, order, units)
             check_amounts(order, units)
-            await self._check_invoice(desk, order)
+            invoice = await invoice_of(tools, desk, order)
+            if invoice is None and order.invoice_id is not None and (wait := self._unseen(run)) is not None:
+                return wait
+            check_invoice(order, units, invoice)
         except Refused as problem:
             return tools.tell(run, desk, problem)
+        tools.sure(run)
         service = main_service(order, units)
         run.state.invoice_id = order.invoice_id
         run.state.service_ids = tuple(service.id for service in order.services)
@@ -144,16 +207,10 @@ class ReserveSteps:
         run.state.phase = "reserved"
         return Next("decide")
 
-    async def _check_invoice(self, desk: OrderDesk, order: FoundOrder) -> None:
-        """Refuse an order whose first invoice charges anything but the order's total (I8)."""
-        wanted, billed = total_of(desk.units()), 0
-        if order.invoice_id is not None:
-            billed = await self._tools.orders.invoiced(order.invoice_id, [service.id for service in order.services])
-        if billed != wanted:
-            raise Refused("PRICE_MISMATCH", facts={"sku": "total", "ordered": wanted, "billed": billed})
+    def _unseen(self, run: Run[OrderProgress]) -> Wait | None:
+        return self._tools.doubt(run, "the winner's invoice is not found")
 
 
-def _alive(order: FoundOrder | None, winner: int) -> FoundOrder:
-    if order is None or not order.alive:
-        raise Refused("WHMCS_ORDER_CANCELLED", facts={"whmcs_order_id": winner})
-    return order
+async def invoice_of(tools: OrderTools, desk: OrderDesk, order: FoundOrder) -> OrderInvoice | None:
+    """Read the first invoice of an order, if it has one."""
+    return None if order.invoice_id is None else await tools.orders.invoice(desk.client_id, order.invoice_id)

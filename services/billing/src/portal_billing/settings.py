@@ -6,6 +6,9 @@ from pathlib import Path
 from pydantic import Field, HttpUrl, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+_TO_SPARE = 5
+"""Seconds of the quiet period beyond what our patience and WHMCS's ceiling explain."""
+
 
 class WhmcsSettings(BaseSettings):
     """The WHMCS installation and the credentials of the portal's API role."""
@@ -35,10 +38,21 @@ class WhmcsSettings(BaseSettings):
 class BillingSettings(BaseSettings):
     """Billing's own rules."""
 
-    model_config = SettingsConfigDict(env_prefix="PORTAL_WHMCS_", env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="PORTAL_WHMCS_", env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True
+    )
 
-    quiet_seconds: int = Field(
-        default=125, ge=0, description="Wait after an unclear write: 30 s ours, 90 s WHMCS's ceiling, 5 s to spare"
+    order_seconds: float = Field(
+        default=30.0, gt=0, validation_alias="WHMCS_ORDER_SECONDS", description="As WHMCS's settings have it"
+    )
+    write_seconds: float = Field(
+        default=30.0, gt=0, validation_alias="WHMCS_WRITE_SECONDS", description="As WHMCS's settings have it"
+    )
+    ceiling_seconds: int = Field(
+        default=90, ge=0, description="Longest request WHMCS's web server lets live: an operational contract"
+    )
+    quiet_seconds: int | None = Field(
+        default=None, ge=0, description="Wait after an unclear write, when it is not our patience + ceiling + 5 s"
     )
     send_seconds: int = Field(
         default=10, ge=1, description="A write leaves this soon after its last check or not at all"
@@ -46,13 +60,18 @@ class BillingSettings(BaseSettings):
     recheck_seconds: int = Field(
         default=900, ge=1, description="How often an unclear or stuck order is looked at again"
     )
-    sweep_seconds: int = Field(default=120, ge=1, le=300, description="How often late twins of an order are looked for")
+    sweep_seconds: int = Field(default=240, ge=1, le=270, description="How often late twins of an order are looked for")
     sweep_hours: int = Field(default=6, ge=1, description="How long after an unclear write they are looked for")
+    sweep_ended_minutes: int = Field(
+        default=15, ge=1, description="How long they are looked for after an acceptance or a release"
+    )
 
     @property
     def quiet(self) -> timedelta:
-        """The quiet period."""
-        return timedelta(seconds=self.quiet_seconds)
+        """The quiet period after an unclear write (rule 5)."""
+        if self.quiet_seconds is not None:
+            return timedelta(seconds=self.quiet_seconds)
+        return timedelta(seconds=max(self.order_seconds, self.write_seconds) + self.ceiling_seconds + _TO_SPARE)
 
     @property
     def recheck(self) -> timedelta:
@@ -66,5 +85,10 @@ class BillingSettings(BaseSettings):
 
     @property
     def sweep_for(self) -> timedelta:
-        """How long an order is swept."""
+        """How long an order is swept after an unclear write."""
         return timedelta(hours=self.sweep_hours)
+
+    @property
+    def sweep_ended(self) -> timedelta:
+        """How long an order is swept after its acceptance or release: the longest a lost write may still land."""
+        return timedelta(minutes=self.sweep_ended_minutes)

@@ -1,34 +1,52 @@
 """Billing's own decisions in Postgres: desks and verdicts of orders, turns of clients, commands carried out."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import fields
+from datetime import datetime
 from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from portal_billing.order_desk import OrderDesk, Verdict, merged, winner_of
+from portal_billing.order_desk import OrderDesk, Verdict, merged, swept, winner_of
 from portal_chassis.idempotency import answered, remember
 from portal_chassis.postgres import Database, Transaction
+from portal_chassis.process import JournalEntry
 from portal_contracts.billing import OrderLine
 from portal_contracts.message import Command, Message
+from portal_contracts.problems import Refused
 
 _LINES: Final = TypeAdapter(tuple[OrderLine, ...])
-_COLUMNS: Final = "order_id, goal, generation, client_id, lines::text, eid, phone_number, iccid, round, ask, closing"
-_INSERT: Final = """
-INSERT INTO whmcs_order (order_id, goal, generation, client_id, lines, eid, phone_number, iccid, closing)
-VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8, $9) ON CONFLICT (order_id) DO NOTHING
-"""
-_UPDATE: Final = """
-UPDATE whmcs_order SET goal = $2, generation = $3, client_id = $4, lines = $5::jsonb, eid = $6, phone_number = $7,
-       iccid = $8, closing = $9, ask = $10, updated_at = clock_timestamp() WHERE order_id = $1
-"""
-_READ: Final = f"SELECT {_COLUMNS} FROM whmcs_order WHERE order_id = $1"  # noqa: S608 - no value in it
+_NAMES: Final = tuple(one.name for one in fields(OrderDesk))
+_VALUES: Final = ", ".join(f"${number}{'::jsonb' if name == 'lines' else ''}" for number, name in enumerate(_NAMES, 1))
+_READ: Final = f"SELECT {', '.join(_NAMES)} FROM whmcs_order WHERE order_id = $1"  # noqa: S608 - no value in it
+_INSERT: Final = f"""
+INSERT INTO whmcs_order ({", ".join(_NAMES)}) VALUES ({_VALUES}) ON CONFLICT (order_id) DO NOTHING
+"""  # noqa: S608 - no value in it
+_UPDATE: Final = f"""
+UPDATE whmcs_order SET ({", ".join(_NAMES)}, updated_at) = ROW ({_VALUES}, clock_timestamp()) WHERE order_id = $1
+"""  # noqa: S608 - no value in it
 _DECIDE: Final = """
 INSERT INTO whmcs_order_verdict (whmcs_order_id, order_id, round, winner) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
 """
+_DETHRONE: Final = """
+UPDATE whmcs_order_verdict SET winner = false, decided_at = clock_timestamp()
+WHERE order_id = $1 AND round = $2 AND winner AND whmcs_order_id <> $3
+"""
+_CROWN: Final = """
+INSERT INTO whmcs_order_verdict AS known (whmcs_order_id, order_id, round, winner) VALUES ($1, $2, $3, true)
+ON CONFLICT (whmcs_order_id) DO UPDATE SET winner = true, round = $3, decided_at = clock_timestamp()
+WHERE known.order_id = $2
+"""
 _VERDICTS: Final = "SELECT whmcs_order_id, round, winner FROM whmcs_order_verdict WHERE order_id = $1"
 _TURN: Final = "SELECT pg_try_advisory_lock(hashtextextended('whmcs client ' || $1::text, 0))"
+_JOURNAL: Final = """
+SELECT entry.id, entry.step, entry.call, entry.state, entry.fingerprint, entry.external_id, entry.evidence::text,
+       entry.attempt, entry.generation, entry.at
+FROM portal_process_journal entry JOIN portal_process process ON process.id = entry.process
+WHERE process.kind LIKE 'whmcs\\_%' AND split_part(process.key, ' ', 1) = $1 ORDER BY entry.id
+"""
 
 
 class PostgresOrderBook:
@@ -39,22 +57,30 @@ class PostgresOrderBook:
 
     async def want(self, transaction: Transaction, desk: OrderDesk) -> OrderDesk:
         """Lock the desk, merge the want into it, write it back."""
-        row = await transaction.fetchrow(f"{_READ} FOR UPDATE", desk.order_id)
-        if row is None:
+        standing = await self.lock(transaction, desk.order_id)
+        if standing is None:
             first = merged(None, desk, has_winner=False)
             if await transaction.execute(_INSERT, *_values(first)) == "INSERT 0 1":
                 return first
-            row = await transaction.fetchrow(f"{_READ} FOR UPDATE", desk.order_id)  # somebody was faster
-        standing = _desk(row)
+            standing = await self._locked(transaction, desk.order_id)  # somebody was faster
         verdicts = _verdicts(await transaction.fetch(_VERDICTS, desk.order_id))
         wanted = merged(standing, desk, has_winner=winner_of(verdicts, standing.round) is not None)
-        await transaction.execute(_UPDATE, *_values(wanted), wanted.ask)
+        await self.put(transaction, wanted)
         return wanted
 
     async def read(self, order_id: str) -> OrderDesk | None:
         """Read the desk."""
         row = await self._database.fetchrow(_READ, order_id)
         return None if row is None else _desk(row)
+
+    async def lock(self, transaction: Transaction, order_id: str) -> OrderDesk | None:
+        """Read the desk for update."""
+        row = await transaction.fetchrow(f"{_READ} FOR UPDATE", order_id)
+        return None if row is None else _desk(row)
+
+    async def put(self, transaction: Transaction, desk: OrderDesk) -> None:
+        """Write all of the desk."""
+        await transaction.execute(_UPDATE, *_values(desk))
 
     async def elect(self, order_id: str, round_: int, whmcs_order_id: int) -> int | None:
         """Insert the verdict unless one stands, then read who won: a compare-and-set whoever races."""
@@ -67,6 +93,13 @@ class PostgresOrderBook:
         verdict = (await self.verdicts(order_id)).get(whmcs_order_id)
         return verdict is not None and not verdict.winner
 
+    async def crown(self, transaction: Transaction, order_id: str, round_: int, whmcs_order_id: int) -> None:
+        """First take the crown from whoever has it: the index allows one at a time."""
+        await transaction.execute(_DETHRONE, order_id, round_, whmcs_order_id)
+        if await transaction.execute(_CROWN, whmcs_order_id, order_id, round_) != "INSERT 0 1":
+            difference = "it belongs to another order"
+            raise Refused("WHMCS_ORDER_NOT_OURS", facts={"whmcs_order_id": whmcs_order_id, "difference": difference})
+
     async def verdicts(self, order_id: str) -> Mapping[int, Verdict]:
         """Read all verdicts of an order."""
         return _verdicts(await self._database.fetch(_VERDICTS, order_id))
@@ -74,12 +107,14 @@ class PostgresOrderBook:
     async def released(self, transaction: Transaction, order_id: str) -> None:
         """Begin the next round."""
         await transaction.execute(
-            "UPDATE whmcs_order SET round = round + 1, closing = false WHERE order_id = $1", order_id
+            "UPDATE whmcs_order SET round = round + 1, closing = false, retries = 0 WHERE order_id = $1", order_id
         )
 
     async def stays(self, transaction: Transaction, order_id: str) -> None:
         """Give the release up."""
-        await transaction.execute("UPDATE whmcs_order SET closing = false WHERE order_id = $1", order_id)
+        await transaction.execute(
+            "UPDATE whmcs_order SET closing = false, given_up = false WHERE order_id = $1", order_id
+        )
 
     async def closed(self, transaction: Transaction, order_id: str) -> None:
         """Forget personal data."""
@@ -87,19 +122,22 @@ class PostgresOrderBook:
             "UPDATE whmcs_order SET eid = NULL, phone_number = NULL, iccid = NULL WHERE order_id = $1", order_id
         )
 
+    async def sweep(self, transaction: Transaction, order_id: str, until: datetime) -> OrderDesk:
+        """Count the new search in."""
+        desk = swept(await self._locked(transaction, order_id), until)
+        await self.put(transaction, desk)
+        return desk
+
+    async def _locked(self, transaction: Transaction, order_id: str) -> OrderDesk:
+        desk = await self.lock(transaction, order_id)
+        if desk is None:
+            raise LookupError(f"order {order_id} has no desk")
+        return desk
+
 
 def _values(desk: OrderDesk) -> tuple[Any, ...]:
-    return (
-        desk.order_id,
-        desk.goal,
-        desk.generation,
-        desk.client_id,
-        _LINES.dump_json(tuple(desk.lines)).decode(),
-        desk.eid,
-        desk.phone_number,
-        desk.iccid,
-        desk.closing,
-    )
+    values = {name: getattr(desk, name) for name in _NAMES}
+    return tuple({**values, "lines": _LINES.dump_json(tuple(desk.lines)).decode()}.values())
 
 
 def _desk(row: Any) -> OrderDesk:
@@ -109,6 +147,18 @@ def _desk(row: Any) -> OrderDesk:
 
 def _verdicts(rows: Any) -> dict[int, Verdict]:
     return {int(row["whmcs_order_id"]): Verdict(row["round"], row["winner"]) for row in rows}
+
+
+class PostgresOrderJournal:
+    """The OrderJournal port on the chassis's journal. Keys of searches begin with the order they are for."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def entries(self, order_id: str) -> Sequence[JournalEntry]:
+        """Read the entries of the order's process and of its searches."""
+        rows = await self._database.fetch(_JOURNAL, order_id)
+        return [JournalEntry(**{**dict(row), "evidence": json.loads(row["evidence"])}) for row in rows]
 
 
 class PostgresClientTurns:

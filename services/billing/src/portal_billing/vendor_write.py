@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from portal_billing.ports import Unclear
+from portal_billing.protocol_metrics import UNCLEAR
 from portal_chassis.process import Intent, JournalEntry, Run
 from portal_contracts.problems import Misconfigured, TryLater
 
@@ -58,3 +59,16 @@ def fingerprint_of(scope: str, content: Any) -> str:
     """Give a fingerprint of what is sent, with the scope it counts in at the front."""
     text = json.dumps(content, sort_keys=True, ensure_ascii=False, default=str)
     return f"{scope}:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+@asynccontextmanager
+async def journalled(
+    run: Run[Any], call: str, scope: str, content: Any, evidence: Mapping[str, Any]
+) -> AsyncIterator[None]:
+    """Journal a write that is harmless to repeat: an unclear outcome is TryLater, and the step makes it again (I13)."""
+    try:
+        async with vendor_write(run, call, fingerprint_of(scope, content), evidence):
+            yield
+    except Unclear as unclear:
+        UNCLEAR.labels(call).inc()
+        raise TryLater("WHMCS_UNAVAILABLE") from unclear

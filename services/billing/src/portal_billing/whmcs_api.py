@@ -100,27 +100,39 @@ class WhmcsApi:
         return _success(answer)
 
     async def pages(
-        self, action: str, parameters: Mapping[str, Value], plural: str, singular: str, key: str = "id"
+        self, action: str, parameters: Mapping[str, Value], plural: str, singular: str | None, key: str = "id"
     ) -> list[Mapping[str, Any]]:
-        """Read all pages of a list (D06). TryLater when what came does not add up: that is never an empty list."""
+        """Read all pages of a list (D06). TryLater when what came does not add up: that is never an empty list.
+
+        A list that changes while it is read is read again: a row that went would have let another slip between pages.
+        """
+        for _ in range(READ_ATTEMPTS):
+            found = await self._all_pages(action, parameters, plural, singular, key)
+            if found is not None:
+                return found
+        _log.error("WHMCS's list does not add up", action=action)
+        raise TryLater(UNAVAILABLE)
+
+    async def _all_pages(
+        self, action: str, parameters: Mapping[str, Value], plural: str, singular: str | None, key: str
+    ) -> list[Mapping[str, Any]] | None:
+        """Read all pages once; None when they do not add up."""
         found: dict[int, Mapping[str, Any]] = {}
-        start = 0
+        start, first_total = 0, None
         try:
             for _ in range(MOST_PAGES):
                 body = await self.read(
                     action, {**parameters, "limitstart": start, "limitnum": self._settings.page_rows}
                 )
                 total, page = whole(body, "totalresults"), rows(body, plural, singular)
+                first_total = total if first_total is None else first_total
                 found.update({whole(row, key): row for row in page})
                 start += len(page)
-                if start >= total:
-                    return list(found.values())
-                if not page:
+                if start >= total or not page or total != first_total:
                     break
         except BadAnswer as error:
             _give_up(action, error)
-        _log.error("WHMCS's list does not add up", action=action, read=start)
-        raise TryLater(UNAVAILABLE)
+        return list(found.values()) if len(found) == first_total else None
 
     async def write(
         self, action: str, parameters: Mapping[str, Value], *, seconds: float, send_by: float | None = None

@@ -8,7 +8,7 @@ from portal_billing.invoice import OwnedInvoice, state_on
 from portal_billing.whmcs_parse import BadAnswer, day, moment, optional_whole, plain_text, rows, text, whole, yen
 from portal_contracts.billing import Invoice, InvoiceDetail, InvoiceLine, InvoiceState, Payment
 
-_STATES: Final[Mapping[str, InvoiceState]] = {
+INVOICE_STATES: Final[Mapping[str, InvoiceState]] = {
     "unpaid": "unpaid",
     "paid": "paid",
     "cancelled": "cancelled",
@@ -50,7 +50,7 @@ def owned_invoice(body: Mapping[str, Any], invoice_id: int, today: date) -> Owne
 
 def _facts(row: Mapping[str, Any], invoice_id: int, today: date) -> dict[str, Any]:
     due_on, paid_at = day(row.get("duedate")), moment(row.get("datepaid"))
-    state = _STATES.get(text(row, "status").casefold(), "unknown")
+    state = INVOICE_STATES.get(text(row, "status").casefold(), "unknown")
     return {
         "id": invoice_id,
         "number": text(row, "invoicenum") or str(invoice_id),

@@ -6,7 +6,7 @@ from typing import Any, Final
 from portal_billing.order import FoundService, cycle_of, read_marker
 from portal_billing.whmcs_api import WhmcsApi
 from portal_billing.whmcs_fields import WhmcsFields
-from portal_billing.whmcs_parse import custom_values, cycle, day, optional_whole, text, whole, yen
+from portal_billing.whmcs_parse import custom_values, cycle, day, optional_whole, rows, text, whole, yen
 from portal_contracts.billing import Subscription, SubscriptionState
 
 _STATES: Final[Mapping[str, SubscriptionState]] = {
@@ -27,6 +27,12 @@ async def service_rows(api: WhmcsApi, client_id: int) -> Sequence[Mapping[str, A
     """
     found = await api.pages("GetClientsProducts", {"clientid": client_id}, "products", "product")
     return [row for row in found if optional_whole(row.get("clientid")) in (None, client_id)]
+
+
+async def service_row(api: WhmcsApi, service_id: int) -> Mapping[str, Any] | None:
+    """Read one service, whoever's it is; None when there is none. Raises WhmcsRefusal, TryLater and BadAnswer."""
+    body = await api.read("GetClientsProducts", {"serviceid": service_id, "limitnum": 1})
+    return next((row for row in rows(body, "products", "product") if whole(row, "id") == service_id), None)
 
 
 def found_service(row: Mapping[str, Any], fields: WhmcsFields) -> FoundService:

@@ -6,13 +6,31 @@ import pytest
 
 from portal_billing import main
 from portal_billing.client import NewClient
-from portal_billing.order import DraftOrder, ServiceNotes, check_amounts, check_markers, is_complete, units_of
+from portal_billing.order import (
+    DraftOrder,
+    ServiceNotes,
+    check_amounts,
+    check_invoice,
+    check_markers,
+    is_complete,
+    marker,
+    units_of,
+)
 from portal_billing.product import SoldProduct
-from portal_billing.testing import FakeClients, FakeOrders, FakeProducts, FakeReads, FakeSignOn, Fates
+from portal_billing.testing import (
+    FakeBilledClients,
+    FakeClients,
+    FakeOrders,
+    FakeProducts,
+    FakeReads,
+    FakeSignOn,
+    Fates,
+)
 from portal_chassis.testing import ManualClock
 from portal_contracts.billing import OrderLine
 from portal_contracts.problems import Refused
 from portal_contracts.values import Address, PersonName, long_salesforce_id
+from portal_contracts.whmcs_orders import BilledClient
 
 CLIENT, OTHER_CLIENT = 5011, 5012
 ORDER, OTHER = long_salesforce_id("801000000000001"), long_salesforce_id("801000000000002")
@@ -41,6 +59,10 @@ def form(email="hanako@example.jp", number="SNX-10001"):
     )
 
 
+def billed(client):
+    return BilledClient(whmcs_client_id=client, address_fingerprint="0" * 64, services=[])
+
+
 @pytest.fixture(params=["fake", "sandbox"])
 def ports(request):
     if request.param == "sandbox":
@@ -50,7 +72,14 @@ def ports(request):
         202: SoldProduct(202, True, {"monthly": 2970}, {"monthly": 0}),
         211: SoldProduct(211, True, {"one_time": 3300}, {"one_time": 0}),
     }
-    return main.Whmcs(FakeReads(), FakeProducts(fates, products), FakeSignOn(), FakeClients(fates), FakeOrders(fates))
+    return main.Whmcs(
+        FakeReads(),
+        FakeProducts(fates, products),
+        FakeSignOn(),
+        FakeClients(fates),
+        FakeOrders(fates),
+        FakeBilledClients(fates, {CLIENT: billed(CLIENT), OTHER_CLIENT: billed(OTHER_CLIENT), 5014: None}),
+    )
 
 
 async def test_what_was_ordered_is_found_complete_and_to_the_yen(ports):
@@ -61,9 +90,11 @@ async def test_what_was_ordered_is_found_complete_and_to_the_yen(ports):
     check_markers(ORDER, found, UNITS)
     check_amounts(found, UNITS)
     assert found == await ports.orders.read(CLIENT, number)
-    ids = [service.id for service in found.services]
-    assert await ports.orders.invoiced(found.invoice_id, ids) == found.amount
-    assert await ports.orders.invoiced(found.invoice_id, ids[:1]) == 2970
+    invoice = await ports.orders.invoice(CLIENT, found.invoice_id)
+    check_invoice(found, UNITS, invoice)
+    assert (invoice.state, invoice.gross, sum(invoice.charged.values())) == ("unpaid", found.amount, found.amount)
+    assert await ports.orders.invoice(OTHER_CLIENT, found.invoice_id) is None
+    assert await ports.orders.invoice(CLIENT, 987_654) is None
 
 
 async def test_nothing_is_found_of_an_order_that_was_never_made(ports):
@@ -115,6 +146,37 @@ async def test_a_lines_numbers_are_kept_with_its_service(ports):
     await ports.orders.annotate(ServiceNotes(service.id, 202, "note", "070-1234-5678", "8981100000000000001"))
     kept = (await ports.orders.read(CLIENT, number)).services[0]
     assert (kept.phone_number, kept.iccid, kept.order_id) == ("070-1234-5678", "8981100000000000001", ORDER)
+
+
+async def test_a_marker_is_written_to_a_service_that_was_made_by_hand(ports):
+    number = await ports.orders.add(draft(), send_by=EVER)
+    service = (await ports.orders.read(CLIENT, number)).services[0]
+    await ports.orders.mark(service.id, 202, marker(OTHER, 1))
+    assert [found.id for found in await ports.orders.search(CLIENT, OTHER)] == [number]
+
+
+async def test_an_open_invoice_is_cancelled_and_that_is_harmless_to_repeat(ports):
+    number = await ports.orders.add(draft(), send_by=EVER)
+    invoice_id = (await ports.orders.read(CLIENT, number)).invoice_id
+    for _ in range(2):
+        await ports.orders.cancel_invoice(invoice_id, send_by=EVER)
+    assert (await ports.orders.invoice(CLIENT, invoice_id)).state == "cancelled"
+
+
+async def test_the_invoice_of_a_cancelled_order_is_cancelled_too(ports):
+    number = await ports.orders.add(draft(), send_by=EVER)
+    await ports.orders.cancel(number, send_by=EVER)
+    invoice_id = (await ports.orders.read(CLIENT, number)).invoice_id
+    assert (await ports.orders.invoice(CLIENT, invoice_id)).state == "cancelled"
+
+
+async def test_all_clients_are_listed_by_number_and_read_for_comparison(ports):
+    numbers = await ports.billed.ids()
+    assert list(numbers) == sorted(numbers)
+    assert {CLIENT, OTHER_CLIENT} <= set(numbers)
+    client = await ports.billed.read(CLIENT)
+    assert (client.whmcs_client_id, len(client.address_fingerprint)) == (CLIENT, 64)
+    assert await ports.billed.read(987_654) is None
 
 
 async def test_products_have_marker_price_and_no_set_up_fee(ports):

@@ -1,14 +1,18 @@
 """A small world: billing's real processes and use cases on fakes, with time that only the test moves."""
 
+import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 
 from portal_billing import main
+from portal_billing.operated_order import Operations
 from portal_billing.product import SoldProduct
 from portal_billing.settings import BillingSettings
 from portal_billing.testing import (
+    FakeBilledClients,
     FakeClients,
     FakeOrders,
     FakeProducts,
@@ -20,13 +24,16 @@ from portal_billing.testing import (
     MemoryClientTurns,
     MemoryCommandLog,
     MemoryOrderBook,
+    MemoryOrderJournal,
 )
 from portal_chassis.deadline import Deadline
-from portal_chassis.testing import InMemoryProcessStore, ManualClock, engine
+from portal_chassis.testing import InMemoryOperatorDesk, InMemoryProcessStore, ManualClock, engine
 from portal_contracts.billing import AcceptOrder, EnsureClient, OrderLine, ReleaseOrder, ReserveOrder
-from portal_contracts.problems import PortalProblem
+from portal_contracts.problems import PortalProblem, TryLater
 from portal_contracts.values import Address, PersonName, long_salesforce_id
 
+PATIENCE = 20.0
+"""Seconds a caller waits: more than any step takes here, because only time that a test moves should count."""
 CLIENT = 5011
 ORDER = long_salesforce_id("801000000000001")
 PLAN = OrderLine(
@@ -82,11 +89,19 @@ class MortalStore(InMemoryProcessStore):
 
 
 class World:
-    """One WHMCS, one database, and as many workers as the test wants."""
+    """One WHMCS, one database, and as many workers as the test wants.
 
-    def __init__(self, choose: Callable[[str], Fate] | None = None, **settings: int) -> None:
+    `change` may put something else in the place of what a worker sees, before the first one starts: a mutant's way in.
+    """
+
+    def __init__(
+        self,
+        choose: Callable[[str], Fate] | None = None,
+        change: Callable[["World"], None] = lambda _: None,
+        **settings: int,
+    ) -> None:
         self.clock = ManualClock()
-        self.fates = Fates(self.clock, choose or (lambda _: Fate()), on_kill=self._die)
+        self.fates = Fates(self.clock, choose or (lambda _: Fate()), on_kill=self._die, on_sleep=self._sleep)
         self.orders = FakeOrders(self.fates)
         self.clients = FakeClients(self.fates)
         self.products = FakeProducts(self.fates, dict(PRODUCTS))
@@ -97,16 +112,30 @@ class World:
         self.turns = MemoryClientTurns()
         self.commands = MemoryCommandLog()
         self.settings = BillingSettings(**settings)
+        self.billed = FakeBilledClients(self.fates)
+        self.desk = InMemoryOperatorDesk(self.store.database)
+        self.interrupted = asyncio.Event()
+        self.sleeping = False
         self.generation = 0
+        self.seen_orders = self.orders
+        change(self)
         self.engine, self.use = self.worker()
 
     def worker(self):
         """Start another worker on the same database."""
         processes = engine(clock=self.clock, store=self.store)
-        whmcs = main.Whmcs(self.reads, self.products, self.sign_on, self.clients, self.orders)
+        whmcs = main.Whmcs(self.reads, self.products, self.sign_on, self.clients, self.seen_orders, self.billed)
         store = main.Store(self.store.database.transaction, self.book, self.turns, self.commands)
         clocks = main.Clocks(self.clock, self.clock)
+        operations = Operations(self.book, processes, self.clock)
+        journal = MemoryOrderJournal(self.journal)
+        self.operators = main.operator_cases(self.orders, operations, self.settings, journal, self.desk)
         return processes, main.use_cases(whmcs, store, processes, clocks, self.settings)
+
+    def journal(self, order_id: str):
+        """Give what was journalled for an order."""
+        rows = [row for (_, key), row in self.store._rows.items() if key.split()[0] == order_id]
+        return sorted((entry for row in rows for entry in row.journal), key=lambda entry: entry.id)
 
     def fate(self, call: str, *fates: Fate) -> None:
         """Let the next calls of that name have these fates, one after the other."""
@@ -121,7 +150,7 @@ class World:
             lines=list(lines),
             eid="89049032000000000000000000000001",
         )
-        return await (use or self.use).reserve(command, Deadline.after(0.3))
+        return await self._asked((use or self.use).reserve, command)
 
     async def accept(self, order_id=ORDER, *, use=None, **more):
         command = AcceptOrder(
@@ -130,14 +159,37 @@ class World:
             phone_number="070-1234-5678",
             iccid="8981100000000000001",
         )
-        return await (use or self.use).accept(command, Deadline.after(0.3))
+        return await self._asked((use or self.use).accept, command)
 
     async def release(self, order_id=ORDER, *, use=None, **more):
         command = ReleaseOrder(order_id=order_id, generation=self._newer(more), reason="test")
-        return await (use or self.use).release(command, Deadline.after(0.3))
+        return await self._asked((use or self.use).release, command)
 
     async def ensure(self, form=FORM):
-        return await self.use.ensure_client(form, Deadline.after(0.3))
+        return await self._asked(self.use.ensure_client, form)
+
+    async def _asked(self, use, command):
+        """Wait for the answer as long as there is somebody who can give it, whatever the machine is busy with."""
+        return await self._unless_interrupted(lambda: use(command, Deadline.after(PATIENCE)))
+
+    async def _unless_interrupted(self, work):
+        """Wait for work; TryLater when its worker dies or falls asleep meanwhile."""
+        self.revive()
+        self.interrupted.clear()
+        working = asyncio.ensure_future(work())
+        interruption = asyncio.ensure_future(self.interrupted.wait())
+        await asyncio.wait({working, interruption}, return_when=asyncio.FIRST_COMPLETED)
+        interruption.cancel()
+        if working.done():
+            return working.result()
+        working.cancel()
+        raise TryLater("IN_PROGRESS")
+
+    async def _idle(self):
+        """Run what is due; whoever dies or falls asleep at it has a successor then."""
+        while True:
+            with suppress(TryLater):
+                return await self._unless_interrupted(lambda: self.engine.run_until_idle())
 
     def _newer(self, more):
         self.generation += 1
@@ -147,17 +199,16 @@ class World:
         """Let time pass, running everything as it becomes due."""
         end = self.clock.now() + timedelta(seconds=seconds)
         while True:
-            await self.engine.run_until_idle()
-            self.revive()
+            await self._idle()
             dues = [load.oldest_due for load in await self.store.load() if load.oldest_due is not None]
-            dues += [due for due, _ in self.fates.late]
+            dues += [due for due, _ in [*self.fates.late, *self.fates.paused]]
             soon = min((due for due in dues if due > self.clock.now()), default=end)
             if soon > end:
                 break
             self.clock.advance_to(soon)
             self.fates.land()
             if soon == end:
-                await self.engine.run_until_idle()
+                await self._idle()
                 break
         self.clock.advance_to(end)
         self.fates.land()
@@ -179,14 +230,20 @@ class World:
         raise AssertionError("stuck")
 
     def revive(self) -> None:
-        """Bring a new worker up in place of a dead one; its leases have run out by then."""
-        if self.store.dying:
-            self.store.dying = False
+        """Bring a new worker up in place of a dead or sleeping one; its leases and turns have run out by then."""
+        if self.store.dying or self.sleeping:
+            self.store.dying = self.sleeping = False
+            self.turns.taken.clear()
             self.engine, self.use = self.worker()
             self.clock.advance(31)
 
     def _die(self):
         self.store.dying = True
+        self.interrupted.set()
+
+    def _sleep(self):
+        self.sleeping = True
+        self.interrupted.set()
 
 
 @pytest.fixture

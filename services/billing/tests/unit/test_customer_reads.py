@@ -71,7 +71,8 @@ def bus(world):
     return bus
 
 
-def test_every_message_of_the_topology_has_a_handler(bus):
+def test_every_message_of_the_topology_has_a_handler(bus, world):
+    consumers.register_operators(bus, world.operators)
     assert set(bus._handlers) == set(SERVICES["billing"].serves)
 
 

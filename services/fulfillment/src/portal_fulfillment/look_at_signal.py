@@ -9,8 +9,9 @@ from portal_chassis.postgres import Transaction
 from portal_chassis.process import ProcessEngine
 from portal_contracts.fulfillment import ProvisioningProgressed, ProvisioningStage
 from portal_contracts.orders import ProvisionRequested
-from portal_fulfillment.attempt import SWEEPER, Attempt, Verdict, signal_key, starts_early, weigh
+from portal_fulfillment.attempt import Attempt, Verdict, signal_key, starts_early, weigh
 from portal_fulfillment.ports import Attempts
+from portal_fulfillment.provisioning_metrics import ATTEMPTS, SIGNALS
 from portal_fulfillment.provisioning_state import PROVISIONING, ProvisioningState
 
 FIRST_STEP: Final = "read_order"
@@ -28,25 +29,40 @@ class LookAtSignal:
     clock: BusinessClock
 
     async def __call__(
-        self, signal: ProvisionRequested, transaction: Transaction, traceparent: str | None = None
+        self,
+        signal: ProvisionRequested,
+        transaction: Transaction,
+        traceparent: str | None = None,
+        *,
+        activate_now: bool = False,
     ) -> Verdict:
-        """Do what the signal calls for and say what that was. A signal seen before does nothing at all."""
-        latest, stands = await self._latest(transaction, signal.order_id)
+        """Do what the signal calls for and say what that was. A signal seen before does nothing at all.
+
+        `activate_now`: it is an operator's Activate Now.
+        """
+        latest, stands = await self.latest(transaction, signal.order_id)
         verdict = weigh(latest, signal, stands=stands)
-        is_new = await self.attempts.is_new(transaction, signal.order_id, signal_key(latest, signal))
-        if not is_new and not (signal.source == SWEEPER and verdict is Verdict.OPEN):
+        early = latest is not None and (activate_now or starts_early(latest, signal))
+        verdict = Verdict.WAKE if early else verdict
+        key = signal_key(latest, signal, verdict)
+        number = latest.number if latest is not None else 0
+        number += verdict is Verdict.OPEN
+        is_new = await self.attempts.note_signal(
+            transaction, signal, key, verdict=verdict, number=number, seen_at=self.clock.now()
+        )
+        if not is_new:
             return Verdict.ABSORB
+        transaction.after_commit(lambda: SIGNALS.labels(signal.source, verdict.value).inc())
         if verdict is Verdict.OPEN:
-            number = latest.number + 1 if latest is not None else 1
             await self._open(transaction, number, signal, traceparent)
-            return verdict
-        if latest is not None:
-            await self._wake(transaction, latest, signal, verdict)
-            await transaction.record(self._progressed(signal, latest.number, "absorbed"))
+        elif latest is not None:
+            if verdict is Verdict.WAKE:
+                await self._wake(transaction, latest, early=early)
+            await transaction.record(self._progressed(signal, number, "absorbed"))
         return verdict
 
-    async def _latest(self, transaction: Transaction, order_id: str) -> tuple[Attempt | None, bool]:
-        """Give the latest attempt and whether it stands still. One that an operator cancelled has failed."""
+    async def latest(self, transaction: Transaction, order_id: str) -> tuple[Attempt | None, bool]:
+        """Lock the ledger and give the latest attempt and whether it stands still; a cancelled process has failed."""
         latest = await self.attempts.lock(transaction, order_id)
         if latest is None or latest.state != "open":
             return latest, False
@@ -55,13 +71,23 @@ class LookAtSignal:
             at = view.updated_at
             await self.attempts.end(transaction, order_id, latest.number, "failed", code=view.code, at=at)
             return replace(latest, state="failed", ended_at=at), False
-        return latest, latest.stage == "scheduled" or (view is not None and view.status in _STANDING)
+        return latest, latest.waits_for_its_time or (view is not None and view.status in _STANDING)
+
+    async def cancel(self, transaction: Transaction, latest: Attempt, operator: str) -> None:
+        """Let the open attempt go the way back as soon as it looks, which it does at once."""
+        await self.attempts.request_cancel(transaction, latest.order_id, latest.number, operator)
+        await self.processes.wake(transaction, PROVISIONING, latest.order_id)
+
+    async def _wake(self, transaction: Transaction, latest: Attempt, *, early: bool) -> None:
+        if early:
+            await self.attempts.start_early(transaction, latest.order_id, latest.number)
+        await self.processes.wake(transaction, PROVISIONING, latest.order_id)
 
     async def _open(
         self, transaction: Transaction, number: int, signal: ProvisionRequested, traceparent: str | None
     ) -> None:
         await self.attempts.open(transaction, number, signal, self.clock.now())
-        state = ProvisioningState(attempt=number, source=signal.source)
+        state = ProvisioningState(attempt=number, source=signal.source, correlation_id=signal.correlation_id)
         key = signal.order_id
         if number == 1:
             opened = await self.processes.start(transaction, PROVISIONING, key, state, traceparent=traceparent)
@@ -70,16 +96,8 @@ class LookAtSignal:
         if not opened:
             raise LookupError(f"ledger and process of {key} disagree on attempt {number}")
         await transaction.record(self._progressed(signal, number, "started"))
+        transaction.after_commit(lambda: ATTEMPTS.labels(signal.source).inc())
         _log.info("provisioning starts", order=key, attempt=number, source=signal.source)
-
-    async def _wake(
-        self, transaction: Transaction, latest: Attempt, signal: ProvisionRequested, verdict: Verdict
-    ) -> None:
-        early = starts_early(latest, signal)
-        if early:
-            await self.attempts.start_early(transaction, latest.order_id, latest.number)
-        if early or verdict is Verdict.WAKE:
-            await self.processes.wake(transaction, PROVISIONING, latest.order_id)
 
     def _progressed(self, signal: ProvisionRequested, attempt: int, stage: ProvisioningStage) -> ProvisioningProgressed:
         return ProvisioningProgressed(
@@ -87,5 +105,8 @@ class LookAtSignal:
             attempt=attempt,
             stage=stage,
             source=signal.source,
+            request_id=signal.request_id,
+            requested_by=signal.requested_by,
+            correlation_id=signal.correlation_id,
             occurred_at=self.clock.now(),
         )

@@ -3,6 +3,7 @@
 import sys
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
 import httpx
 from pydantic import ValidationError
@@ -12,25 +13,41 @@ from portal_chassis.outbound import Outbound
 from portal_chassis.process import ProcessDefinition
 from portal_chassis.sealing import Seal
 from portal_chassis.service import Service
+from portal_fulfillment.after_pivot_steps import AfterPivotSteps
 from portal_fulfillment.billing_steps import BillingSteps
 from portal_fulfillment.bus_billing import BusBilling
 from portal_fulfillment.bus_orders import BusOrders
-from portal_fulfillment.consumers import register
+from portal_fulfillment.consumers import UseCases, register
+from portal_fulfillment.esim_codes import EsimCodes
 from portal_fulfillment.freebit import Freebit, FreebitSettings
 from portal_fulfillment.freebit_codes import FreebitTables
 from portal_fulfillment.freebit_sims import FreebitSims
 from portal_fulfillment.look_at_signal import LookAtSignal
 from portal_fulfillment.obstacles import Obstacles
+from portal_fulfillment.operate_provisioning import OperateProvisioning
+from portal_fulfillment.order_checks import OrderChecks
 from portal_fulfillment.order_steps import OrderSteps
+from portal_fulfillment.porting_rules import PortingRules
 from portal_fulfillment.ports import Attempts, Billing, Lines, Operations, Orders, Sims
+from portal_fulfillment.postgres_esim_codes import PostgresEsimCodes
+from portal_fulfillment.postgres_records import PostgresRecords
 from portal_fulfillment.progress import Progress
 from portal_fulfillment.provisioning_process import ProvisioningProcess
 from portal_fulfillment.provisioning_state import ProvisioningState
+from portal_fulfillment.reveal_esim_code import ShowEsimCode
+from portal_fulfillment.rounds import Rounds
+from portal_fulfillment.schedule import SchedulePatience
+from portal_fulfillment.schedule_steps import ScheduleSteps
 from portal_fulfillment.settings import FreebitEnvironment, FulfillmentSettings
+from portal_fulfillment.show_provisioning import ShowProvisioning
 from portal_fulfillment.sim_plans import SimPlans, load_plans
 from portal_fulfillment.sim_steps import SimPatience, SimSteps
 from portal_fulfillment.store import PostgresAttempts, PostgresLines, PostgresOperations
+from portal_fulfillment.take_decision import TakeDecision
 from portal_fulfillment.voice_steps import VoiceSteps
+
+_SCHEDULES: Final = SchedulePatience()
+_PORTING: Final = PortingRules()
 
 _log = get_logger(__name__)
 
@@ -54,40 +71,70 @@ async def wire(service: Service) -> None:
     service.on_stop(http.aclose)
     tables = FreebitTables().overridden(settings.freebit_tables)
     attempts = PostgresAttempts(service.database)
+    seal = Seal.from_file(settings.fulfillment_key_path, setting="PORTAL_FULFILLMENT_KEY_PATH")
     ends = Ends(
         orders=BusOrders(service.bus),
         billing=BusBilling(service.bus),
         sims=FreebitSims(on_freebit(freebit, tables, http), tables),
         attempts=attempts,
         operations=PostgresOperations(service.database),
-        lines=PostgresLines(Seal.from_file(settings.fulfillment_key_path, setting="PORTAL_FULFILLMENT_KEY_PATH")),
+        lines=PostgresLines(seal),
     )
     plans = load_plans(settings.sim_plans_path)
     if not plans.plans:
         _log.warning("no SIM plan is mapped: SIM orders will wait as PRODUCT_UNMAPPED", setting="PORTAL_SIM_PLANS_PATH")
-    service.processes.register(provisioning(ends, plans, settings.patience, settings.recheck))
-    register(service.bus, LookAtSignal(attempts, service.processes, service.clock))
+    definition = provisioning(
+        ends, plans, settings.patience, settings.recheck, schedules=settings.schedules, porting=settings.porting
+    )
+    service.processes.register(definition)
+    _listen(service, attempts, PostgresEsimCodes(service.database, seal))
+
+
+def _listen(service: Service, attempts: Attempts, codes: EsimCodes) -> None:
+    """Join what messages are handed to, and what runs beside them."""
+    records = PostgresRecords(service.database)
+    look = LookAtSignal(attempts, service.processes, service.clock)
+    use = UseCases(
+        look_at_signal=look,
+        take_decision=TakeDecision(look),
+        show=ShowProvisioning(records, service.clock),
+        operate=OperateProvisioning(service.operator_desk, look),
+        show_esim_code=ShowEsimCode(service.database.transaction, codes, service.machine),
+    )
+    register(service.bus, use)
+    service.background("fulfillment-rounds", Rounds(records, codes, service.clock, service.machine).run)
 
 
 def provisioning(
-    ends: Ends, plans: SimPlans, patience: SimPatience, recheck: timedelta
+    ends: Ends,
+    plans: SimPlans,
+    patience: SimPatience,
+    recheck: timedelta,
+    *,
+    schedules: SchedulePatience = _SCHEDULES,
+    porting: PortingRules = _PORTING,
 ) -> ProcessDefinition[ProvisioningState]:
     """Build the process on whatever stands behind the ports."""
     progress = Progress(ends.attempts)
     obstacles = Obstacles(ends.orders, progress, recheck)
+    checks = OrderChecks(ends.billing, plans, porting)
+    schedule = ScheduleSteps(ends.orders, ends.attempts, checks, progress, schedules)
     return ProvisioningProcess(
-        order=OrderSteps(ends.orders, ends.billing, ends.attempts, ends.operations, plans, progress, obstacles),
+        order=OrderSteps(ends.orders, ends.operations, checks, schedule, progress, obstacles),
         billing=BillingSteps(ends.billing, progress),
-        sim=SimSteps(ends.orders, ends.sims, ends.operations, ends.lines, plans, progress, obstacles, patience),
-        voice=VoiceSteps(ends.sims, ends.operations, plans, obstacles),
+        sim=SimSteps(
+            ends.orders, ends.sims, ends.operations, ends.lines, plans, progress, obstacles, patience, porting
+        ),
+        voice=VoiceSteps(ends.sims, ends.operations, plans, obstacles, patience),
+        after_pivot=AfterPivotSteps(ends.orders, ends.sims, ends.lines, obstacles),
         obstacles=obstacles,
     ).definition()
 
 
 def on_freebit(environment: FreebitEnvironment, tables: FreebitTables, http: httpx.AsyncClient) -> Freebit:
     """Build the adapter, behind one bulkhead for the whole process."""
-    settings = FreebitSettings(
-        environment.base_url, environment.oem_id, environment.oem_key.get_secret_value(), tables=tables
+    settings = FreebitSettings.of(
+        environment.base_url, environment.oem_id, environment.oem_key.get_secret_value(), tables
     )
     return Freebit(settings, http, Outbound("freebit", at_once=environment.at_once, longest_wait=5.0))
 

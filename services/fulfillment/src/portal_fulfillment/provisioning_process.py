@@ -1,12 +1,14 @@
 """From an approved order to an active service, as a list one can read (architecture §6, decision 0001).
 
 The pivot is an active SIM line: before it, a definite no goes back through `release` and ends as failed; after it
-there is only forward. An order without a line has its pivot in the acceptance.
+there is only forward. An order without a line has its pivot in the acceptance. One that staff closed in between waits
+for a person (`after_pivot_steps`).
 """
 
 from dataclasses import dataclass
 
 from portal_chassis.process import ProcessDefinition, Step
+from portal_fulfillment.after_pivot_steps import AfterPivotSteps
 from portal_fulfillment.billing_steps import BillingSteps
 from portal_fulfillment.obstacles import Obstacles
 from portal_fulfillment.order_steps import OrderSteps
@@ -23,6 +25,7 @@ class ProvisioningProcess:
     billing: BillingSteps
     sim: SimSteps
     voice: VoiceSteps
+    after_pivot: AfterPivotSteps
     obstacles: Obstacles
 
     def definition(self) -> ProcessDefinition[ProvisioningState]:
@@ -38,8 +41,9 @@ class ProvisioningProcess:
                 Step("validate", meets.checking(self.order.validate)),
                 Step("reserve", meets.before_pivot(self.billing.reserve)),
                 Step("activate_sim", meets.before_pivot(self.sim.activate)),
-                Step("confirm_sim", meets.before_pivot(self.sim.confirm)),
+                Step("confirm_sim", meets.at_pivot(self.sim.confirm)),
                 # the line is active: from here on only forward
+                Step("confirm_approval", meets.forward_only(self.after_pivot.confirm_approval)),
                 Step("accept", meets.forward_only(self.billing.accept)),
                 Step("voice_options", meets.forward_only(self.voice.register)),
                 Step("record_outcome", meets.forward_only(self.order.record_outcome)),

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from portal_chassis.process import JournalEntry
 from portal_contracts.orders import ProvisioningOrder
 from portal_contracts.problems import Fact
+from portal_fulfillment.waiting_times import WaitingTimes
 
 PROVISIONING: Final = "provisioning"
 """Kind of the process; its key is the order's id, whatever the attempt, so that its generation only grows."""
@@ -16,11 +17,34 @@ NOT_SENT: Final = "no"
 """Evidence `sent` of a call that surely had no effect."""
 
 
+STEPS: Final = (
+    "read_order",
+    "mark_activating",
+    "check_payment_method",
+    "validate",
+    "reserve",
+    "activate_sim",
+    "confirm_sim",
+    "confirm_approval",
+    "accept",
+    "voice_options",
+    "record_outcome",
+    "release",
+    "record_failure",
+)
+"""The process's steps in their order. The names stand in the database."""
+
+
 class Told(BaseModel):
-    """A problem as orders and the timeline were told it."""
+    """A problem as orders and the timeline were told it, and the step that met it."""
 
     code: str
     facts: dict[str, Fact] = {}
+    step: str = STEPS[0]
+
+    def is_overcome_by(self, step: str) -> bool:
+        """Whether a step that succeeds has shown that the problem is gone: the one that met it, or a later one."""
+        return STEPS.index(self.step) <= STEPS.index(step)
 
 
 class OwnLine(BaseModel):
@@ -30,17 +54,39 @@ class OwnLine(BaseModel):
     iccid: str | None = None
 
 
+class Schedule(BaseModel):
+    """What is known of an order that waits for its date.
+
+    `start`: the time it was told to wait for. `look_at`: when it looks again by itself; sooner means that it was woken.
+    `checked_at`: the newest preflight, `passed`: whether that found nothing missing. `told`: the codes of what was
+    missing, told once for each start.
+    """
+
+    start: datetime
+    look_at: datetime | None = None
+    checked_at: datetime | None = None
+    passed: bool = False
+    told: list[str] = []
+
+
 class ProvisioningState(BaseModel):
     """State of one attempt. Times are business time.
 
+    `schedule`: set while the order waits for its date. `accepting`: billing was asked to accept, so nothing turns back
+    any more. `cancelled_by`: the operator because of whom it is on the way back. `waited`: whose turn it was so far.
+
     `marked`: Salesforce shows Activating because of us. `told`: it shows a block instead. `failure`: why the process is
     on the way back. `requested_at`, `answered_at`: the newest activation that may have had an effect, and when the
-    operator last answered about it. `written_off` counts activations that a search has shown to have had none;
-    `refused_as_in_use`: the one after it was refused because the EID is taken, perhaps by that very request.
+    operator last answered about it. `written_off` counts activations that a search has shown to have had none.
     """
 
     attempt: int
     source: str = ""
+    correlation_id: str = ""
+    schedule: Schedule | None = None
+    accepting: bool = False
+    cancelled_by: str | None = None
+    waited: WaitingTimes = WaitingTimes()
     order: ProvisioningOrder | None = None
     marked: bool = False
     told: Told | None = None
@@ -50,7 +96,6 @@ class ProvisioningState(BaseModel):
     requested_at: datetime | None = None
     answered_at: datetime | None = None
     written_off: int = 0
-    refused_as_in_use: bool = False
     line: OwnLine | None = None
 
     def known_order(self) -> ProvisioningOrder:
@@ -65,6 +110,18 @@ class ProvisioningState(BaseModel):
         self.line = None
 
 
+def evidence_of(state: ProvisioningState) -> dict[str, Fact]:
+    """Give what the attempt has brought about so far: ids of both systems, for whoever has to decide."""
+    evidence: dict[str, Fact] = {}
+    if state.whmcs_order_id is not None:
+        evidence["whmcs_order_id"] = state.whmcs_order_id
+    if state.whmcs_service_id is not None:
+        evidence["whmcs_service_id"] = state.whmcs_service_id
+    if state.line is not None:
+        evidence["line"] = "active"
+    return evidence
+
+
 def needs_line(order: ProvisioningOrder) -> bool:
     """Whether the order is for a line that the operator has to switch on."""
     return order.category == "sim"
@@ -73,6 +130,12 @@ def needs_line(order: ProvisioningOrder) -> bool:
 def fingerprint(attempt: int) -> str:
     """Give what ties a journalled call to its attempt: one process serves all attempts of an order."""
     return f"attempt {attempt}"
+
+
+def attempt_of(journalled: str) -> int:
+    """Give the attempt a journalled call belongs to; 0 when its fingerprint does not say."""
+    number = journalled.removeprefix("attempt ").split(" ", 1)[0]
+    return int(number) if number.isdecimal() else 0
 
 
 def possible_effects(journal: Sequence[JournalEntry], attempt: int) -> list[JournalEntry]:

@@ -7,6 +7,8 @@ from typing import Any
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from portal_fulfillment.porting_rules import PortingRules
+from portal_fulfillment.schedule import SchedulePatience
 from portal_fulfillment.sim_steps import SimPatience
 
 
@@ -40,6 +42,24 @@ class FulfillmentSettings(BaseSettings):
     freebit_silence_seconds: int = Field(
         default=900, ge=1, description="How long looks at a line may go unanswered before a person is told"
     )
+    freebit_spacing_seconds: int = Field(
+        default=1800, ge=0, description="Pause between changes of voice options, network or plan of one line"
+    )
+
+    preflight_days: int = Field(default=3, ge=0, description="How long before its time a scheduled order is checked")
+    porting_one_stop: bool = Field(default=False, description="Whether the operator fetches MNP reservations itself")
+    porting_days_esim: int = Field(default=2, ge=1, description="Days a reservation must still be good, for an eSIM")
+    porting_days_card: int = Field(default=10, ge=1, description="The same for a SIM card")
+
+    @property
+    def schedules(self) -> SchedulePatience:
+        """The patience with orders that have a date."""
+        return SchedulePatience(preflight=timedelta(days=self.preflight_days))
+
+    @property
+    def porting(self) -> PortingRules:
+        """What the operator asks of a reservation."""
+        return PortingRules(self.porting_one_stop, self.porting_days_esim, self.porting_days_card)
 
     @property
     def recheck(self) -> timedelta:
@@ -50,5 +70,7 @@ class FulfillmentSettings(BaseSettings):
     def patience(self) -> SimPatience:
         """The patience with the operator."""
         return SimPatience(
-            timedelta(seconds=self.freebit_quiet_seconds), timedelta(seconds=self.freebit_silence_seconds)
+            timedelta(seconds=self.freebit_quiet_seconds),
+            timedelta(seconds=self.freebit_silence_seconds),
+            timedelta(seconds=self.freebit_spacing_seconds),
         )

@@ -1,5 +1,9 @@
-"""Which plan of the operator a SKU is, and which voice option an add-on: a file, because both sides rename theirs."""
+"""Which plan of the operator a SKU is, and which voice option an add-on: a file, because both sides rename theirs.
 
+It also lists the numbers that SIM cards were prepared with: the operator hands them over with a batch of cards.
+"""
+
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,10 +12,26 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from portal_contracts.orders import ProvisioningOrder
+from portal_contracts.porting import NumberPorting
 from portal_contracts.problems import Misconfigured, Refused
-from portal_fulfillment.sim import EsimActivation, SimKind, VoiceOptions
+from portal_fulfillment.sim import (
+    Activation,
+    AssignedNumber,
+    CardActivation,
+    EsimActivation,
+    Number,
+    PortedNumber,
+    PreparedNumber,
+    SimKind,
+    Target,
+    VoiceOptions,
+    target_of,
+)
 
 NO_OPTION: Final = "none"
+EID: Final = re.compile(r"[0-9]{32}")
+CARD_NUMBER: Final = re.compile(r"[A-Z]{2}[0-9]{13}")
+"""As printed on a SIM card (freebit.md 1)."""
 OptionName = Literal["voice_mail", "call_waiting", "call_transfer", "roaming_calls", "international_calls", "none"]
 """`none` is an add-on the operator has no part in."""
 
@@ -33,19 +53,38 @@ class SimPlans(BaseModel):
 
     plans: Mapping[str, SimPlan] = {}
     voice_options: Mapping[str, OptionName] = {}
+    card_numbers: Mapping[str, str] = {}
+    """Phone number by the number on the card."""
 
-    def activation_of(self, order: ProvisioningOrder) -> EsimActivation:
-        """Give what the operator is asked for. Refused PRODUCT_UNMAPPED."""
+    def activation_of(self, order: ProvisioningOrder) -> Activation:
+        """Give what the operator is asked for. Refused PRODUCT_UNMAPPED, or as `target_of`."""
+        target, number = self.target_of(order), self._number_of(order)
         plan = self.plans.get(order.sim_plan or "")
         if plan is None:
             raise Refused("PRODUCT_UNMAPPED", facts={"sku": order.sim_plan or "-"})
         without_voice = SimKind.DATA_WITH_SMS if plan.sms else SimKind.DATA
-        return EsimActivation(
-            eid=order.eid or "",
-            sim_kind=SimKind.VOICE if order.voice else without_voice,
-            plan_code=plan.plan_code,
-            network=plan.network,
-        )
+        kind = SimKind.VOICE if order.voice else without_voice
+        if order.esim:
+            return EsimActivation(target.eid, kind, plan.plan_code, plan.network, number)
+        return CardActivation(target.card_number, kind, plan.plan_code, plan.network, number)
+
+    def target_of(self, order: ProvisioningOrder) -> Target:
+        """Give how to find the order's line. Refused EID_MISSING, SIM_CARD_NUMBER_MISSING or SIM_CARD_UNKNOWN."""
+        if order.esim:
+            if not EID.fullmatch(order.eid or ""):
+                raise Refused("EID_MISSING")
+            return target_of(self._number_of(order), eid=order.eid or "")
+        if not order.sim_card_number:
+            raise Refused("SIM_CARD_NUMBER_MISSING")
+        if not CARD_NUMBER.fullmatch(order.sim_card_number):
+            raise Refused("SIM_CARD_UNKNOWN", facts={"card": order.sim_card_number, "pair": "NUMBER_MALFORMED"})
+        return target_of(self._number_of(order), card_number=order.sim_card_number)
+
+    def _number_of(self, order: ProvisioningOrder) -> Number:
+        if order.porting is not None:
+            return _ported(order.porting)
+        prepared = None if order.esim else self.card_numbers.get(order.sim_card_number or "")
+        return AssignedNumber() if prepared is None else PreparedNumber(prepared)
 
     def options_of(self, order: ProvisioningOrder) -> VoiceOptions:
         """Give the voice options that were ordered, the two on sale said outright. Refused PRODUCT_UNMAPPED.
@@ -62,6 +101,20 @@ class SimPlans(BaseModel):
         if name not in self.voice_options:
             raise Refused("PRODUCT_UNMAPPED", facts={"sku": name})
         return self.voice_options[name]
+
+
+def _ported(porting: NumberPorting) -> PortedNumber:
+    return PortedNumber(
+        porting.phone_number,
+        porting.reservation_number,
+        porting.reservation_expires_on,
+        porting.family_name,
+        porting.given_name,
+        porting.family_name_kana,
+        porting.given_name_kana,
+        porting.gender,
+        porting.born_on,
+    )
 
 
 def load_plans(path: Path | None) -> SimPlans:

@@ -1,39 +1,56 @@
 """Fulfillment's own decisions in Postgres: attempts and signals, operations at the operator, lines."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 from portal_chassis.postgres import Database, Transaction
 from portal_chassis.sealing import Seal
 from portal_contracts.orders import ProvisionRequested
-from portal_fulfillment.attempt import Attempt, AttemptState, Stage
+from portal_fulfillment.attempt import Attempt, AttemptState, Stage, Verdict
 from portal_fulfillment.ports import OperationKind, OperationState
 from portal_fulfillment.sim import Line
 
 _LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended('provisioning ' || $1::text, 0))"
 _LATEST: Final = """
-SELECT order_id, attempt AS number, state, stage, standing_since, ended_at
+SELECT order_id, attempt AS number, state, stage, standing_since, ended_at, scheduled_at, cancelled_by
 FROM provisioning_attempt WHERE order_id = $1 ORDER BY attempt DESC LIMIT 1
 """
 _OPEN: Final = """
 INSERT INTO provisioning_attempt
-       (order_id, attempt, source, request_id, requested_by, requested_at, opened_at, standing_since)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
+       (order_id, attempt, source, request_id, requested_by, correlation_id, requested_at, opened_at, standing_since)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)
 """
 _REACHED: Final = """
 UPDATE provisioning_attempt
-SET stage = $3, code = $4, standing_since = CASE WHEN stage = $3 THEN standing_since ELSE $5 END
+SET stage = $3, code = $4, standing_since = CASE WHEN stage = $3 THEN standing_since ELSE $5 END, scheduled_at = $6
 WHERE order_id = $1 AND attempt = $2 AND state = 'open'
 """
 _END: Final = """
 UPDATE provisioning_attempt SET state = $3, code = $4, ended_at = $5
 WHERE order_id = $1 AND attempt = $2 AND state = 'open'
 """
-_SIGNAL: Final = "INSERT INTO provisioning_signal (order_id, signal) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+_SIGNAL: Final = """
+INSERT INTO provisioning_signal
+       (order_id, signal, source, request_id, requested_by, correlation_id, verdict, attempt, seen_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING
+"""
+_CANCEL: Final = """
+UPDATE provisioning_attempt SET cancelled_by = coalesce(cancelled_by, $3)
+WHERE order_id = $1 AND attempt = $2 AND state = 'open'
+"""
 _CLAIM: Final = """
 INSERT INTO sim_operation (kind, order_id, attempt, line) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
+"""
+# Should another one be faster, the unique index breaks this, and the step is tried again.
+_CLAIM_AGAIN: Final = """
+UPDATE sim_operation AS held SET line = $4, state = 'requested', updated_at = clock_timestamp()
+WHERE kind = $1 AND order_id = $2 AND attempt = $3
+  AND (state IN ('failed', 'withdrawn') OR (line <> $4 AND state IN ('requested', 'accepted', 'unknown')))
+  AND NOT EXISTS (SELECT FROM sim_operation other WHERE other.line = $4
+                  AND other.state IN ('requested', 'accepted', 'unknown')
+                  AND (other.kind, other.order_id, other.attempt) <> ($1, $2, $3))
 """
 _CLAIMED: Final = """
 SELECT EXISTS (SELECT FROM sim_operation WHERE kind = $1 AND order_id = $2 AND attempt = $3 AND line = $4
@@ -42,6 +59,15 @@ SELECT EXISTS (SELECT FROM sim_operation WHERE kind = $1 AND order_id = $2 AND a
 _SETTLE: Final = """
 UPDATE sim_operation SET state = $4, updated_at = clock_timestamp()
 WHERE kind = $1 AND order_id = $2 AND attempt = $3 AND state IN ('requested', 'accepted', 'unknown')
+"""
+_NOTE_SENT: Final = """
+UPDATE sim_operation SET sent_at = $4, updated_at = clock_timestamp()
+WHERE kind = $1 AND order_id = $2 AND attempt = $3 AND state IN ('requested', 'accepted', 'unknown')
+"""
+_LAST_SENT: Final = """
+SELECT max(sent_at) FROM sim_operation
+WHERE line = $1 AND kind = ANY($2::text[]) AND state NOT IN ('failed', 'withdrawn')
+  AND (kind, order_id, attempt) <> ($3, $4, $5)
 """
 _REMEMBER: Final = (
     "UPDATE sim_operation SET before = $3::jsonb WHERE kind = 'activate' AND order_id = $1 AND attempt = $2"
@@ -54,7 +80,8 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 ON CONFLICT (account) DO UPDATE SET
     order_id = excluded.order_id, eid = excluded.eid, iccid = excluded.iccid,
     product_number = excluded.product_number, plan_code = excluded.plan_code, network = excluded.network,
-    voice = excluded.voice, activation_code = excluded.activation_code, activated_at = excluded.activated_at
+    voice = excluded.voice, activation_code = excluded.activation_code, activated_at = excluded.activated_at,
+    account_id = NULL, code_shown_at = NULL, code_shown_to = NULL, code_request_id = NULL
 """
 
 
@@ -70,9 +97,50 @@ class PostgresAttempts:
         row = await transaction.fetchrow(_LATEST, order_id)
         return None if row is None else Attempt(**dict(row))
 
-    async def is_new(self, transaction: Transaction, order_id: str, signal_key: str) -> bool:
+    async def note_signal(
+        self,
+        transaction: Transaction,
+        signal: ProvisionRequested,
+        key: str,
+        *,
+        verdict: Verdict,
+        number: int,
+        seen_at: datetime,
+    ) -> bool:
         """Insert the signal unless it is there."""
-        return await transaction.execute(_SIGNAL, order_id, signal_key) == "INSERT 0 1"
+        inserted = await transaction.execute(
+            _SIGNAL,
+            signal.order_id,
+            key,
+            signal.source,
+            signal.request_id,
+            signal.requested_by,
+            signal.correlation_id,
+            verdict.value,
+            number,
+            seen_at,
+        )
+        return inserted == "INSERT 0 1"
+
+    async def belongs(self, transaction: Transaction, order_id: str, number: int, account_id: str) -> None:
+        """Write the account."""
+        await transaction.execute(
+            "UPDATE provisioning_attempt SET account_id = $3 WHERE order_id = $1 AND attempt = $2",
+            order_id,
+            number,
+            account_id,
+        )
+
+    async def request_cancel(self, transaction: Transaction, order_id: str, number: int, operator: str) -> None:
+        """Write the mark."""
+        await transaction.execute(_CANCEL, order_id, number, operator)
+
+    async def cancelled_by(self, order_id: str, number: int) -> str | None:
+        """Read the mark."""
+        found: str | None = await self._database.fetchval(
+            "SELECT cancelled_by FROM provisioning_attempt WHERE order_id = $1 AND attempt = $2", order_id, number
+        )
+        return found
 
     async def open(
         self, transaction: Transaction, number: int, signal: ProvisionRequested, opened_at: datetime
@@ -85,6 +153,7 @@ class PostgresAttempts:
             signal.source,
             signal.request_id,
             signal.requested_by,
+            signal.correlation_id,
             signal.occurred_at,
             opened_at,
         )
@@ -104,10 +173,18 @@ class PostgresAttempts:
         )
 
     async def reached(
-        self, transaction: Transaction, order_id: str, number: int, stage: Stage, *, code: str | None, at: datetime
+        self,
+        transaction: Transaction,
+        order_id: str,
+        number: int,
+        stage: Stage,
+        *,
+        code: str | None,
+        at: datetime,
+        scheduled_at: datetime | None = None,
     ) -> None:
         """Write the stage."""
-        await transaction.execute(_REACHED, order_id, number, stage, code, at)
+        await transaction.execute(_REACHED, order_id, number, stage, code, at, scheduled_at)
 
     async def end(
         self,
@@ -130,9 +207,25 @@ class PostgresOperations:
         self._database = database
 
     async def claim(self, kind: OperationKind, order_id: str, attempt: int, line: str) -> bool:
-        """Insert unless a unique index forbids it, then see whose the open one is."""
+        """Insert or change unless the unique index forbids it, then see whose the open one is."""
         await self._database.execute(_CLAIM, kind, order_id, attempt, line)
+        await self._database.execute(_CLAIM_AGAIN, kind, order_id, attempt, line)
         return bool(await self._database.fetchval(_CLAIMED, kind, order_id, attempt, line))
+
+    async def note_sent(self, kind: OperationKind, order_id: str, attempt: int, at: datetime) -> None:
+        """Write the time."""
+        await self._database.execute(_NOTE_SENT, kind, order_id, attempt, at)
+
+    async def last_sent(
+        self, line: str, kinds: Sequence[OperationKind], but_for: tuple[OperationKind, str, int]
+    ) -> datetime | None:
+        """Read the newest time."""
+        found: datetime | None = await self._database.fetchval(_LAST_SENT, line, list(kinds), *but_for)
+        return found
+
+    async def give_up(self, kind: OperationKind, order_id: str, attempt: int) -> None:
+        """Write the state."""
+        await self._database.execute(_SETTLE, kind, order_id, attempt, "failed")
 
     async def remember(self, order_id: str, attempt: int, before: Mapping[str, str]) -> None:
         """Write the lines."""
@@ -156,6 +249,10 @@ class PostgresLines:
 
     def __init__(self, seal: Seal) -> None:
         self._seal = seal
+
+    async def belongs(self, transaction: Transaction, order_id: str, account_id: str) -> None:
+        """Write the account."""
+        await transaction.execute("UPDATE sim_line SET account_id = $2 WHERE order_id = $1", order_id, account_id)
 
     async def keep(self, transaction: Transaction, order_id: str, line: Line, *, activated_at: datetime) -> None:
         """Insert the line, or replace a former one of a number that came back."""

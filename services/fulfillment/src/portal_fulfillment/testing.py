@@ -11,12 +11,13 @@ from portal_chassis.postgres import Transaction
 from portal_contracts.billing import BillingProduct, OrderLine, OrderProtocolState
 from portal_contracts.orders import ProvisioningOrder, ProvisionRequested, RecordOutcome
 from portal_contracts.problems import Refused, TryLater
-from portal_fulfillment.attempt import Attempt, AttemptState, Stage
+from portal_fulfillment.attempt import Attempt, AttemptState, Stage, Verdict
 from portal_fulfillment.ports import OperationKind, OperationState
 from portal_fulfillment.sim import Line
 from portal_fulfillment.testing_operator import Fallible, Fault
 
 OPEN_OPERATIONS = frozenset({"requested", "accepted", "unknown"})
+STANDING_OPERATIONS = OPEN_OPERATIONS | {"confirmed"}
 
 
 def _undo(transaction: Transaction, undo: Callable[[], None]) -> None:
@@ -30,7 +31,9 @@ class InMemoryAttempts:
     def __init__(self) -> None:
         self.rows: dict[tuple[str, int], Attempt] = {}
         self.codes: dict[tuple[str, int], str | None] = {}
-        self._signals: set[tuple[str, str]] = set()
+        self.signals: dict[tuple[str, str], tuple[ProvisionRequested, Verdict, int, datetime]] = {}
+        self.opened_by: dict[tuple[str, int], tuple[ProvisionRequested, datetime]] = {}
+        self.accounts: dict[tuple[str, int], str] = {}
         self._early: set[tuple[str, int]] = set()
 
     async def lock(self, transaction: Transaction, order_id: str) -> Attempt | None:
@@ -38,14 +41,38 @@ class InMemoryAttempts:
         numbers = [number for known, number in self.rows if known == order_id]
         return self.rows[order_id, max(numbers)] if numbers else None
 
-    async def is_new(self, transaction: Transaction, order_id: str, signal_key: str) -> bool:
+    async def note_signal(
+        self,
+        transaction: Transaction,
+        signal: ProvisionRequested,
+        key: str,
+        *,
+        verdict: Verdict,
+        number: int,
+        seen_at: datetime,
+    ) -> bool:
         """Keep the signal."""
-        seen = (order_id, signal_key)
-        if seen in self._signals:
+        place = (signal.order_id, key)
+        if place in self.signals:
             return False
-        self._signals.add(seen)
-        _undo(transaction, lambda: self._signals.discard(seen))
+        self.signals[place] = (signal, verdict, number, seen_at)
+        _undo(transaction, lambda: self._forget(place))
         return True
+
+    async def belongs(self, transaction: Transaction, order_id: str, number: int, account_id: str) -> None:
+        """Keep the account."""
+        self.accounts[order_id, number] = account_id
+
+    async def request_cancel(self, transaction: Transaction, order_id: str, number: int, operator: str) -> None:
+        """Change an open attempt."""
+        row = self.rows[order_id, number]
+        if row.state == "open":
+            asked = replace(row, cancelled_by=row.cancelled_by or operator)
+            self._put(transaction, asked, self.codes.get((order_id, number)))
+
+    async def cancelled_by(self, order_id: str, number: int) -> str | None:
+        """Give who asked."""
+        return self.rows[order_id, number].cancelled_by
 
     async def open(
         self, transaction: Transaction, number: int, signal: ProvisionRequested, opened_at: datetime
@@ -57,6 +84,7 @@ class InMemoryAttempts:
         ):
             raise LookupError("an attempt is open")
         self.rows[place] = Attempt(signal.order_id, number, "open", "started", opened_at)
+        self.opened_by[place] = (signal, opened_at)
         _undo(transaction, lambda: self._drop(place))
 
     async def start_early(self, transaction: Transaction, order_id: str, number: int) -> None:
@@ -68,13 +96,21 @@ class InMemoryAttempts:
         return (order_id, number) in self._early
 
     async def reached(
-        self, transaction: Transaction, order_id: str, number: int, stage: Stage, *, code: str | None, at: datetime
+        self,
+        transaction: Transaction,
+        order_id: str,
+        number: int,
+        stage: Stage,
+        *,
+        code: str | None,
+        at: datetime,
+        scheduled_at: datetime | None = None,
     ) -> None:
         """Change an open attempt."""
         row = self.rows[order_id, number]
         if row.state == "open":
             since = row.standing_since if row.stage == stage else at
-            self._put(transaction, replace(row, stage=stage, standing_since=since), code)
+            self._put(transaction, replace(row, stage=stage, standing_since=since, scheduled_at=scheduled_at), code)
 
     async def end(
         self,
@@ -100,6 +136,9 @@ class InMemoryAttempts:
     def _restore(self, place: tuple[str, int], row: Attempt, code: str | None) -> None:
         self.rows[place], self.codes[place] = row, code
 
+    def _forget(self, place: tuple[str, str]) -> None:
+        del self.signals[place]
+
     def _drop(self, place: tuple[str, int]) -> None:
         del self.rows[place]
 
@@ -110,15 +149,36 @@ class InMemoryOperations:
 
     rows: dict[tuple[str, str, int], tuple[str, OperationState]] = field(default_factory=dict)
     remembered: dict[tuple[str, int], dict[str, str]] = field(default_factory=dict)
+    sent: dict[tuple[str, str, int], datetime] = field(default_factory=dict)
 
     async def claim(self, kind: OperationKind, order_id: str, attempt: int, line: str) -> bool:
         """Keep the operation unless another one is open for the line."""
         place = (kind, order_id, attempt)
         others = [row for known, row in self.rows.items() if known != place]
-        if place not in self.rows and not any(known == line and state in OPEN_OPERATIONS for known, state in others):
-            self.rows[place] = (line, "requested")
+        is_free = not any(known == line and state in OPEN_OPERATIONS for known, state in others)
         held = self.rows.get(place)
+        is_ours = held is None or held[1] in {"failed", "withdrawn"} or (held[0] != line and held[1] in OPEN_OPERATIONS)
+        if is_free and is_ours:
+            held = self.rows[place] = (line, "requested")
         return held is not None and held[0] == line and held[1] in OPEN_OPERATIONS
+
+    async def note_sent(self, kind: OperationKind, order_id: str, attempt: int, at: datetime) -> None:
+        """Keep the time."""
+        self.sent[kind, order_id, attempt] = at
+
+    async def last_sent(
+        self, line: str, kinds: Sequence[OperationKind], but_for: tuple[OperationKind, str, int]
+    ) -> datetime | None:
+        """Give the newest time."""
+        rows = [place for place, (known, state) in self.rows.items() if known == line and state in STANDING_OPERATIONS]
+        times = [self.sent[place] for place in rows if place in self.sent and place[0] in kinds and place != but_for]
+        return max(times, default=None)
+
+    async def give_up(self, kind: OperationKind, order_id: str, attempt: int) -> None:
+        """Close it."""
+        line, state = self.rows[kind, order_id, attempt]
+        if state in OPEN_OPERATIONS:
+            self.rows[kind, order_id, attempt] = (line, "failed")
 
     async def remember(self, order_id: str, attempt: int, before: Mapping[str, str]) -> None:
         """Keep the lines."""
@@ -145,10 +205,23 @@ class InMemoryLines:
     """The `Lines` port."""
 
     kept: dict[str, tuple[str, Line]] = field(default_factory=dict)
+    owners: dict[str, str] = field(default_factory=dict)
+
+    async def belongs(self, transaction: Transaction, order_id: str, account_id: str) -> None:
+        """Keep whose it is."""
+        self.owners[order_id] = account_id
 
     async def keep(self, transaction: Transaction, order_id: str, line: Line, *, activated_at: datetime) -> None:
         """Keep it."""
         self.kept[line.account] = (order_id, line)
+
+
+_WRITTEN: Mapping[str, Mapping[str, str]] = {
+    "activated": {"activation": "activated", "state": "completed"},
+    "scheduled": {"activation": "scheduled"},
+    "blocked": {"activation": "failed"},
+    "failed": {"activation": "failed"},
+}
 
 
 class FakeOrders(Fallible):
@@ -192,9 +265,10 @@ class FakeOrders(Fallible):
         activated = outcome.outcome == "activated"
         if activated and order.state not in {"approved", "completed"}:
             raise Refused("ORDER_NOT_APPROVED")
-        if order.state == "approved" and (not self.outcomes or self.outcomes[-1] != outcome):
+        written = _WRITTEN[outcome.outcome]
+        stands = bool(self.outcomes) and self.outcomes[-1] == outcome and order.activation == written["activation"]
+        if order.state == "approved" and not stands:
             self.outcomes.append(outcome)
-            written = {"activation": "activated", "state": "completed"} if activated else {"activation": "failed"}
             self.put(order.model_copy(update=written))
         self.end(fault)
 

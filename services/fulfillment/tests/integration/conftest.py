@@ -1,6 +1,7 @@
 """Fulfillment as a process of its own on real NATS, Postgres and the sandbox's Freebit; its neighbours are played."""
 
 import asyncio
+import base64
 import json
 import os
 import sys
@@ -13,8 +14,11 @@ from uuid import uuid4
 import asyncpg
 import nats
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from portal_bus_admin.provisioning import apply
+from portal_chassis.actor import sign_actor
 from portal_chassis.bus import Bus, BusAddress
 from portal_chassis.clocks import RealClock
 from portal_chassis.migrating import migrate
@@ -23,7 +27,7 @@ from portal_contracts import billing, orders
 from portal_contracts.billing import OrderLine
 from portal_contracts.message import Acknowledged
 from portal_contracts.orders import ProvisioningOrder, ProvisionRequested
-from portal_contracts.problems import Refused
+from portal_contracts.problems import Refused, TryLater
 from portal_contracts.topology import SERVICES
 from portal_fulfillment.testing import FakeBilling, FakeOrders
 from portal_sandbox.server import build_sandbox
@@ -109,6 +113,22 @@ class Portal:
         self._process = None
         self._nats = None
         self._database = None
+        self._door = None
+        self._private = None
+
+    def let_in(self, door, private):
+        """Take the gateway's bus and the key that signs tokens."""
+        self._door, self._private = door, private
+
+    async def ask(self, message, actor, within=20.0):
+        """Ask as the gateway does, for a customer or an operator; a service that is starting is waited for."""
+        token = sign_actor(self._private, "key-1", actor)
+        async with asyncio.timeout(within):
+            while True:
+                try:
+                    return await self._door.ask(message, actor=token, timeout=5.0)
+                except TryLater:
+                    await asyncio.sleep(0.1)
 
     def answer(self, bus):
         """Play orders or billing."""
@@ -221,6 +241,10 @@ async def portal(nats_url, database, database_url, freebit_sandbox, tmp_path):
     await client.close()
     key = tmp_path / "fulfillment.key"
     key.write_bytes(bytes(range(32)))
+    private = Ed25519PrivateKey.generate()
+    public = tmp_path / "actors.json"
+    raw = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    public.write_text(json.dumps({"key-1": base64.b64encode(raw).decode()}))
     looks = {"look_after": {"notified_by_file": LOOKS, "minutes": LOOKS}}
     environment = {
         **{name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
@@ -228,6 +252,7 @@ async def portal(nats_url, database, database_url, freebit_sandbox, tmp_path):
         "PORTAL_NATS_URL": nats_url,
         "PORTAL_DATABASE_URL": database_url,
         "PORTAL_FULFILLMENT_KEY_PATH": str(key),
+        "PORTAL_ACTOR_PUBLIC_KEYS_PATH": str(public),
         "PORTAL_RECHECK_SECONDS": "1",
         "PORTAL_FREEBIT_QUIET_SECONDS": "3",
         "PORTAL_FREEBIT_TABLES": json.dumps(looks),
@@ -249,6 +274,10 @@ async def portal(nats_url, database, database_url, freebit_sandbox, tmp_path):
             open_until_the_end.push_async_callback(bus.stop, 1.0)
             running.answer(bus)
             await bus.start()
+        door = Bus("gateway", BusAddress(nats_url), topology=replace(SERVICES["gateway"], watches=(), database=False))
+        await door.connect()
+        open_until_the_end.push_async_callback(door.stop, 1.0)
+        running.let_in(door, private)
         open_until_the_end.push_async_callback(running.close)
         await running.start()
         yield running

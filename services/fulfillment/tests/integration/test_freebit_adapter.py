@@ -126,7 +126,7 @@ async def test_a_ported_number_keeps_itself(sandbox, freebit):
         donor = db.execute("SELECT expire_date FROM freebit_donors WHERE account = '09000007001'").fetchone()
     until = read_day(donor["expire_date"])
     names = ("山田", "花子", "ヤマダ", "ハナコ")
-    number = PortedNumber("09000007001", "11-000-07001", until, *names, "W", date(1990, 4, 1))
+    number = PortedNumber("09000007001", "11-000-07001", until, *names, "female", date(1990, 4, 1))
     assert (await freebit.activate_esim(activation(number=number))).account == "09000007001"
     sandbox.core.clock.advance(2)
     assert (await freebit.get_line("09000007001")).state is LineState.ACTIVE

@@ -3,23 +3,15 @@
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
-import httpx
 import pytest
 
 from portal_chassis.memory import InMemoryDatabase
-from portal_chassis.outbound import Outbound
 from portal_chassis.sealing import Seal
-from portal_chassis.testing import ManualClock
 from portal_contracts.orders import ProvisionRequested
-from portal_contracts.problems import Misconfigured, Refused, TryLater
-from portal_fulfillment.freebit import Freebit, FreebitSettings
-from portal_fulfillment.freebit_codes import FreebitTables
-from portal_fulfillment.freebit_sims import FreebitSims
-from portal_fulfillment.ports import Unclear
-from portal_fulfillment.sim import EsimActivation, Line, LineState, SimKind, VoiceOptions
+from portal_contracts.problems import Misconfigured
+from portal_fulfillment.sim import Line, LineState
 from portal_fulfillment.store import PostgresAttempts, PostgresLines, PostgresOperations
 from portal_fulfillment.testing import InMemoryAttempts, InMemoryLines, InMemoryOperations
-from portal_fulfillment.testing_operator import FakeSims
 
 ORDER, OTHER = "801000000000001AAA", "801000000000002AAA"
 EID = "89049032000000000000000000000357"
@@ -65,32 +57,6 @@ async def test_attempts_are_opened_one_at_a_time_and_follow_one_another(stores):
         assert await attempts.lock(tx, OTHER) is None
 
 
-async def test_a_signal_is_new_once_for_each_order_and_forgotten_with_its_transaction(stores):
-    attempts, _, transaction = stores
-
-    async def look_and_fail():
-        async with transaction() as tx:
-            assert await attempts.is_new(tx, ORDER, "operator:one")
-            raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        await look_and_fail()
-    async with transaction() as tx:
-        assert await attempts.is_new(tx, ORDER, "operator:one")
-        assert not await attempts.is_new(tx, ORDER, "operator:one")
-        assert await attempts.is_new(tx, OTHER, "operator:one")
-
-
-async def test_an_early_start_is_seen(stores):
-    attempts, _, transaction = stores
-    async with transaction() as tx:
-        await attempts.open(tx, 1, a_signal(), NOW)
-    assert not await attempts.is_early(ORDER, 1)
-    async with transaction() as tx:
-        await attempts.start_early(tx, ORDER, 1)
-    assert await attempts.is_early(ORDER, 1)
-
-
 async def test_a_line_takes_one_operation_at_a_time(stores):
     _, operations, transaction = stores
     assert await operations.claim("activate", ORDER, 1, EID)
@@ -104,6 +70,49 @@ async def test_a_line_takes_one_operation_at_a_time(stores):
         await operations.settle(tx, "activate", ORDER, 1, "confirmed")
     assert not await operations.claim("activate", ORDER, 1, EID)
     assert await operations.claim("activate", OTHER, 1, EID)
+
+
+async def test_an_open_operation_moves_with_its_attempt_to_another_line(stores):
+    _, operations, _ = stores
+    assert await operations.claim("activate", ORDER, 1, EID)
+    assert await operations.claim("activate", ORDER, 1, "AX0000000000001")
+    assert await operations.claim("activate", OTHER, 1, EID)
+    assert not await operations.claim("activate", ORDER, 1, EID)
+    assert await operations.claim("activate", ORDER, 1, "AX0000000000001")
+
+
+async def test_a_refused_operation_frees_the_line_and_may_be_opened_again(stores):
+    _, operations, transaction = stores
+    assert await operations.claim("top_up", "request-1", 1, "07000000001")
+    await operations.give_up("top_up", "request-1", 1)
+    assert await operations.claim("change_plan", "request-2", 1, "07000000001")
+    assert not await operations.claim("top_up", "request-1", 1, "07000000001")
+    async with transaction() as tx:
+        await operations.settle(tx, "change_plan", "request-2", 1, "confirmed")
+    assert await operations.claim("top_up", "request-1", 1, "07000000001")
+    await operations.give_up("change_plan", "request-2", 1)  # it is closed already
+    assert not await operations.claim("change_plan", "request-2", 1, "07000000001")
+
+
+async def test_the_newest_request_for_a_line_is_known_by_its_time(stores):
+    _, operations, transaction = stores
+    line, kinds = "07000000001", ("change_plan", "change_network")
+    mine, others = ("change_plan", "request-1", 1), ("change_network", "request-2", 1)
+    assert await operations.last_sent(line, kinds, mine) is None
+    for place, at in ((mine, NOW), (others, NOW + timedelta(minutes=1))):
+        assert await operations.claim(*place, line)
+        await operations.note_sent(*place, at)
+        async with transaction() as tx:
+            await operations.settle(tx, *place, "confirmed")
+    assert await operations.last_sent(line, kinds, mine) == NOW + timedelta(minutes=1)
+    assert await operations.last_sent(line, kinds, others) == NOW
+    assert await operations.last_sent(line, ("top_up",), mine) is None
+    assert await operations.last_sent("07000000002", kinds, mine) is None
+    refused = ("change_network", "request-3", 1)
+    await operations.claim(*refused, line)
+    await operations.note_sent(*refused, NOW + timedelta(minutes=2))
+    await operations.give_up(*refused)
+    assert await operations.last_sent(line, kinds, mine) == NOW + timedelta(minutes=1)
 
 
 async def test_what_was_there_before_a_request_is_remembered(stores):
@@ -129,118 +138,3 @@ async def test_a_kept_line_shows_its_code_only_to_who_has_the_key(database):
         seal.open(row["activation_code"], record="07000000002")
     with pytest.raises(Misconfigured):
         Seal(bytes(range(32))).open(row["activation_code"], record="07000000001")
-
-
-class SimsOnFake:
-    """The fake operator and what a test does to it."""
-
-    def __init__(self):
-        self.clock = ManualClock()
-        self.port = FakeSims(self.clock)
-
-    def pass_time(self):
-        self.clock.advance(3600)
-
-    def lose_the_next_answer(self):
-        left = ["after"]
-        self.port.faults = lambda call: left.pop() if call == "sims.activate" and left else None
-
-    def be_away(self):
-        self.port.faults = lambda _call: "unsent"
-
-
-class SimsOnSandbox:
-    """The adapter on the sandbox."""
-
-    def __init__(self, sandbox, http):
-        self._core = sandbox.core
-        settings = FreebitSettings(self._core.addresses["freebit"], "SANDBOX", "sandbox-oem-key", read_timeout=5.0)
-        outbound = Outbound("freebit", at_once=3, longest_wait=5.0)
-        self.port = FreebitSims(Freebit(settings, http, outbound), FreebitTables())
-
-    def pass_time(self):
-        self._core.clock.advance(3600)
-
-    def lose_the_next_answer(self):
-        self._core.faults.arm({"vendor": "freebit", "call": "mvno/esim/addAcnt", "kind": "after_effect"})
-
-    def be_away(self):
-        self._core.faults.arm({"vendor": "freebit", "call": "authOem", "kind": "refused", "times": None})
-
-
-@pytest.fixture(params=["fake", "sandbox"])
-async def sims(request, freebit_sandbox):
-    async with httpx.AsyncClient() as http:
-        yield SimsOnFake() if request.param == "fake" else SimsOnSandbox(freebit_sandbox, http)
-
-
-def wanted(**changes):
-    return EsimActivation(**{"eid": EID, "sim_kind": SimKind.VOICE, "plan_code": "PASI_20G", **changes})
-
-
-async def test_an_unused_eid_has_no_line(sims):
-    assert await sims.port.lines_of(EID) == ()
-    assert await sims.port.line("07000999999") is None
-
-
-async def test_a_line_that_was_asked_for_becomes_active(sims):
-    await sims.port.activate(wanted())
-    (line,) = await sims.port.lines_of(EID)
-    assert line.state in {LineState.PENDING, LineState.ACTIVE}
-    sims.pass_time()
-    (line,) = await sims.port.lines_of(EID)
-    assert (line.state, line.eid, line.plan_code) == (LineState.ACTIVE, EID, "PASI_20G")
-    assert (await sims.port.line(line.account)).account == line.account
-    assert line.iccid
-
-
-async def test_an_eid_in_use_is_refused(sims):
-    await sims.port.activate(wanted())
-    with pytest.raises(Refused, match="SIM_IN_USE"):
-        await sims.port.activate(wanted())
-
-
-async def test_a_lost_answer_is_unclear_and_the_line_is_there(sims):
-    sims.lose_the_next_answer()
-    with pytest.raises(Unclear):
-        await sims.port.activate(wanted())
-    assert len(await sims.port.lines_of(EID)) == 1
-
-
-async def test_an_operator_that_is_away_changes_nothing(sims):
-    sims.be_away()
-    with pytest.raises(TryLater):
-        await sims.port.lines_of(EID)
-    with pytest.raises(TryLater):
-        await sims.port.activate(wanted())
-
-
-async def test_voice_options_show_after_a_while_and_one_request_runs_at_a_time(sims):
-    await sims.port.activate(wanted())
-    sims.pass_time()
-    (line,) = await sims.port.lines_of(EID)
-    await sims.port.register_voice_options(line.account, VoiceOptions(voice_mail=True, call_waiting=False))
-    with pytest.raises(TryLater):
-        await sims.port.register_voice_options(line.account, VoiceOptions(voice_mail=True, call_waiting=False))
-    sims.pass_time()
-    assert (await sims.port.line(line.account)).voice_options.voice_mail is True
-
-
-async def test_looks_are_ascending(sims):
-    for looks in (sims.port.looks_after_activation, sims.port.looks_after_options):
-        assert list(looks) == sorted(looks) != []
-
-
-async def test_a_plan_freebit_does_not_know_is_refused_with_its_code(freebit_sandbox):
-    async with httpx.AsyncClient() as http:
-        with pytest.raises(Refused) as refused:
-            await SimsOnSandbox(freebit_sandbox, http).port.activate(wanted(plan_code="NO_SUCH_PLAN"))
-    assert (refused.value.code, refused.value.facts) == ("SIM_REFUSED", {"pair": "400_320"})
-
-
-async def test_wrong_credentials_are_our_set_up(freebit_sandbox):
-    settings = FreebitSettings(freebit_sandbox.core.addresses["freebit"], "SANDBOX", "wrong")
-    async with httpx.AsyncClient() as http:
-        port = FreebitSims(Freebit(settings, http, Outbound("freebit", at_once=1)), FreebitTables())
-        with pytest.raises(Misconfigured):
-            await port.lines_of(EID)

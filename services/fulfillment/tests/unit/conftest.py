@@ -6,13 +6,15 @@ from datetime import timedelta
 import pytest
 
 from portal_chassis.process_memory import InMemoryProcessStore
-from portal_chassis.testing import ManualClock, MortalStore, WorkerKilled, engine
+from portal_chassis.testing import InMemoryOperatorDesk, ManualClock, MortalStore, WorkerKilled, engine
 from portal_contracts.billing import OrderLine
 from portal_contracts.fulfillment import OrderActivated, ProvisioningProgressed
 from portal_contracts.orders import ProvisioningOrder, ProvisionRequested
 from portal_fulfillment.look_at_signal import LookAtSignal
 from portal_fulfillment.main import Ends, provisioning
+from portal_fulfillment.operate_provisioning import OperateProvisioning
 from portal_fulfillment.provisioning_state import PROVISIONING
+from portal_fulfillment.show_provisioning import ShowProvisioning
 from portal_fulfillment.sim_plans import SimPlan, SimPlans
 from portal_fulfillment.sim_steps import SimPatience
 from portal_fulfillment.testing import (
@@ -23,6 +25,7 @@ from portal_fulfillment.testing import (
     InMemoryOperations,
 )
 from portal_fulfillment.testing_operator import FakeSims
+from portal_fulfillment.testing_records import InMemoryRecords
 
 ORDER = "801000000000001AAA"
 EID = "89049032000000000000000000000357"
@@ -82,8 +85,27 @@ class Desk:
         )
         self.definition = provisioning(self.ends, self.plans, SimPatience(), RECHECK)
         self.signals = 0
+        self.operator_desk = InMemoryOperatorDesk(self.database)
         self.mortal = None
         self.new_worker()
+
+    @property
+    def operate(self):
+        """Operators' hands, on the desk in memory."""
+        return OperateProvisioning(self.operator_desk, self.look_at_signal)
+
+    @property
+    def show(self):
+        """Operators' eyes."""
+        return ShowProvisioning(self.records, self.clock)
+
+    @property
+    def records(self):
+        return InMemoryRecords(self.attempts, self.view, self.journal)
+
+    async def journal(self, order_id=ORDER):
+        row = self.store._rows.get((PROVISIONING, order_id))
+        return [] if row is None else list(row.journal)
 
     def new_worker(self, *, dies_at=10**9, after_effect=False):
         """A worker in the place of the former one; `dies_at` counts its writes."""
@@ -97,7 +119,7 @@ class Desk:
         self.mortal.died = True
         raise WorkerKilled
 
-    async def signal(self, source="platform_event", *, request_id=None, at=None, order_id=ORDER):
+    async def signal(self, source="platform_event", *, request_id=None, at=None, order_id=ORDER, **more):
         """Let a signal arrive, in a transaction of its own; give what became of it."""
         self.signals += 1
         event = ProvisionRequested(
@@ -105,6 +127,7 @@ class Desk:
             source=source,
             request_id=request_id or f"request-{self.signals}",
             occurred_at=at or self.clock.now(),
+            **more,
         )
         async with self.database.transaction() as transaction:
             return await self.look_at_signal(event, transaction)

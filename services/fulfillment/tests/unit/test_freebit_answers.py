@@ -258,7 +258,7 @@ async def test_our_own_number_is_sent_with_its_registration(host):
 async def test_a_ported_number_is_never_sent_as_operated_by_us(host):
     host.answers = [envelope()]
     number = PortedNumber(
-        "09000007001", "11-000-07001", date(2026, 3, 24), "山田", "花子", "ヤマダ", "ハナコ", "W", date(1990, 4, 1)
+        "09000007001", "11-000-07001", date(2026, 3, 24), "山田", "花子", "ヤマダ", "ハナコ", "female", date(1990, 4, 1)
     )
     await adapter(host).activate_esim(EsimActivation(EID, SimKind.VOICE, "P", number=number))
     assert (host.sent["aladinOperated"], host.sent["addKind"]) == ("20", "M")

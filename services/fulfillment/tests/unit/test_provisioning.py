@@ -1,7 +1,7 @@
 """Provisioning on fakes: the straight ways, every refusal, every block."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -59,7 +59,7 @@ async def test_an_order_that_is_not_approved_is_left_alone(desk, new_order, stat
     view = await desk.provision(new_order(state=state))
     assert (view.status, view.code) == ("failed", "ORDER_NOT_APPROVED")
     assert (desk.billing.ledger, desk.sims.requested, desk.orders.outcomes, desk.orders.marks) == ([], [], [], [])
-    assert desk.stages == ["started", "absorbed"]
+    assert desk.stages == ["started", "withdrawn"]
 
 
 async def test_an_order_nobody_has_is_left_alone(desk):
@@ -270,13 +270,34 @@ async def test_a_refusal_after_the_pivot_needs_a_person_and_never_goes_back(desk
     desk.assert_exactly_one_of_each()
 
 
-async def test_an_approval_withdrawn_after_the_pivot_is_billed_and_shown_to_a_person(desk, new_order):
+async def an_order_closed_after_its_line_became_active(desk, new_order):
     await desk.provision(by=timedelta(minutes=1))
     desk.orders.put(new_order(state="cancelled"))
-    view = await desk.run(timedelta(hours=1))
+    return await desk.run(timedelta(hours=1))
+
+
+async def test_an_approval_withdrawn_after_the_pivot_is_neither_billed_nor_released(desk, new_order):
+    view = await an_order_closed_after_its_line_became_active(desk, new_order)
     assert (view.status, view.code) == ("needs_human", "ORDER_NOT_APPROVED")
-    assert desk.billing.count("accepted", ORDER) == 1
+    assert view.facts == {"whmcs_order_id": 900, "line": "active"}
+    assert desk.billing.ledger == [("created", ORDER)]
     assert desk.activated == []
+
+
+async def test_an_order_approved_again_after_the_pivot_goes_on(desk, new_order):
+    await an_order_closed_after_its_line_became_active(desk, new_order)
+    desk.orders.put(new_order())
+    assert (await desk.run(timedelta(minutes=20))).status == "done"
+    desk.assert_exactly_one_of_each()
+
+
+async def test_an_order_closed_after_the_pivot_ends_when_staff_end_its_line(desk, new_order):
+    await an_order_closed_after_its_line_became_active(desk, new_order)
+    desk.sims.lines[0] = replace(desk.sims.lines[0], state=LineState.ENDED, raw_state="ended")
+    view = await desk.run(timedelta(minutes=20))
+    assert (view.status, view.code) == ("failed", "ORDER_NOT_APPROVED")
+    assert desk.billing.ledger == [("created", ORDER), ("cancelled", ORDER)]
+    assert desk.stages[-1] == "withdrawn"
 
 
 async def test_a_reservation_nobody_is_sure_of_needs_a_person_and_resumes(desk):
@@ -286,36 +307,6 @@ async def test_a_reservation_nobody_is_sure_of_needs_a_person_and_resumes(desk):
     desk.billing.refuses = {}
     assert (await desk.run(timedelta(hours=1))).status == "done"
     desk.assert_exactly_one_of_each()
-
-
-# schedules
-
-
-async def test_a_scheduled_order_waits_for_its_day_in_tokyo(desk, new_order):  # R164, C38
-    order = new_order(activation_type="scheduled", scheduled_on=date(2026, 4, 11))
-    view = await desk.provision(order, by=timedelta(days=9))
-    assert (view.status, view.because) == ("waiting", "scheduled")
-    assert (desk.orders.marks, desk.billing.ledger) == ([], [])
-    assert (await desk.run(timedelta(days=1))).status == "done"
-    assert desk.clock.today() == date(2026, 4, 11)
-    desk.assert_exactly_one_of_each()
-
-
-async def test_activate_now_starts_a_scheduled_order_and_its_day_changes_nothing(desk, new_order):  # R168
-    order = new_order(activation_type="scheduled", scheduled_on=date(2026, 4, 11))
-    await desk.provision(order, by=timedelta(hours=1))
-    await desk.signal("operator")
-    assert (await desk.run(timedelta(hours=1))).status == "done"
-    await desk.run(timedelta(days=20))
-    desk.assert_exactly_one_of_each()
-
-
-async def test_a_scheduled_order_follows_a_changed_date_and_a_cancellation(desk, new_order):  # T-20
-    await desk.provision(new_order(activation_type="scheduled", scheduled_on=date(2026, 4, 11)), by=timedelta(hours=1))
-    desk.orders.put(new_order(activation_type="scheduled", scheduled_on=date(2026, 4, 20)))
-    assert (await desk.run(timedelta(days=12))).status == "waiting"
-    desk.orders.put(new_order(activation_type="scheduled", scheduled_on=date(2026, 4, 20), state="cancelled"))
-    assert (await desk.run(timedelta(days=12))).code == "ORDER_NOT_APPROVED"
 
 
 # voice options

@@ -22,27 +22,27 @@ class NeverLooks(SimSteps):
     """Asks for a line without a look at the EID first."""
 
     async def activate(self, run):
-        await read_approved(self.orders, run)
+        order = await read_approved(self.orders, run)
         await self.operations.claim("activate", run.key, run.state.attempt, EID)
-        return await self._send(run)
+        return await self._send(run, self.plans.activation_of(order))
 
 
 class AsksAgain(SimSteps):
     """Forgets that a request without an answer may have had its effect."""
 
     async def activate(self, run):
-        await read_approved(self.orders, run)
+        order = await read_approved(self.orders, run)
         before = await self.sims.lines_of(EID)
         await self.operations.remember(run.key, run.state.attempt, {line.account: line.state for line in before})
-        return await self._send(run)
+        return await self._send(run, self.plans.activation_of(order))
 
 
 class WritesOffAtOnce(SimSteps):
     """Takes the first look without a line for the proof that there never will be one."""
 
-    async def _not_found(self, run, requested_at):
+    async def _not_found(self, run, requested_at, found, looks):
         hurried = replace(self, patience=SimPatience(quiet=timedelta()))
-        return await SimSteps._not_found(hurried, run, requested_at)
+        return await SimSteps._not_found(hurried, run, requested_at, found, looks)
 
 
 class ClaimsNothing(SimSteps):
@@ -53,7 +53,7 @@ class ClaimsNothing(SimSteps):
         found = await self.sims.lines_of(order.eid)
         if any(line.state is LineState.ACTIVE for line in found):
             raise Refused("SIM_IN_USE")
-        return await self._send(run)
+        return await self._send(run, self.plans.activation_of(order))
 
 
 class BelievesDuplicates(InMemoryAttempts):
@@ -63,7 +63,7 @@ class BelievesDuplicates(InMemoryAttempts):
         latest = await super().lock(transaction, order_id)
         return latest and replace(latest, ended_at=latest.ended_at and datetime(2020, 1, 1, tzinfo=UTC))
 
-    async def is_new(self, *_signal):
+    async def note_signal(self, *_signal, **_what):
         return True
 
 
@@ -75,7 +75,7 @@ def drop(desk, mutant):
     put_steps(
         desk,
         Step("activate_sim", obstacles.before_pivot(steps.activate)),
-        Step("confirm_sim", obstacles.before_pivot(steps.confirm)),
+        Step("confirm_sim", obstacles.at_pivot(steps.confirm)),
     )
 
 

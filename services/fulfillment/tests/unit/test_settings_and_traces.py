@@ -51,5 +51,5 @@ async def test_every_step_after_the_first_links_to_the_checkouts_trace(desk, new
             new_order(checkout_traceparent=f"00-{CHECKOUT}-00f067aa0ba902b7-01"), by=timedelta(hours=2)
         )
     steps = {span.name: span.links for span in collector.spans if span.name.startswith("provisioning: ")}
-    assert len(steps) == 10
+    assert len(steps) == 11
     assert {name for name, links in steps.items() if CHECKOUT not in links} == {"provisioning: read_order"}

@@ -171,3 +171,72 @@ async def test_a_consumer_does_only_local_work(desk, new_order):  # architecture
     event = ProvisionRequested(order_id=ORDER, source="platform_event", request_id="one", occurred_at=desk.clock.now())
     await desk.look_at_signal(event, InMemoryTransaction())
     assert (desk.orders.calls, desk.billing.calls, desk.sims.calls) == ([], [], [])
+
+
+# what a signal leaves behind, and signals about orders that are not there
+
+
+async def test_a_customers_signal_wakes_and_never_opens(desk, new_order):
+    assert await desk.signal("customer") is Verdict.ABSORB
+    assert await desk.view() is None
+    desk.billing.refuses = {"reserve": Refused("WHMCS_ORDER_REFUSED", facts={"message": "closed"})}
+    await desk.provision(new_order("internet"))
+    desk.clock.advance(60)
+    assert await desk.signal("customer") is Verdict.ABSORB  # it has failed: staff decide
+
+
+async def test_a_customers_signal_does_not_reopen_what_was_withdrawn(desk, new_order):
+    await desk.provision(new_order("internet", state="cancelled"))
+    desk.clock.advance(60)
+    assert await desk.signal("customer") is Verdict.ABSORB
+
+
+async def test_the_ledger_and_the_timeline_keep_who_sent_a_signal_and_its_correlation(desk, new_order):  # R148, R149
+    desk.orders.put(new_order("internet"))
+    await desk.signal("platform_event", request_id="event-1", requested_by="Sato", correlation_id="flow-7")
+    await desk.signal("signed_call", request_id="key-1", requested_by="Suzuki", correlation_id="call-8")
+    await desk.run()
+    kept = {
+        key: (signal.requested_by, verdict, number)
+        for (_, key), (signal, verdict, number, _) in desk.attempts.signals.items()
+    }
+    assert kept == {
+        "platform_event:event-1": ("Sato", Verdict.OPEN, 1),
+        "signed_call:key-1": ("Suzuki", Verdict.ABSORB, 1),
+    }
+    progressed = [event for event in desk.events if isinstance(event, ProvisioningProgressed)]
+    assert [(event.stage, event.request_id, event.requested_by, event.correlation_id) for event in progressed[:2]] == [
+        ("started", "event-1", "Sato", "flow-7"),
+        ("absorbed", "key-1", "Suzuki", "call-8"),
+    ]
+    assert {event.correlation_id for event in progressed[2:]} == {"flow-7"}
+
+
+async def test_an_event_before_its_commit_is_withdrawn_and_the_sweeper_finds_the_order_later(desk, new_order):  # T-13
+    await desk.signal("platform_event")
+    view = await desk.run()
+    assert (view.status, view.code, desk.stages[-1]) == ("failed", "NOT_FOUND", "withdrawn")
+    desk.clock.advance(60)
+    desk.orders.put(new_order("internet"))
+    assert await desk.signal("sweeper") is Verdict.OPEN
+    assert (await desk.run(timedelta(hours=1))).status == "done"
+    assert {number: row.state for (_, number), row in desk.attempts.rows.items()} == {1: "withdrawn", 2: "activated"}
+
+
+async def test_an_event_of_a_rolled_back_approval_changes_nothing_for_ever(desk, new_order):  # T-13, I7
+    await desk.provision(new_order(state="pending_review"))
+    await desk.run(timedelta(days=10))
+    assert (desk.billing.ledger, desk.sims.requested, desk.orders.outcomes, desk.orders.marks) == ([], [], [], [])
+    assert desk.attempts.rows[ORDER, 1].state == "withdrawn"
+
+
+async def test_the_sweepers_rounds_stand_in_the_ledger_once_for_each_attempt(desk, new_order):
+    await desk.provision(new_order("internet", state="pending_review"))
+    for _ in range(5):
+        desk.clock.advance(300)
+        await desk.signal("sweeper")
+        await desk.run()
+        await desk.signal("sweeper", at=desk.clock.now() - timedelta(hours=1))
+    sweeps = [key for _, key in desk.attempts.signals if key.startswith("sweeper")]
+    assert len(sweeps) == len(set(sweeps)) == 10
+    assert {number for _, number in desk.attempts.rows} == {1, 2, 3, 4, 5, 6}

@@ -1,5 +1,6 @@
 """Joins the operations to one ASGI application."""
 
+from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from starlette.routing import Route
 
 from portal_chassis.actor import ActorVerifier
 from portal_chassis.clocks import MachineClock
-from portal_contracts.problems import PortalProblem, Refused, TryLater
+from portal_contracts.problems import Misconfigured, PortalProblem, Refused, TryLater
 from portal_gateway import pages
 from portal_gateway.cookies import Cookies
 from portal_gateway.documentation import documentation_pages
@@ -28,6 +29,8 @@ from portal_gateway.routes import OPERATIONS
 from portal_gateway.security_headers import SecurityHeaders
 from portal_gateway.sessions import Sessions
 from portal_gateway.settings import GatewaySettings
+from portal_gateway.signed_call_keys import SignedCallKeys
+from portal_gateway.signed_calls import SignedCalls
 from portal_gateway.static_page import StaticPage, html_page
 from portal_gateway.timeline_streams import TimelineStreams
 
@@ -60,7 +63,18 @@ def build_gateway(bus: Asks, settings: GatewaySettings, verifier: ActorVerifier,
         streams=streams,
         clock=clock,
         settings=settings,
+        signed_calls=signed_calls_of(settings, clock),
     )
+
+
+def signed_calls_of(settings: GatewaySettings, clock: MachineClock) -> SignedCalls | None:
+    """Build the judge of signed calls; none without keys. Raises Misconfigured when a part of it is missing."""
+    if settings.signed_call_keys_path is None:
+        return None
+    if not settings.signed_callers:
+        raise Misconfigured("INTERNAL_ERROR", facts={"setting": "PORTAL_SIGNED_CALLERS", "reason": "missing"})
+    keys = SignedCallKeys(settings.signed_call_keys_path)
+    return SignedCalls(keys, settings.signed_callers, settings.trusted_proxies, clock)
 
 
 def build_app(gateway: Gateway) -> FastAPI:
@@ -73,20 +87,32 @@ def build_app(gateway: Gateway) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    document = open_api(OPERATIONS, gateway.settings)
+    document, pages_by_path = _described(gateway.settings.public_url, secure=gateway.settings.cookie_secure)
     app.openapi = lambda: document  # type: ignore[method-assign]  # made from the table of operations instead
     app.add_exception_handler(HTTPException, _framework_problem)
     app.add_middleware(SecurityHeaders, secure=gateway.settings.cookie_secure)
     by_path: dict[str, list[Operation]] = {}
     for operation in OPERATIONS:
         by_path.setdefault(operation.path, []).append(operation)
-    fixed_first = sorted(by_path, key=lambda path: "{" in path)
-    for path in fixed_first:
+    for path in sorted(by_path, key=_precedence):
         page = mailed_page(MAILED_PAGES[path]) if path in MAILED_PAGES else None
         app.router.routes.append(Route(path, Endpoint(gateway, by_path[path], page)))
-    for path, page in documentation_pages(document, gateway.settings).items():
+    for path, page in pages_by_path.items():
         app.router.routes.append(Route(path, Endpoint(gateway, (), page)))
     return app
+
+
+@cache
+def _described(public_url: str, *, secure: bool) -> tuple[dict[str, Any], dict[str, StaticPage]]:
+    """Write the documents, once for a process: most of the time it takes to build the application."""
+    document = open_api(OPERATIONS, public_url, secure=secure)
+    return document, documentation_pages(document)
+
+
+def _precedence(path: str) -> tuple[bool, bool, bool]:
+    """Customers' paths first, as they are asked for most; a fixed last word before one that could be anything."""
+    of_operators = path.startswith("/operator/")
+    return of_operators, "{" in path, of_operators and path.endswith("}")
 
 
 def mailed_page(name: str) -> StaticPage:

@@ -6,16 +6,14 @@ from typing import Any
 from portal_contracts.problems import CATALOGUE
 from portal_gateway.documentation_page import documentation_page
 from portal_gateway.problem_json import title_of
-from portal_gateway.settings import GatewaySettings
 from portal_gateway.static_page import StaticPage
 
 
-def documentation_pages(document: dict[str, Any], settings: GatewaySettings) -> dict[str, StaticPage]:
+def documentation_pages(document: dict[str, Any]) -> dict[str, StaticPage]:
     """Give the documents by path."""
+    public_url = document["servers"][0]["url"]
     pages = {
-        "/": _json(
-            {"name": "Customer portal", "documentation": f"{settings.public_url}/docs", "links": _links(document)}
-        ),
+        "/": _json({"name": "Customer portal", "documentation": f"{public_url}/docs", "links": _links(document)}),
         "/openapi.json": _json(document),
         "/docs": documentation_page(document),
         "/problems": _json({"problems": [_problem(code) for code in CATALOGUE]}),

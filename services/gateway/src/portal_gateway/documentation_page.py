@@ -78,6 +78,8 @@ def _operation(method: str, path: str, operation: Mapping[str, Any]) -> str:
 def _who(security: list[Mapping[str, Any]]) -> str:
     if not security:
         return "Anybody may ask."
+    if "signature" in security[0]:
+        return "Needs a signature."
     return "Needs a session" + (" and, with its cookie, X-CSRF-Token." if "csrf" in security[0] else ".")
 
 

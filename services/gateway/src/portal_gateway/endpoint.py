@@ -17,6 +17,7 @@ from portal_gateway.operation import Operation
 from portal_gateway.problem_json import preferred_language, problem_reply
 from portal_gateway.reply import Headers, Receive, Reply, Scope, Send, StreamReply
 from portal_gateway.request_span import request_span
+from portal_gateway.sessions import SignedIn
 from portal_gateway.static_page import StaticPage
 
 REQUEST_SECONDS: Final = histogram(
@@ -85,12 +86,14 @@ class Endpoint:
             await self._identify(exchange, operation)
             return await operation.answer(exchange)
         async with asyncio.timeout(self._gateway.settings.request_seconds):  # a body may come slowly
+            if operation.signed:
+                return await operation.answer(exchange)
             by_cookie = await self._identify(exchange, operation)
             needs_session = operation.needs_session
             self._gateway.guard.check_origin(exchange.headers, required=needs_session and by_cookie)
             if not needs_session:
                 return await operation.answer(exchange)
-            caller = exchange.customer()
+            caller = exchange.signed_in()
             if by_cookie:
                 self._gateway.guard.check_token(exchange.headers, caller.session.csrf_token)
             session_id = caller.actor.session_id
@@ -109,7 +112,9 @@ class Endpoint:
             return by_cookie
         if token is None:
             raise Refused("SESSION_REQUIRED")
-        exchange.caller = Caller(token, await self._gateway.sessions.signed_in(token))
+        session = await self._gateway.sessions.signed_in(token)
+        _check_kind(operation, session)
+        exchange.caller = Caller(token, session)
         return by_cookie
 
     def _token(self, headers: Mapping[bytes, bytes]) -> tuple[str | None, bool]:
@@ -134,6 +139,21 @@ class Endpoint:
         if series is None:
             series = self._seconds[key] = REQUEST_SECONDS.labels(operation.name, str(status))
         series.observe(seconds)
+
+
+def _check_kind(operation: Operation, session: SignedIn) -> None:
+    """Keep customers and operators apart, and operators to what their roles grant; every service checks it again.
+
+    Refused FORBIDDEN for one of the other kind, OPERATOR_FORBIDDEN without the permission.
+    """
+    if session.actor.operator:
+        if operation.audience == "customer":
+            raise Refused("FORBIDDEN")
+        permission = operation.permission
+        if permission is not None and permission not in session.permissions:
+            raise Refused("OPERATOR_FORBIDDEN", facts={"permission": permission})
+    elif operation.audience == "operator":
+        raise Refused("FORBIDDEN")
 
 
 def _problem(problem: PortalProblem, exchange: Exchange, scope: Scope, opened: Span) -> Reply:

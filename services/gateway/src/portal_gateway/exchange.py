@@ -14,16 +14,18 @@ from portal_chassis.validation import BODY, refused_field, refused_input
 from portal_contracts.identity import RequestId
 from portal_contracts.message import Message, Request
 from portal_contracts.problems import PortalProblem, ProblemReply, Refused, from_reply
+from portal_contracts.topology import SERVICES
 from portal_gateway.client_address import client_address
 from portal_gateway.cookies import Cookies
 from portal_gateway.forgery import ForgeryGuard
 from portal_gateway.limits import InFlight
 from portal_gateway.micro_cache import Kept, MicroCache
-from portal_gateway.operation import Operation
+from portal_gateway.operation import SERVICE, Operation
 from portal_gateway.ports import Asks
 from portal_gateway.reply import JSON, NO_STORE, Receive, Reply, Scope
 from portal_gateway.sessions import Sessions, SignedIn
 from portal_gateway.settings import GatewaySettings
+from portal_gateway.signed_calls import SignedCalls
 from portal_gateway.timeline_streams import TimelineStreams
 
 BODY_LIMIT: Final = 64 * 1024
@@ -33,6 +35,8 @@ QUERY_FIELDS: Final = 50
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 _REQUEST_ID: Final[TypeAdapter[str]] = TypeAdapter(RequestId)
 _EMPTY: Final = b"{}"
+ANSWERING_ALIKE: Final = tuple(one.name for one in SERVICES.values() if one.database)
+"""Services whose dead letters and operator actions can be asked for."""
 
 M = TypeVar("M", bound=Message)
 R = TypeVar("R", bound=Message)
@@ -52,6 +56,7 @@ class Gateway:
     streams: TimelineStreams
     clock: MachineClock
     settings: GatewaySettings
+    signed_calls: SignedCalls | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +68,21 @@ class Caller:
 
     @property
     def actor(self) -> Actor:
-        """The customer."""
+        """The customer or operator."""
         return self.session.actor
 
 
 class Exchange:
     """One request. `caller` is set before an operation's answer runs, when there is one."""
 
-    __slots__ = ("_receive", "_scope", "caller", "gateway", "headers", "operation")
+    __slots__ = ("_receive", "caller", "gateway", "headers", "operation", "scope")
 
     def __init__(self, gateway: Gateway, operation: Operation, scope: Scope, receive: Receive) -> None:
         self.gateway = gateway
         self.operation = operation
         self.headers: Mapping[bytes, bytes] = dict(scope["headers"])
         self.caller: Caller | None = None
-        self._scope = scope
+        self.scope = scope
         self._receive = receive
 
     # who
@@ -85,10 +90,10 @@ class Exchange:
     @property
     def client_address(self) -> str:
         """The client's IP address."""
-        return client_address(self._scope, self.gateway.settings.trusted_proxies)
+        return client_address(self.scope, self.gateway.settings.trusted_proxies)
 
-    def customer(self) -> Caller:
-        """Give the signed-in customer; Refused SESSION_REQUIRED when there is none."""
+    def signed_in(self) -> Caller:
+        """Give who is signed in, of the kind the operation is for; Refused SESSION_REQUIRED when nobody is."""
         if self.caller is None:
             raise Refused("SESSION_REQUIRED")
         return self.caller
@@ -100,16 +105,19 @@ class Exchange:
 
         Refused BAD_REQUEST naming fields, UNSUPPORTED_MEDIA_TYPE or PAYLOAD_TOO_LARGE.
         """
+        self._check_media_type()
+        return _parsed(model, await self.raw_body())
+
+    def body_of(self, model: type[M], raw: bytes) -> M:
+        """Check a body that was read as `raw_body` and may be empty. Refused as in `body`."""
+        if raw:
+            self._check_media_type()
+        return _parsed(model, raw or _EMPTY)
+
+    def _check_media_type(self) -> None:
         kind = self.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
         if kind != b"application/json" and not kind.endswith(b"+json"):
             raise Refused("UNSUPPORTED_MEDIA_TYPE")
-        raw = await self._raw_body()
-        try:
-            return model.__pydantic_validator__.validate_json(raw)  # type: ignore[no-any-return]  # pydantic types it Any
-        except ValidationError as error:
-            raise refused_input(error) from None
-        except ValueError:  # text that is no UTF-8
-            raise refused_field(BODY, "JSON in UTF-8 is expected") from None
 
     def message(self) -> bytes:
         """Give the operation's message as path and query say it. Refused NOT_FOUND for an id no thing can have."""
@@ -123,12 +131,22 @@ class Exchange:
         """Build the operation's message of the path and what is given. Refused NOT_FOUND as in `message`."""
         operation = self.operation
         try:
-            return operation.message.model_validate({**given, **self._scope["path_params"]})
+            return self._message_class().model_validate({**given, **self.scope["path_params"]})
         except ValidationError as error:
             in_path = operation.path_parameters
             if any(fault["loc"][:1] and fault["loc"][0] in in_path for fault in error.errors()):
                 raise Refused("NOT_FOUND") from None
             raise refused_input(error) from None
+
+    def _message_class(self) -> type[Request[Any]]:
+        """Give the class to ask; the path may name the service. Refused NOT_FOUND for one that does not answer it."""
+        of_service = self.operation.of_service
+        if of_service is None:
+            return self.operation.message
+        service = self.scope["path_params"][SERVICE]
+        if service not in ANSWERING_ALIKE:
+            raise Refused("NOT_FOUND")
+        return of_service(service)
 
     def request_id(self) -> str:
         """Give the client's Idempotency-Key, or a key of our own for a client that sent none."""
@@ -160,7 +178,7 @@ class Exchange:
     async def ask_bytes(self, message: bytes) -> bytes:
         """Ask the operation's message for the caller and give the reply unparsed; raises its problem."""
         raw = await self.gateway.bus.ask_bytes(
-            self.operation.message,
+            self._message_class(),
             message,
             timeout=self.gateway.settings.request_seconds,
             actor=self._actor_token(),
@@ -169,13 +187,18 @@ class Exchange:
             raise _problem_of(raw.body)
         return raw.body
 
+    async def command(self, **given: Any) -> bytes:
+        """Ask the operation's command, made of the path and what is given; raises its problem."""
+        command = self.completed(**given, request_id=self.request_id())
+        return await self.ask_bytes(command.__pydantic_serializer__.to_json(command))
+
     async def pass_through(self) -> Reply:
         """Ask what path and query say; kept and conditional where the operation declares it."""
         message = self.message()
         policy = self.operation.cache
         if policy is None:
             return Reply(self.operation.status, await self.ask_bytes(message), [JSON, NO_STORE])
-        user = self.customer().actor.user_id if policy.scope == "actor" else ""
+        user = self.signed_in().actor.user_id if policy.scope == "actor" else ""
         kept = await self.gateway.cache.read(
             self.operation.name, user, message, policy, lambda: self.ask_bytes(message)
         )
@@ -196,7 +219,7 @@ class Exchange:
 
     def _query(self, operation: Operation) -> dict[str, Any]:
         """Read the query string; a name that comes twice is refused rather than guessed at."""
-        raw = self._scope["query_string"]
+        raw = self.scope["query_string"]
         if not raw:
             return {}
         try:
@@ -212,7 +235,8 @@ class Exchange:
             values[name] = value
         return values
 
-    async def _raw_body(self) -> bytes:
+    async def raw_body(self) -> bytes:
+        """Read the body as it was sent. Refused PAYLOAD_TOO_LARGE before more than allowed is read."""
         declared = self.headers.get(b"content-length", b"0")
         if not declared.isdigit() or len(declared) > _LENGTH_DIGITS or int(declared) > BODY_LIMIT:
             raise Refused("PAYLOAD_TOO_LARGE", facts={"limit": BODY_LIMIT})
@@ -229,6 +253,15 @@ class Exchange:
             parts.append(part)
             if not event.get("more_body", False):
                 return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _parsed(model: type[M], raw: bytes) -> M:
+    try:
+        return model.__pydantic_validator__.validate_json(raw)  # type: ignore[no-any-return]  # pydantic types it Any
+    except ValidationError as error:
+        raise refused_input(error) from None
+    except ValueError:  # text that is no UTF-8
+        raise refused_field(BODY, "JSON in UTF-8 is expected") from None
 
 
 def _matches(held: bytes, etag: bytes) -> bool:

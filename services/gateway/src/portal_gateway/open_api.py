@@ -1,7 +1,7 @@
 """OpenAPI 3.1 from the table of operations and the contracts' own models: examples, problems and security included."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel
@@ -12,12 +12,13 @@ from portal_contracts.message import Message
 from portal_contracts.problem_entry import ProblemEntry
 from portal_contracts.problems import CATALOGUE
 from portal_gateway.cookies import Cookies
-from portal_gateway.operation import Operation
+from portal_gateway.exchange import ANSWERING_ALIKE
+from portal_gateway.operation import SERVICE, Operation
 from portal_gateway.problem_json import Problem, title_of
-from portal_gateway.settings import GatewaySettings
+from portal_gateway.signed_call_headers import FORMS, IDEMPOTENCY_KEY, KEY_ID, NONCE, SIGNATURE, TIMESTAMP
 
 _ANY: Final = ("SERVICE_UNAVAILABLE", "OVERLOADED", "INTERNAL_ERROR")
-_SIGNED_IN: Final = ("SESSION_REQUIRED", "SESSION_EXPIRED")
+_SIGNED_IN: Final = ("SESSION_REQUIRED", "SESSION_EXPIRED", "FORBIDDEN")
 _WRITING: Final = ("CSRF_REFUSED",)
 _WITH_BODY: Final = ("BAD_REQUEST", "PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
 _VENDORS: Final[dict[str, tuple[str, ...]]] = {
@@ -25,12 +26,14 @@ _VENDORS: Final[dict[str, tuple[str, ...]]] = {
     "orders": ("SALESFORCE_UNAVAILABLE", "WHMCS_UNAVAILABLE"),
     "support": ("SALESFORCE_UNAVAILABLE",),
 }
+_OPERATORS: Final = ("OPERATOR_FORBIDDEN",)
 _TAGS: Final[dict[str, str]] = {
     "identity": "Sign-up, log-in and who one is",
     "catalog": "Products and prices",
     "orders": "Checkout, orders and their timelines",
     "billing": "What WHMCS keeps: payment methods, invoices, subscriptions",
     "support": "Cases",
+    "operator": "Operators: what is under way, and their hands on it",
 }
 _DESCRIPTION: Final = """\
 The portal's API for browsers and programs. Every error is `application/problem+json` (RFC 9457) with a stable `code`,
@@ -40,16 +43,44 @@ in English or, when `Accept-Language` prefers it, in Japanese; a missing header 
 with the session's cookie needs that token in `X-CSRF-Token` and must come from the portal's own origin. Programs may
 send the session's token as `Authorization: Bearer` instead and then need no CSRF token.
 
+**Operators** sign in with `POST /operator/session` and a one-time code; their session does not work for what is
+customers', nor the other way round. What an operator may do follows from roles. A command only says what it would do
+unless its body has `"dryRun": false`, and leaves a row in the list of actions either way.
+
+**Signed calls** come from Salesforce and need no session. `X-Signature` is `v1=` and the lower-case hexadecimal
+HMAC-SHA256, under the key that `X-Key-Id` names, of these lines joined by one line feed: `v1`, the method, the path as
+sent, the query as sent without its question mark, `X-Timestamp`, `X-Nonce`, `Idempotency-Key`, `X-Key-Id`, and the
+lower-case hexadecimal SHA-256 of the body as sent. A call is good for 300 seconds and for one use; a repeat with the
+same `Idempotency-Key` is signed anew and gets the first answer.
+
 **Waiting.** 503 and 429 carry `Retry-After`. Send a state change again with the same `Idempotency-Key`:
 it happens once.
 """
 
 _OUR_REFERENCES: Final = re.compile(r"\s*\((?:[RCD]\d\d|§)[^)]*\)")
 
+_SIGNED_HEADERS: Final[Mapping[str, str]] = {
+    IDEMPOTENCY_KEY: "Names the wish: repeats of it get the first answer",
+    TIMESTAMP: "When it is signed, in whole seconds since 1970 (Unix time)",
+    NONCE: "Random, new for every call",
+    KEY_ID: "Which key it is signed with",
+}
+_SIGNING: Final[list[dict[str, Any]]] = [
+    {
+        "name": name,
+        "in": "header",
+        "required": True,
+        "description": meaning,
+        "schema": {"type": "string", "pattern": f"^{FORMS[name].pattern.decode()}$"},
+    }
+    for name, meaning in _SIGNED_HEADERS.items()
+]
+"""The headers of a signed call beside its signature."""
+
 Mode = Literal["validation", "serialization"]
 
 
-def open_api(operations: Sequence[Operation], settings: GatewaySettings) -> dict[str, Any]:
+def open_api(operations: Sequence[Operation], public_url: str, *, secure: bool) -> dict[str, Any]:
     """Build the whole document."""
     wanted: dict[tuple[type[BaseModel], Mode], None] = {(Problem, "serialization"): None}
     for operation in operations:
@@ -67,15 +98,21 @@ def open_api(operations: Sequence[Operation], settings: GatewaySettings) -> dict
     return {
         "openapi": "3.1.0",
         "info": {"title": "Customer portal", "version": "1", "description": _DESCRIPTION},
-        "servers": [{"url": settings.public_url}],
+        "servers": [{"url": public_url}],
         "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
         "paths": paths,
         "components": {
             "schemas": _used(definitions["$defs"], paths),
             "securitySchemes": {
-                "session": {"type": "apiKey", "in": "cookie", "name": Cookies(secure=settings.cookie_secure).session},
+                "session": {"type": "apiKey", "in": "cookie", "name": Cookies(secure=secure).session},
                 "csrf": {"type": "apiKey", "in": "header", "name": "X-CSRF-Token"},
                 "bearer": {"type": "http", "scheme": "bearer", "description": "The session's token"},
+                "signature": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": SIGNATURE,
+                    "description": "`v1=` and the MAC; up to eight of them, separated by commas",
+                },
             },
         },
     }
@@ -85,7 +122,8 @@ def problems_of(operation: Operation) -> list[ProblemEntry]:
     """Give every problem an operation may answer, its own first."""
     codes = [*operation.problems]
     codes += _SIGNED_IN if operation.needs_session else ()
-    codes += _WRITING if operation.changes else ()
+    codes += _OPERATORS if operation.permission is not None else ()
+    codes += _WRITING if operation.changes and not operation.signed else ()
     codes += _WITH_BODY if operation.body is not None else ()
     codes += ("BAD_REQUEST",) if operation.query_parameters or operation.idempotency_key else ()
     codes += _VENDORS.get(operation.owner, ())
@@ -105,17 +143,20 @@ class _Writer:
         lines = _public(operation.message.__doc__ or "").splitlines()
         written: dict[str, Any] = {
             "operationId": _operation_id(operation),
-            "tags": [operation.owner],
+            "tags": [operation.tag or operation.owner],
             "summary": operation.summary or lines[0],
             "responses": self._responses(operation),
         }
-        if len(lines) > 1 and not operation.summary:
-            written["description"] = "\n".join(line.strip() for line in lines[1:]).strip()
+        more = [line.strip() for line in lines[1:]] if not operation.summary else []
+        if operation.permission is not None:
+            more.append(f"Needs the permission `{operation.permission}`.")
+        if description := "\n".join(more).strip():
+            written["description"] = description
         if parameters := self._parameters(operation):
             written["parameters"] = parameters
         if operation.body is not None:
             content = {"schema": self._reference(operation.body, "validation"), "example": _example(operation.body)}
-            written["requestBody"] = {"required": True, "content": {"application/json": content}}
+            written["requestBody"] = {"required": not operation.signed, "content": {"application/json": content}}
         written["security"] = _security(operation)
         return written
 
@@ -172,7 +213,11 @@ class _Writer:
             name = self._reference(operation.message, "validation")["$ref"].rsplit("/", 1)[1]
             properties = self._definitions[name]["properties"]
         path_parameters = operation.path_parameters
-        written = [
+        written: list[dict[str, Any]] = []
+        if operation.of_service is not None:
+            schema: dict[str, Any] = {"type": "string", "enum": list(ANSWERING_ALIKE)}
+            written.append({"name": SERVICE, "in": "path", "required": True, "schema": schema})
+        written += [
             {"name": name, "in": "path", "required": True, **_parameter(properties[name])} for name in path_parameters
         ]
         if not operation.changes:
@@ -187,7 +232,7 @@ class _Writer:
             text = "Go on after this sequence number; browsers send it by themselves"
             schema = {"type": "integer", "minimum": 0}
             written.append({"name": "Last-Event-ID", "in": "header", "description": text, "schema": schema})
-        return written
+        return [*written, *_SIGNING] if operation.signed else written
 
     def _reference(self, model: type[BaseModel], mode: Mode) -> dict[str, Any]:
         reference: dict[str, Any] = self._references[(model, mode)]
@@ -212,6 +257,8 @@ def _public(text: str) -> str:
 
 
 def _security(operation: Operation) -> list[dict[str, list[str]]]:
+    if operation.signed:
+        return [{"signature": []}]
     if not operation.needs_session:
         return []
     by_cookie: dict[str, list[str]] = {"session": [], "csrf": []} if operation.changes else {"session": []}
@@ -220,9 +267,7 @@ def _security(operation: Operation) -> list[dict[str, list[str]]]:
 
 def _operation_id(operation: Operation) -> str:
     name = operation.message.__name__
-    if operation.media_type != "application/json":
-        name = "FollowTimeline"
-    return name[0].lower() + name[1:]
+    return operation.operation_id or name[0].lower() + name[1:]
 
 
 def _parameter(schema: dict[str, Any]) -> dict[str, Any]:

@@ -3,19 +3,22 @@
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import create_model
 
-from portal_contracts.message import Message, Request, reply_type
+from portal_contracts.message import Audience, Message, Request, reply_type
 from portal_gateway.micro_cache import CachePolicy
-from portal_gateway.reply import Reply, StreamReply
+from portal_gateway.reply import Reply, StreamReply, json_reply
 
 if TYPE_CHECKING:
     from portal_gateway.exchange import Exchange
 
 Answer = Callable[["Exchange"], Awaitable[Reply | StreamReply]]
 _PARAMETER: Final = re.compile(r"{(\w+)}")
+SERVICE: Final = "service"
+"""The path's name for the service that is asked, where many answer alike."""
 
 
 async def pass_through(exchange: "Exchange") -> Reply:
@@ -23,15 +26,24 @@ async def pass_through(exchange: "Exchange") -> Reply:
     return await exchange.pass_through()
 
 
+async def send_command(exchange: "Exchange") -> Reply:
+    """Ask the command that path, body and Idempotency-Key make and give the reply's bytes as they are."""
+    operation = exchange.operation
+    body = {} if operation.body is None else dict(await exchange.body(operation.body))
+    return json_reply(await exchange.command(**body), operation.status)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Operation:
     """What one method of one path does.
 
-    `message` is what is asked on the bus; its audience decides whether a session is needed. `body` is what the client
-    sends, where that differs from nothing. `replies` says what each status means; the first is the usual one.
+    `message` is what is asked on the bus; its audience decides whose session is needed, unless `for_audience` says
+    otherwise. `body` is what the client sends, where that differs from nothing. `replies` says what each status means;
+    the first is the usual one. `of_service` gives the message of the service the path names, where many answer alike;
+    `message` is then one of them. `signed` calls need no session: a signature says who calls.
     """
 
-    method: Literal["GET", "POST", "PUT"]
+    method: Literal["GET", "POST", "PUT", "DELETE"]
     path: str
     message: type[Request[Any]]
     answer: Answer = pass_through
@@ -44,6 +56,11 @@ class Operation:
     problems: tuple[str, ...] = ()
     reply_headers: Mapping[str, str] = field(default_factory=dict)
     summary: str = ""
+    operation_id: str = ""
+    tag: str = ""
+    for_audience: Audience | None = None
+    of_service: Callable[[str], type[Request[Any]]] | None = None
+    signed: bool = False
 
     @property
     def name(self) -> str:
@@ -55,12 +72,22 @@ class Operation:
         """The service that answers."""
         return self.message.subject.split(".", 1)[0]
 
-    @property
-    def needs_session(self) -> bool:
-        """Whether only a signed-in customer may."""
-        return self.message.audience == "customer"
+    @cached_property
+    def audience(self) -> Audience:
+        """Whose session is needed."""
+        return self.for_audience or self.message.audience
 
-    @property
+    @cached_property
+    def permission(self) -> str | None:
+        """What an operator's roles must grant."""
+        return getattr(self.message, "permission", None)
+
+    @cached_property
+    def needs_session(self) -> bool:
+        """Whether only somebody signed in may."""
+        return self.audience != "public"
+
+    @cached_property
     def changes(self) -> bool:
         """Whether it changes something."""
         return self.method != "GET"
@@ -79,7 +106,7 @@ class Operation:
     def path_parameters(self) -> dict[str, str]:
         """Names of the message's fields by their name in the path."""
         aliases = {info.alias or name: name for name, info in self.message.model_fields.items()}
-        return {name: aliases[name] for name in _PARAMETER.findall(self.path)}
+        return {name: aliases[name] for name in _PARAMETER.findall(self.path) if name != SERVICE}
 
     @property
     def query_parameters(self) -> dict[str, str]:

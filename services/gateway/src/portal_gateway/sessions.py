@@ -16,6 +16,7 @@ from portal_chassis.clocks import MachineClock
 from portal_chassis.deadline import Deadline, within
 from portal_chassis.logs import get_logger
 from portal_contracts.identity import MintActor, SessionRevoked
+from portal_contracts.operators import permissions_of
 from portal_contracts.problems import PortalProblem, Refused
 from portal_gateway.ports import Asks
 
@@ -38,6 +39,7 @@ class SignedIn:
 
     actor_token: str
     actor: Actor
+    permissions: frozenset[str]
     csrf_token: str
     refresh_at: float
     good_until: float
@@ -139,9 +141,11 @@ class Sessions:
             minted = await self._bus.ask(MintActor(session_token=token), timeout=MINT_SECONDS)
         lives = (minted.expires_at - self._clock.now()).total_seconds()
         now = self._clock.monotonic()
+        actor = self._verifier.verify(minted.actor_token)
         session = SignedIn(
             actor_token=minted.actor_token,
-            actor=self._verifier.verify(minted.actor_token),
+            actor=actor,
+            permissions=permissions_of(actor.roles),
             csrf_token=minted.csrf_token,
             refresh_at=now + lives - REFRESH_AHEAD,
             good_until=now + lives - SPARE,

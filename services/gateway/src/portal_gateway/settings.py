@@ -1,6 +1,7 @@
 """What the gateway reads from its environment, beside the chassis's settings."""
 
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -29,6 +30,12 @@ class GatewaySettings(BaseSettings):
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = Field(
         default=(), description="Networks, separated by commas, whose X-Forwarded-For is believed"
     )
+    signed_call_keys_path: Path | None = Field(
+        default=None, description="Keys of signed calls; none means there are no signed calls"
+    )
+    signed_callers: Annotated[tuple[Network, ...], NoDecode] = Field(
+        default=(), description="Networks, separated by commas, that signed calls may come from"
+    )
     trace_writes: bool = Field(default=True, description="Record the trace of every state change, whatever the ratio")
     micro_cache: bool = Field(default=True, description="Keep declared replies in memory; off to measure the miss path")
 
@@ -37,7 +44,7 @@ class GatewaySettings(BaseSettings):
         """Whether browsers reach it on their own machine only."""
         return urlsplit(self.public_url).hostname in {"127.0.0.1", "localhost", "::1"}
 
-    @field_validator("trusted_proxies", mode="before")
+    @field_validator("trusted_proxies", "signed_callers", mode="before")
     @classmethod
     def networks(cls, value: object) -> object:
         """Read `10.0.0.0/8, ::1`."""

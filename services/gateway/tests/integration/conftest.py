@@ -25,6 +25,7 @@ from portal_contracts.examples import example_of
 from portal_contracts.message import Acknowledged
 from portal_contracts.orders import WhoActs
 from portal_contracts.problems import Refused
+from portal_contracts.provisioning_requests import ProvisionCallAccepted, RequestProvisioning
 from portal_contracts.topology import SERVICES
 
 ORDER = "801000000000001AAA"
@@ -44,6 +45,7 @@ class Services:
         self.seconds = 0.0
         self.asked = []
         self.deadlines = []
+        self.calls = []
         verifier = ActorVerifier({"k1": self.key.public_key()})
         self.buses = {
             name: Bus(
@@ -116,6 +118,11 @@ class Services:
             self.deadlines.append(current_deadline().remaining())
             await asyncio.sleep(self.seconds)
             return orders.Checkout(checkout_id=call.customer().user_id, state="placed")
+
+        @bus.answers(RequestProvisioning)
+        async def request_provisioning(command, _):
+            self.calls.append(command)
+            return ProvisionCallAccepted(order_id=command.order_id, request_id=command.idempotency_key)
 
         @bus.answers(orders.ReadTimeline)
         async def read_timeline(query, call):

@@ -3,9 +3,11 @@
 import pytest
 
 from portal_contracts.examples import example_of
+from portal_contracts.operators import ROLES
 from portal_gateway.routes import OPERATIONS
 
-ANYBODY, CUSTOMER = "anybody", "customer"
+ANYBODY, CUSTOMER, OPERATOR, SIGNED = "anybody", "customer", "operator", "signed"
+"""Who may: anybody, customers, operators, those whose roles grant a permission, or who signs the call."""
 WHO_MAY = {
     "GET /catalog": ANYBODY,
     "GET /catalog/{sku}": ANYBODY,
@@ -37,6 +39,35 @@ WHO_MAY = {
     "POST /support/cases": CUSTOMER,
     "GET /support/cases/{caseId}": CUSTOMER,
     "POST /support/cases/{caseId}/comments": CUSTOMER,
+    "POST /orders/{orderId}/provision": SIGNED,
+    "POST /orders/{orderId}/recheck": CUSTOMER,
+    "POST /orders/{orderId}/porting": CUSTOMER,
+    "POST /orders/{orderId}/esim-code": CUSTOMER,
+    "POST /operator/session": ANYBODY,
+    "DELETE /operator/session": OPERATOR,
+    "POST /operator/enrolment/begin": ANYBODY,
+    "POST /operator/enrolment/finish": ANYBODY,
+    "GET /operator/operators": "operator.manage",
+    "POST /operator/operators/grant": "operator.manage",
+    "POST /operator/operators/revoke": "operator.manage",
+    "GET /operator/provisioning": "provisioning.read",
+    "GET /operator/provisioning/{orderId}": "provisioning.read",
+    "POST /operator/provisioning/{orderId}/retry": "provisioning.act",
+    "POST /operator/provisioning/{orderId}/cancel": "provisioning.act",
+    "POST /operator/provisioning/{orderId}/activate-now": "provisioning.act",
+    "GET /operator/orders/{orderId}": "provisioning.read",
+    "GET /operator/whmcs-orders/{orderId}": "provisioning.read",
+    "POST /operator/whmcs-orders/{orderId}/link": "billing_order.act",
+    "POST /operator/whmcs-orders/{orderId}/retry": "billing_order.act",
+    "POST /operator/whmcs-orders/{orderId}/cancel": "billing_order.act",
+    "GET /operator/drift": "drift.read",
+    "POST /operator/drift/compare": "drift.act",
+    "POST /operator/drift/repair": "drift.act",
+    "GET /operator/{service}/dead-letters": "dead_letter.read",
+    "GET /operator/{service}/dead-letters/{id}": "dead_letter.read",
+    "POST /operator/{service}/dead-letters/{id}/replay": "dead_letter.act",
+    "POST /operator/{service}/dead-letters/{id}/discard": "dead_letter.act",
+    "GET /operator/{service}/actions": "action.read",
 }
 PATHS = {
     "{sku}": "VPN-US",
@@ -45,9 +76,14 @@ PATHS = {
     "{invoiceId}": "7",
     "{serviceId}": "8",
     "{caseId}": "500000000000001AAA",
+    "{service}": "billing",
+    "{id}": "7",
 }
-PRIVATE = [name for name, who in WHO_MAY.items() if who == CUSTOMER]
-WRITES = [name for name in WHO_MAY if not name.startswith("GET")]
+CUSTOMERS = [name for name, who in WHO_MAY.items() if who == CUSTOMER]
+OPERATORS = [name for name, who in WHO_MAY.items() if who not in {ANYBODY, CUSTOMER, SIGNED}]
+WITH_PERMISSION = [name for name in OPERATORS if WHO_MAY[name] != OPERATOR]
+PRIVATE = [*CUSTOMERS, *OPERATORS]
+WRITES = [name for name, who in WHO_MAY.items() if not name.startswith("GET") and who != SIGNED]
 PRIVATE_WRITES = [name for name in PRIVATE if name in WRITES]
 BODIES = {operation.name: example_of(operation.body) for operation in OPERATIONS if operation.body is not None}
 
@@ -68,9 +104,23 @@ def asked_beyond_identity(portal):
     return [ask.message.subject for ask in portal.bus.asked if ask.message.subject != "identity.actor.mint.v1"]
 
 
+@pytest.fixture
+async def owner(portal, name):
+    """Give a page of whoever may do the operation `name` of the test."""
+    async with portal.operator() if name in OPERATORS else portal.browser() as client:
+        yield client
+
+
 def test_every_operation_has_a_row():
     assert {operation.name for operation in OPERATIONS} == set(WHO_MAY)
     assert {operation.name for operation in OPERATIONS if operation.needs_session} == set(PRIVATE)
+    signed = {operation.name for operation in OPERATIONS if operation.signed}
+    assert signed == {name for name, who in WHO_MAY.items() if who == SIGNED}
+
+
+def test_every_permission_is_the_one_of_the_table():
+    permissions = {one.name: one.permission for one in OPERATIONS if one.permission is not None}
+    assert permissions == {name: WHO_MAY[name] for name in WITH_PERMISSION}
 
 
 def test_every_operation_of_the_document_has_a_row(portal):
@@ -87,21 +137,21 @@ async def test_a_stranger_is_asked_to_log_in(portal, visitor, name):
 
 
 @pytest.mark.parametrize("name", PRIVATE)
-async def test_an_expired_session_is_refused(portal, browser, name):
+async def test_an_expired_session_is_refused(portal, owner, name):
     portal.identity.sessions.clear()
-    assert refused_with(await send(browser, name), 401, "SESSION_EXPIRED")
+    assert refused_with(await send(owner, name), 401, "SESSION_EXPIRED")
     assert asked_beyond_identity(portal) == []
 
 
 @pytest.mark.parametrize("name", PRIVATE_WRITES)
-async def test_a_state_change_without_the_csrf_token_is_refused(portal, browser, name):
-    for token in ("", "wrong", "csrf-for-session-token-of-taro", "csrf-for-session-token-of-hanako "[:-2]):
-        assert refused_with(await send(browser, name, **{"X-CSRF-Token": token}), 403, "CSRF_REFUSED"), token
+async def test_a_state_change_without_the_csrf_token_is_refused(portal, owner, name):
+    for token in ("", "wrong", "csrf-for-session-token-of-taro", owner.headers["X-CSRF-Token"][:-1]):
+        assert refused_with(await send(owner, name, **{"X-CSRF-Token": token}), 403, "CSRF_REFUSED"), token
     assert asked_beyond_identity(portal) == []
 
 
 @pytest.mark.parametrize("name", WRITES)
-async def test_a_state_change_from_another_site_is_refused(portal, browser, name):
+async def test_a_state_change_from_another_site_is_refused(portal, owner, name):
     for headers in (
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
@@ -112,26 +162,69 @@ async def test_a_state_change_from_another_site_is_refused(portal, browser, name
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},
     ):
-        assert refused_with(await send(browser, name, **headers), 403, "CSRF_REFUSED"), headers
+        assert refused_with(await send(owner, name, **headers), 403, "CSRF_REFUSED"), headers
     assert asked_beyond_identity(portal) == []
 
 
 @pytest.mark.parametrize("name", PRIVATE_WRITES)
-async def test_a_browser_that_does_not_say_where_it_comes_from_is_refused(portal, browser, name):
-    del browser.headers["Origin"]
-    assert refused_with(await send(browser, name), 403, "CSRF_REFUSED")
-    assert (await send(browser, name, **{"Sec-Fetch-Site": "same-origin"})).is_success
+async def test_a_browser_that_does_not_say_where_it_comes_from_is_refused(portal, owner, name):
+    del owner.headers["Origin"]
+    assert refused_with(await send(owner, name), 403, "CSRF_REFUSED")
+    assert (await send(owner, name, **{"Sec-Fetch-Site": "same-origin"})).is_success
 
 
 @pytest.mark.parametrize("name", PRIVATE_WRITES)
 async def test_a_program_with_a_bearer_token_needs_no_csrf_token(portal, visitor, name):
-    token = portal.identity.open()
+    token = portal.identity.open_operator("operator_tech_lead") if name in OPERATORS else portal.identity.open()
     assert (await send(visitor, name, Authorization=f"Bearer {token}")).is_success
 
 
-@pytest.mark.parametrize("name", [name for name in WHO_MAY if "events" not in name])
-async def test_who_may_do_it_can(browser, name):
-    assert (await send(browser, name)).is_success
+@pytest.mark.parametrize("name", [name for name, who in WHO_MAY.items() if "events" not in name and who != SIGNED])
+async def test_who_may_do_it_can(owner, name):
+    assert (await send(owner, name)).is_success
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+async def test_a_customer_is_no_operator(portal, browser, name):
+    assert refused_with(await send(browser, name), 403, "FORBIDDEN")
+    assert asked_beyond_identity(portal) == []
+
+
+@pytest.mark.parametrize("name", CUSTOMERS)
+async def test_an_operator_is_no_customer(portal, operator, name):
+    assert refused_with(await send(operator, name), 403, "FORBIDDEN")
+    assert asked_beyond_identity(portal) == []
+
+
+@pytest.mark.parametrize("role", [*ROLES, "operator_of_tomorrow", "customer", "admin"])
+async def test_an_operator_may_what_the_roles_grant_and_nothing_else(portal, role):  # R276
+    async with portal.operator(role) as client:
+        for name in WITH_PERMISSION:
+            portal.bus.asked.clear()
+            answer = await send(client, name)
+            if WHO_MAY[name] in ROLES.get(role, ()):
+                assert answer.is_success, name
+                continue
+            assert refused_with(answer, 403, "OPERATOR_FORBIDDEN"), name
+            assert WHO_MAY[name] in answer.json()["detail"]
+            assert asked_beyond_identity(portal) == []
+
+
+async def test_a_signature_opens_no_door_but_its_own(signing, signed):
+    gate = signing()
+    async with gate.visitor(**signed().headers(gate.clock.now())) as client:
+        for name in PRIVATE:
+            assert refused_with(await send(client, name), 401, "SESSION_REQUIRED"), name
+    assert gate.bus.asked == []
+
+
+@pytest.mark.parametrize("who", ["visitor", "browser", "operator"])
+async def test_no_session_stands_for_a_signature(signing, who):
+    gate = signing()
+    async with getattr(gate, who)() as client:
+        answer = await send(client, "POST /orders/{orderId}/provision")
+    assert refused_with(answer, 400, "SIGNATURE_MALFORMED")
+    assert gate.bus.asked == []
 
 
 @pytest.mark.parametrize("name", [name for name in WRITES if name not in PRIVATE_WRITES])
@@ -147,7 +240,7 @@ async def test_the_page_may_be_opened_under_the_hosts_own_name(portal, browser):
 
 
 @pytest.mark.parametrize("name", WRITES)
-async def test_what_only_the_portal_decides_cannot_be_sent_along(portal, browser, name):  # mass assignment
+async def test_what_only_the_portal_decides_cannot_be_sent_along(portal, owner, name):  # mass assignment
     extra = {
         "role": "admin",
         "accountId": "001000000000009AAA",
@@ -162,6 +255,7 @@ async def test_what_only_the_portal_decides_cannot_be_sent_along(portal, browser
         "price": 0,
         "unitPrice": 0,
     }
-    assert (await send(browser, name, extra=extra)).is_success
-    sent = portal.bus.asked[-1 if name != "POST /auth/login" else -2].message.model_dump_json()
+    assert (await send(owner, name, extra=extra)).is_success
+    opens = ("POST /auth/login", "POST /operator/session", "POST /operator/enrolment/finish")
+    sent = portal.bus.asked[-1 if name not in opens else -2].message.model_dump_json()
     assert not any(planted in sent for planted in ("planted", "9.9.9.9", "009AAA", "admin"))

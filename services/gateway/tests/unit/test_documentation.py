@@ -72,7 +72,8 @@ def test_an_operation_documents_its_body_replies_and_problems(document, operatio
     if operation.body is not None:
         example = written["requestBody"]["content"]["application/json"]["example"]
         assert isinstance(operation.body.model_validate(example), Message)
-    assert bool(written["security"]) == operation.needs_session
+    assert bool(written["security"]) == (operation.needs_session or operation.signed)
+    assert set(written["tags"]) <= {tag["name"] for tag in document["tags"]}
     placeholders = set(re.findall(r"{(\w+)}", operation.path))
     assert placeholders == {one["name"] for one in written.get("parameters", ()) if one["in"] == "path"}
 

@@ -32,7 +32,7 @@ class Story:
                 kind="order.placed",
                 text=text,
                 actor="portal",
-                who_acts=WhoActs(owner="us", text=text),
+                who_acts=WhoActs(owner="us", text=text, until=datetime(2026, 4, 2, tzinfo=UTC)),
             )
             for number in range(query.after + 1, self.length + 1)
         ]
@@ -162,6 +162,33 @@ async def test_what_falls_between_the_first_look_and_the_stream_is_not_lost(port
     portal.bus.reply(ReadTimeline, tell_and_grow)
     async with reading(portal) as reader:
         assert await reader.sequences() == [1, 2]
+        assert await reader.sequences() == [3]
+
+
+async def test_an_entry_says_who_must_act_and_until_when(portal, story):
+    async with reading(portal) as reader:
+        data = json.loads((await reader.next()).split("data: ")[1].split("\n")[0])
+        assert data["whoActs"]["owner"] == "us"
+        assert data["whoActs"]["until"] == "2026-04-02T00:00:00Z"
+
+
+async def test_polling_tells_the_same_as_the_stream(portal, story):
+    async with portal.browser() as client, reading(portal) as reader:
+        assert await reader.sequences() == [1, 2]
+        seen = 0
+        for length in (2, 2, 5):
+            story.length = length
+            timeline = (await client.get(f"/orders/{ORDER}/timeline?after={seen}")).json()
+            assert [entry["sequence"] for entry in timeline["entries"]] == list(range(seen + 1, length + 1))
+            seen = timeline["lastSequence"]
+        await grew(portal, story, 5)
+        assert await reader.sequences() == [3, 4, 5]
+
+
+async def test_a_page_that_has_seen_more_than_there_is_waits_for_what_is_newer(portal, story):
+    async with reading(portal, last_event_id="7") as reader:  # orders was restored to an earlier moment
+        assert await reader.sequences() == []
+        await grew(portal, story, 3)
         assert await reader.sequences() == [3]
 
 

@@ -1,6 +1,6 @@
 """Other services behind orders' ports: asked over the bus, nothing kept."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from portal_chassis.bus import Bus
@@ -12,10 +12,15 @@ from portal_contracts.billing import (
     Subscription,
 )
 from portal_contracts.catalog import FindProducts, SoldProduct
+from portal_contracts.drift import FindLinkedClients
 from portal_contracts.identity import CustomerLink, FindCustomer
 from portal_contracts.problems import Refused
 from portal_contracts.values import Address
+from portal_contracts.whmcs_orders import BilledClient, BilledClientPage, ListBilledClients
 
+MOST_LINKS: Final = 100
+COMPARE_SECONDS: Final = 120.0
+"""How long a page of WHMCS's clients is waited for: billing reads it slowly on purpose."""
 WRITE_SECONDS: Final = 20.0
 """How long a write to WHMCS is waited for; never beyond the caller's own deadline."""
 
@@ -72,3 +77,35 @@ class BusBilling:
             ChangeClientAddress(request_id=request_id, whmcs_client_id=whmcs_client_id, address=address),
             timeout=WRITE_SECONDS,
         )
+
+
+class BusBilledClients:
+    """The `BilledClients` port: billing."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+
+    async def page(self, after: int, most: int) -> BilledClientPage:
+        """Ask for the next clients."""
+        return await self._bus.ask(ListBilledClients(after_client_id=after, limit=most), timeout=COMPARE_SECONDS)
+
+    async def one(self, whmcs_client_id: int) -> BilledClient | None:
+        """Ask for one client."""
+        page = await self._bus.ask(ListBilledClients(whmcs_client_ids=[whmcs_client_id]))
+        return next((client for client in page.clients if client.whmcs_client_id == whmcs_client_id), None)
+
+
+class BusLinks:
+    """The `ClientLinks` port: identity."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+
+    async def accounts_of(self, whmcs_client_ids: Collection[int]) -> Mapping[int, str]:
+        """Ask for the links, 100 at a time."""
+        ids = sorted(whmcs_client_ids)
+        found: dict[int, str] = {}
+        for start in range(0, len(ids), MOST_LINKS):
+            query = FindLinkedClients(whmcs_client_ids=ids[start : start + MOST_LINKS])
+            found |= (await self._bus.ask(query)).linked
+        return found

@@ -12,6 +12,7 @@ from portal_contracts.catalog import SoldProduct
 from portal_contracts.orders import CartLine, CheckOut
 from portal_contracts.problems import Fact, FieldError, Refused
 from portal_contracts.values import Address
+from portal_orders.porting import PortingCheck
 
 MOST_ITEMS: Final = 20
 """Items of one order, as many as billing takes."""
@@ -71,15 +72,19 @@ def fingerprint(command: CheckOut) -> str:
     lost = sorted(entry for parent, entries in children.items() if parent not in known for entry in entries)
     address = command.installation_address
     content = [sorted(trees), lost, command.address_confirmed, address.model_dump() if address else None]
+    if command.activate_at is not None:
+        content.append(command.activate_at.isoformat())
     return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
 def _plain(line: CartLine) -> tuple[Any, ...]:
     options = sorted(line.options.items())
-    return (line.sku, line.quantity, normalised_eid(line.eid) or (line.eid or ""), [list(pair) for pair in options])
+    eid = normalised_eid(line.eid) or (line.eid or "")
+    plain = (line.sku, line.quantity, eid, [list(pair) for pair in options])
+    return plain if line.porting is None else (*plain, [line.porting.model_dump_json()])
 
 
-def split_cart(command: CheckOut, products: Sequence[SoldProduct]) -> tuple[ServiceOrder, ...]:
+def split_cart(command: CheckOut, products: Sequence[SoldProduct], porting: PortingCheck) -> tuple[ServiceOrder, ...]:
     """Check a cart and split it into one service per order.
 
     Raises Refused with every fault in `fields`: CART_EMPTY, ADDRESS_NOT_CONFIRMED or INTERNET_ALREADY_ORDERED when
@@ -87,7 +92,7 @@ def split_cart(command: CheckOut, products: Sequence[SoldProduct]) -> tuple[Serv
     """
     if not command.lines:
         raise Refused("CART_EMPTY", fields=[FieldError(field="lines", code="CART_EMPTY")])
-    checker = _Checker(command, {product.sku: product for product in products})
+    checker = _Checker(command, {product.sku: product for product in products}, porting)
     orders = checker.run()
     if checker.faults:
         codes = {fault.code for fault in checker.faults}
@@ -99,9 +104,10 @@ def split_cart(command: CheckOut, products: Sequence[SoldProduct]) -> tuple[Serv
 class _Checker:
     """Walks the cart once and collects what is wrong."""
 
-    def __init__(self, command: CheckOut, products: Mapping[str, SoldProduct]) -> None:
+    def __init__(self, command: CheckOut, products: Mapping[str, SoldProduct], porting: PortingCheck) -> None:
         self._command = command
         self._products = products
+        self._porting = porting
         self.faults: list[FieldError] = []
 
     def run(self) -> tuple[ServiceOrder, ...]:
@@ -109,6 +115,7 @@ class _Checker:
         services = {one.line.reference: one for one in lines if one.product.item_class == "service"}
         extras: dict[str, list[Ordered]] = {reference: [] for reference in services}
         for one in lines:
+            self._check_porting(one)
             if one.product.item_class == "service":
                 self._check_service(one)
             elif (parent := self._parent_of(one, services)) is not None:
@@ -146,6 +153,16 @@ class _Checker:
         if one.line.quantity != 1:
             reason = "order each service on a line of its own"
             self._fault(f"{one.field}.quantity", "FIELD_INVALID", {"reason": reason})
+
+    def _check_porting(self, one: Ordered) -> None:
+        """Only a voice line has a number to bring along, and its reservation must last (D09)."""
+        if one.line.porting is None:
+            return
+        field = f"{one.field}.porting"
+        if not (one.product.item_class == "service" and one.product.voice):
+            self._fault(field, "ITEM_NOT_FITTING", {"sku": one.product.sku})
+        elif (fault := self._porting.fault(field, one.line.porting, esim=one.product.esim)) is not None:
+            self.faults.append(fault)
 
     def _parent_of(self, one: Ordered, services: Mapping[str, Ordered]) -> str | None:
         parent = one.line.parent

@@ -2,18 +2,19 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-from portal_chassis.clocks import BusinessClock
+from portal_chassis.clocks import TOKYO, BusinessClock
 from portal_chassis.deadline import Deadline
 from portal_chassis.process import ProcessEngine, ProcessView
 from portal_contracts.orders import CheckOut, Checkout
-from portal_contracts.problems import Refused
+from portal_contracts.problems import FieldError, Refused
 from portal_contracts.values import comparable_text
 from portal_orders import cart
 from portal_orders.checkout import KIND, CheckoutState, wanted_orders
 from portal_orders.order import OPEN_STATES
+from portal_orders.porting import PortingCheck, PortingTerms
 from portal_orders.ports import Billing, Checkouts, OrderBook, Products, SalesOrders, StoredCheckout, Transactions
 
 SAME_CART: Final = timedelta(minutes=10)
@@ -32,6 +33,34 @@ class Buyer:
 
 
 @dataclass(frozen=True, slots=True)
+class CartTerms:
+    """What a checkout allows: seconds it is worked on for its caller, days ahead of an activation, numbers."""
+
+    seconds: float
+    schedule_days: int
+    porting: PortingTerms
+
+
+def wanted_time(activate_at: datetime | None, today: date, most_days: int) -> datetime | None:
+    """Give the wanted time of activation, to the minute, in UTC; one without a zone is Japanese time (D15).
+
+    Refused SCHEDULE_INVALID outside of tomorrow to `most_days` ahead, Japanese dates (R164).
+    """
+    if activate_at is None:
+        return None
+    moment = activate_at.replace(tzinfo=TOKYO) if activate_at.tzinfo is None else activate_at
+    days = (moment.astimezone(TOKYO).date() - today).days
+    if not 1 <= days <= most_days:
+        facts = {"days": most_days}
+        raise Refused(
+            "SCHEDULE_INVALID",
+            facts=facts,
+            fields=[FieldError(field="activateAt", code="SCHEDULE_INVALID", facts=facts)],
+        )
+    return moment.astimezone(UTC).replace(second=0, microsecond=0)
+
+
+@dataclass(frozen=True, slots=True)
 class OrderCart:
     """Orders a cart (R093, C12, C14, C16). Repeats with one key find the same checkout, working or placed."""
 
@@ -43,7 +72,7 @@ class OrderCart:
     sales: SalesOrders
     processes: ProcessEngine
     clock: BusinessClock
-    seconds: float
+    terms: CartTerms
     new_id: Callable[[], str]
 
     async def __call__(self, command: CheckOut, buyer: Buyer, deadline: Deadline) -> Checkout:
@@ -55,21 +84,13 @@ class OrderCart:
             known = await self._begin(command, buyer, StoredCheckout(self.new_id(), fingerprint), key)
         if known.fingerprint != fingerprint:
             raise Refused("IDEMPOTENCY_KEY_REUSED")
-        until = Deadline.after(deadline.capped(self.seconds + ANSWER_SECONDS) - ANSWER_SECONDS)
+        until = Deadline.after(deadline.capped(self.terms.seconds + ANSWER_SECONDS) - ANSWER_SECONDS)
         view = await self.processes.run_inline(KIND, known.checkout_id, until=until)
         return answer(view)
 
     async def _begin(self, command: CheckOut, buyer: Buyer, mine: StoredCheckout, key: str) -> StoredCheckout:
         """Pass the gates, then take key, claim and process in one transaction; gives whoever has the key."""
-        found = await self.products.find(skus={line.sku for line in command.lines}) if command.lines else ()
-        orders = cart.split_cart(command, found)
-        await self._pass_gates(orders, buyer)
-        state = CheckoutState(
-            account_id=buyer.account_id,
-            whmcs_client_id=buyer.whmcs_client_id,
-            orders=wanted_orders(orders),
-            new_address=cart.changed_address(command, orders),
-        )
+        state = await self._wanted(command, buyer)
         now = self.clock.now()
         expires_at = now + (KEYS_KEPT if command.idempotency_key else SAME_CART)
         account = buyer.account_id
@@ -83,6 +104,21 @@ class OrderCart:
                 raise Refused("INTERNET_ALREADY_ORDERED")
             await self.processes.start(transaction, KIND, mine.checkout_id, state, inline=True)
         return mine
+
+    async def _wanted(self, command: CheckOut, buyer: Buyer) -> CheckoutState:
+        """Check and split the cart and pass the gates; gives what is to be ordered."""
+        found = await self.products.find(skus={line.sku for line in command.lines}) if command.lines else ()
+        activate_at = wanted_time(command.activate_at, self.clock.today(), self.terms.schedule_days)
+        starts_on = (activate_at or self.clock.now()).astimezone(TOKYO).date()
+        orders = cart.split_cart(command, found, PortingCheck(self.terms.porting, starts_on))
+        await self._pass_gates(orders, buyer)
+        return CheckoutState(
+            account_id=buyer.account_id,
+            whmcs_client_id=buyer.whmcs_client_id,
+            orders=wanted_orders(orders),
+            new_address=cart.changed_address(command, orders),
+            activate_at=activate_at,
+        )
 
     async def _pass_gates(self, orders: Sequence[cart.ServiceOrder], buyer: Buyer) -> None:
         """Check what must hold before anything is written: a payment method, eligibility, no other Internet order."""

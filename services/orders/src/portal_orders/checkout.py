@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from portal_contracts.catalog import Category, LocalizedText, SoldProduct
 from portal_contracts.orders import PlacedOrder
+from portal_contracts.porting import NumberPorting
 from portal_contracts.values import Address
 from portal_orders.cart import Ordered, ServiceOrder
 from portal_orders.order import KeptItem, monthly_and_one_time
@@ -34,6 +35,7 @@ class WantedOrder(BaseModel):
     category: Category
     items: list[WantedItem]
     eid: str | None = None
+    porting: NumberPorting | None = None
     opportunity_id: str | None = None
     order_id: str | None = None
     order_number: str | None = None
@@ -62,7 +64,7 @@ class WantedOrder(BaseModel):
 
 
 class CheckoutState(BaseModel):
-    """A checkout under way. Address and EIDs are forgotten when it ends."""
+    """A checkout under way. Address, EIDs and numbers are forgotten when it ends."""
 
     account_id: str
     whmcs_client_id: int
@@ -70,6 +72,7 @@ class CheckoutState(BaseModel):
     new_address: Address | None = None
     address: Address | None = None
     address_changed: bool = False
+    activate_at: datetime | None = None
 
     @property
     def has_internet(self) -> bool:
@@ -80,7 +83,7 @@ class CheckoutState(BaseModel):
         """Drop personal data that stands in Salesforce and in the read model from now on."""
         self.new_address = self.address = None
         for order in self.orders:
-            order.eid = None
+            order.eid = order.porting = None
 
 
 def wanted_orders(orders: Sequence[ServiceOrder]) -> list[WantedOrder]:
@@ -91,6 +94,7 @@ def wanted_orders(orders: Sequence[ServiceOrder]) -> list[WantedOrder]:
             category=order.service.product.category,
             items=[_wanted(one) for one in order.items],
             eid=order.eid,
+            porting=order.service.line.porting,
         )
         for ordinal, order in enumerate(orders, 1)
     ]
@@ -150,5 +154,7 @@ def new_order(state: CheckoutState, checkout_id: str, order: WantedOrder, on: da
         address_changed=state.address_changed and order.category == "internet",
         eid=order.eid,
         esim=order.items[0].esim if order.category == "sim" else None,
+        porting=order.porting,
+        activate_at=state.activate_at,
         trace_id=trace_id,
     )

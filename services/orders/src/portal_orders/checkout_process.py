@@ -156,7 +156,10 @@ def _kept(state: CheckoutState, checkout_id: str, order: WantedOrder, traceparen
         changed_at=order.changed_at,
         placed_at=order.placed_at,
         items=tuple(item.kept() for item in order.items),
+        scheduled=state.activate_at is not None,
+        scheduled_at=state.activate_at,
         eid=order.eid,
+        porting=order.porting,
         address=state.address,
         traceparent=traceparent,
     )

@@ -1,25 +1,45 @@
 """Bus in: requests to their use cases, events to local rows. A consumer asks nobody and calls no vendor."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
 from portal_chassis.bus import Bus, Call, Delivery
 from portal_chassis.clocks import BusinessClock
 from portal_chassis.process import ProcessEngine
-from portal_contracts import orders
-from portal_contracts.changefeed import EventsMissed, OrderChanged, OrderItemChanged, ProvisionEventReceived
+from portal_chassis.telemetry import current_traceparent
+from portal_contracts import drift, orders
+from portal_contracts.changefeed import (
+    EventsMissed,
+    OrderChanged,
+    OrderItemChanged,
+    ProvisionEventReceived,
+    RecordChanged,
+)
 from portal_contracts.fulfillment import OrderActivated, ProvisioningProgressed
 from portal_contracts.message import Acknowledged
+from portal_contracts.operators import OperatorOutcome
+from portal_contracts.provisioning_requests import (
+    ChangePorting,
+    OrderFile,
+    ProvisionCallAccepted,
+    ReadOrderFile,
+    RecheckOrder,
+    RequestProvisioning,
+)
 from portal_contracts.values import long_salesforce_id
 from portal_orders import sweep_orders, timeline
+from portal_orders.ask_again import GiveNewReservation, Recheck
 from portal_orders.check_out import Buyer, LookAtCheckout, OrderCart
+from portal_orders.order import KeptProgress
 from portal_orders.ports import Hint, Hints, OrderBook, SalesOrders
 from portal_orders.read_for_provisioning import ReadForProvisioning
 from portal_orders.read_orders import ReadOrders
 from portal_orders.record_outcome import WriteProgress
+from portal_orders.repair_difference import Drifts
 from portal_orders.take_reading import TakeReading
+from portal_orders.take_signed_call import TakeSignedCall
 
 EVENT_VERSIONS: Final = frozenset({None, 1})
 """Versions of `OrderProvisionRequested__e` we can read (R150)."""
@@ -34,6 +54,10 @@ class UseCases:
     read_orders: ReadOrders
     read_for_provisioning: ReadForProvisioning
     write_progress: WriteProgress
+    take_signed_call: TakeSignedCall
+    recheck: Recheck
+    give_new_reservation: GiveNewReservation
+    drifts: Drifts
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +74,8 @@ class EventDesk:
     hinted: Callable[[], None]
 
     async def hint(self, delivery: Delivery, hint: Hint) -> None:
-        """Keep a hint in the delivery's transaction."""
-        await self.hints.add(delivery.transaction, hint)
+        """Keep a hint, with the delivery's trace, in its transaction."""
+        await self.hints.add(delivery.transaction, replace(hint, traceparent=current_traceparent()))
         delivery.transaction.after_commit(self.hinted)
 
 
@@ -59,7 +83,9 @@ def register(bus: Bus, use: UseCases, desk: EventDesk) -> None:
     """Answer and take everything the topology lists for orders."""
     _register_checkout(bus, use)
     _register_reads(bus, use.read_orders)
+    _register_requests(bus, use)
     _register_provisioning(bus, use)
+    _register_drift(bus, use.drifts)
     _register_changes(bus, desk)
     _register_progress(bus, desk)
 
@@ -94,6 +120,38 @@ def _register_reads(bus: Bus, read: ReadOrders) -> None:
         return await read.mail(query.order_id)
 
 
+def _register_requests(bus: Bus, use: UseCases) -> None:
+    @bus.answers(RequestProvisioning)
+    async def request_provisioning(command: RequestProvisioning, _: Call) -> ProvisionCallAccepted:
+        return await use.take_signed_call(command)
+
+    @bus.answers(RecheckOrder)
+    async def recheck(command: RecheckOrder, call: Call) -> Acknowledged:
+        return await use.recheck(command, call.customer().account_id)
+
+    @bus.answers(ChangePorting)
+    async def change_porting(command: ChangePorting, call: Call) -> Acknowledged:
+        return await use.give_new_reservation(command, call.customer().account_id)
+
+    @bus.answers(ReadOrderFile)
+    async def read_order_file(query: ReadOrderFile, _: Call) -> OrderFile:
+        return await use.read_orders.file(query.order_id)
+
+
+def _register_drift(bus: Bus, drifts: Drifts) -> None:
+    @bus.answers(drift.ListDrift)
+    async def list_drift(query: drift.ListDrift, _: Call) -> drift.DriftReport:
+        return await drifts.report(query.kind)
+
+    @bus.answers(drift.CompareSystems)
+    async def compare_systems(command: drift.CompareSystems, call: Call) -> OperatorOutcome:
+        return await drifts.compare(command, call)
+
+    @bus.answers(drift.RepairDrift)
+    async def repair_drift(command: drift.RepairDrift, call: Call) -> OperatorOutcome:
+        return await drifts.repair(command, call)
+
+
 def _register_provisioning(bus: Bus, use: UseCases) -> None:
     @bus.answers(orders.ReadOrderForProvisioning)
     async def read_for_provisioning(query: orders.ReadOrderForProvisioning, _: Call) -> orders.ProvisioningOrder:
@@ -112,15 +170,18 @@ def _register_changes(bus: Bus, desk: EventDesk) -> None:
     @bus.consumes(OrderChanged)
     async def on_order_changed(event: OrderChanged, delivery: Delivery) -> None:
         if not event.by_us:  # what the portal writes, it takes into its rows itself
-            signal = None
-            if event.change != "deleted" and desk.sales.concerns_provisioning(event.fields):
-                signal = change_signal(event, delivery.message_id)
-            await desk.hint(delivery, Hint(event.record_id, desk.clock.now(), signal=signal))
+            concern = "nothing" if event.change == "deleted" else desk.sales.concern_of(event.fields)
+            signal = None if concern == "nothing" else change_signal(event, delivery.message_id)
+            hint = Hint(event.record_id, desk.clock.now(), signal=signal, only_wakes=concern == "data")
+            await desk.hint(delivery, hint)
 
     @bus.consumes(OrderItemChanged)
     async def on_order_item_changed(event: OrderItemChanged, delivery: Delivery) -> None:
         if not event.by_us:
-            await desk.hint(delivery, Hint(event.record_id, desk.clock.now(), item=True))
+            signal = change_signal(event, delivery.message_id)  # a corrected price or product is waited for
+            await desk.hint(
+                delivery, Hint(event.record_id, desk.clock.now(), signal=signal, item=True, only_wakes=True)
+            )
 
     @bus.consumes(ProvisionEventReceived)
     async def on_provision_event(event: ProvisionEventReceived, delivery: Delivery) -> None:
@@ -137,8 +198,7 @@ def _register_progress(bus: Bus, desk: EventDesk) -> None:
     @bus.consumes(ProvisioningProgressed)
     async def on_progressed(event: ProvisioningProgressed, delivery: Delivery) -> None:
         if event.stage != "absorbed":
-            parked = event.stage == "needs_human"
-            await desk.book.progressed(delivery.transaction, event.order_id, event.occurred_at, parked=parked)
+            await desk.book.progressed(delivery.transaction, event.order_id, progress_of(event))
         await desk.take_reading.tell(delivery.transaction, event.order_id, timeline.progressed(event))
 
     @bus.consumes(OrderActivated)
@@ -146,8 +206,20 @@ def _register_progress(bus: Bus, desk: EventDesk) -> None:
         await desk.take_reading.tell(delivery.transaction, event.order_id, timeline.activated(event))
 
 
-def change_signal(event: OrderChanged, message_id: str) -> orders.ProvisionRequested:
-    """Give what a change of an order by somebody else asks for (R154)."""
+def progress_of(event: ProvisioningProgressed) -> KeptProgress:
+    """Give what an order's row keeps of fulfillment's progress."""
+    return KeptProgress(
+        attempt=event.attempt,
+        stage=event.stage,
+        at=event.occurred_at,
+        code=event.code,
+        facts=timeline.masked(event.facts),
+        until=event.until,
+    )
+
+
+def change_signal(event: RecordChanged, message_id: str) -> orders.ProvisionRequested:
+    """Give what a change of an order or an item by somebody else asks for (R154); who reads it names the order."""
     return orders.ProvisionRequested(
         order_id=event.record_id,
         source="change_event",
@@ -168,5 +240,6 @@ def event_signal(event: ProvisionEventReceived) -> orders.ProvisionRequested:
         source="platform_event",
         request_id=event.event_id,
         requested_by=event.requested_by,
+        correlation_id=event.correlation_id,
         occurred_at=event.occurred_at,
     )

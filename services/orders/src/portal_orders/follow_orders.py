@@ -7,15 +7,13 @@ from typing import Final
 
 from portal_chassis.clocks import BusinessClock
 from portal_chassis.logs import get_logger
-from portal_chassis.postgres import Transaction
 from portal_chassis.telemetry import span
 from portal_contracts.catalog import SoldProduct
-from portal_contracts.fulfillment import ProvisioningProgressed
-from portal_contracts.orders import ProvisionRequested
 from portal_contracts.problems import PortalProblem
-from portal_orders import timeline
 from portal_orders.checkout import checkout_of
-from portal_orders.order import BEFORE_APPROVAL, KeptOrder, SalesOrder
+from portal_orders.metrics import SIGNALS
+from portal_orders.order import SalesOrder
+from portal_orders.pass_signals import PassSignals, is_early
 from portal_orders.ports import Checkouts, Customers, Hint, Hints, OrderBook, SalesOrders, Transactions
 from portal_orders.take_reading import SoldProducts, TakeReading
 
@@ -43,6 +41,7 @@ class FollowOrders:
     customers: Customers
     products: SoldProducts
     take_reading: TakeReading
+    pass_signals: PassSignals
     clock: BusinessClock
     strangers: dict[str, datetime] = field(default_factory=dict)
     """Accounts without a portal user, and until when that is believed: an org has many of them."""
@@ -64,7 +63,7 @@ class FollowOrders:
             await self._later(taken, AWAY)
             raise
         for order_id in sorted(groups):
-            await self._one(groups[order_id], readings.get(order_id), products)
+            await self._one(order_id, groups[order_id], readings.get(order_id), products)
 
     async def _by_order(self, taken: Sequence[Hint]) -> dict[str, list[Hint]]:
         """Group the hints by order; those of items that are gone are dropped."""
@@ -81,25 +80,36 @@ class FollowOrders:
         await self._forget(lost)
         return groups
 
-    async def _one(self, hints: Sequence[Hint], reading: SalesOrder | None, products: Sequence[SoldProduct]) -> None:
+    async def _one(
+        self, order_id: str, hints: Sequence[Hint], reading: SalesOrder | None, products: Sequence[SoldProduct]
+    ) -> None:
         """Work one order off; its failure is its own."""
         try:
             if reading is None:
-                await self._not_there(hints)
+                await self._not_there(order_id, hints)
             else:
                 await self._look(hints, reading, products)
         except PortalProblem as problem:
             _log.info("an order is looked at again later", problem=str(problem))
             await self._later(hints, AWAY)
         except Exception:  # noqa: BLE001 - one order's failure must not keep the others from being followed
-            _log.exception("an order could not be followed", order_id=reading.order_id if reading else None)
+            _log.exception("an order could not be followed", order_id=order_id)
             await self._later(hints, BROKEN)
 
-    async def _not_there(self, hints: Sequence[Hint]) -> None:
-        """An order nobody can see: an event may be ahead of it, else there is nothing to do."""
-        early = [hint for hint in hints if self._is_early(hint)]
-        await self._forget([hint for hint in hints if hint not in early])
+    async def _not_there(self, order_id: str, hints: Sequence[Hint]) -> None:
+        """An order nobody can see: an event may be ahead of it; else it was deleted, or never committed."""
+        early = [hint for hint in hints if is_early(hint, self.clock)]
+        lost = [hint for hint in hints if hint not in early]
         await self._later(early, SOON)
+        if not lost:
+            return
+        async with self.transactions() as transaction:
+            await self.hints.drop(transaction, lost)
+            await self.take_reading.gone(transaction, order_id)
+        for hint in lost:
+            if hint.signal is not None:
+                SIGNALS.labels(hint.signal.source, "unknown_order").inc()
+                _log.warning("a signal names an order that is not there", order_id=order_id, source=hint.signal.source)
 
     async def _look(self, hints: Sequence[Hint], reading: SalesOrder, products: Sequence[SoldProduct]) -> None:
         kept = await self.book.read(reading.order_id)
@@ -112,8 +122,7 @@ class FollowOrders:
         async with self.transactions() as transaction:
             if ours:
                 await self.take_reading(transaction, reading, products, ours=False)
-            for hint in hints:
-                await self._signal(transaction, hint, reading, kept, known=ours)
+            await self.pass_signals(transaction, hints, reading, kept, known=ours)
 
     async def _is_customer(self, account_id: str) -> bool:
         now = self.clock.now()
@@ -126,57 +135,6 @@ class FollowOrders:
             self.strangers.clear()
         self.strangers[account_id] = now + STRANGER
         return False
-
-    async def _signal(
-        self, transaction: Transaction, hint: Hint, reading: SalesOrder, kept: KeptOrder | None, *, known: bool
-    ) -> None:
-        """Ask for provisioning when the hint is a signal and the order is approved; facts decide (C01)."""
-        signal = hint.signal
-        now = self.clock.now()
-        if signal is not None and self._is_early(hint) and reading.state in BEFORE_APPROVAL:
-            await self.hints.postpone(transaction, [hint], now + SOON)
-            return
-        await self.hints.drop(transaction, [hint])
-        if signal is None:
-            return
-        if reading.state == "completed" and known:
-            await self._absorbed(transaction, signal)
-        elif reading.state == "approved":
-            forwarded = self._forwarded(signal, reading, kept, known=known)
-            if forwarded is not None:
-                await transaction.record(forwarded)
-                await self.book.requested(transaction, reading.order_id, now)
-
-    @staticmethod
-    def _forwarded(
-        signal: ProvisionRequested, reading: SalesOrder, kept: KeptOrder | None, *, known: bool
-    ) -> ProvisionRequested | None:
-        """Give the signal to record. The sweeper asks for the portal's customers alone, never again after a failure.
-
-        A failed order that reads Activating was retried by staff, and the change that said so was missed: the sweeper
-        speaks for it (R144, R176).
-        """
-        if signal.source != "sweeper":
-            return signal
-        if not known or reading.activation == "failed":
-            return None
-        if kept is not None and kept.activation == "failed":
-            return signal.model_copy(update={"source": "change_event"})
-        return signal
-
-    async def _absorbed(self, transaction: Transaction, signal: ProvisionRequested) -> None:
-        """Tell of a signal for an order that is completed already (§2.1: every one is in the timeline)."""
-        event = ProvisioningProgressed(
-            order_id=signal.order_id,
-            attempt=0,
-            stage="absorbed",
-            source=signal.source,
-            occurred_at=signal.occurred_at,
-        )
-        await self.take_reading.tell(transaction, signal.order_id, timeline.progressed(event))
-
-    def _is_early(self, hint: Hint) -> bool:
-        return hint.give_up_at is not None and self.clock.now() < hint.give_up_at
 
     async def _later(self, hints: Sequence[Hint], after: timedelta) -> None:
         if hints:

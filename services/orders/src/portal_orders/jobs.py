@@ -15,11 +15,14 @@ _log = get_logger(__name__)
 
 
 class Follower:
-    """Follows hints at once when one was left here, and each second otherwise."""
+    """Follows hints at once when one was left here, and each `poll_seconds` otherwise."""
 
-    def __init__(self, follow: FollowOrders) -> None:
+    def __init__(
+        self, follow: FollowOrders, hinted: asyncio.Event | None = None, *, poll_seconds: float = POLL_SECONDS
+    ) -> None:
         self._follow = follow
-        self._hinted = asyncio.Event()
+        self._poll_seconds = poll_seconds
+        self._hinted = hinted or asyncio.Event()
 
     def nudge(self) -> None:
         """Look now: a hint was committed."""
@@ -29,7 +32,7 @@ class Follower:
         """Work until cancelled; nobody's absence ends it."""
         while True:
             self._hinted.clear()
-            pause = POLL_SECONDS
+            pause = 0.0
             try:
                 if await self._follow():
                     continue
@@ -41,11 +44,11 @@ class Follower:
                 _log.error("orders cannot be followed: our set-up", alert=True, problem=str(problem))
             except TimeoutError:
                 _log.warning("the database was slow to give hints")
-            if pause > POLL_SECONDS:
+            if pause:
                 await asyncio.sleep(pause)
                 continue
             try:
-                async with asyncio.timeout(pause):
+                async with asyncio.timeout(self._poll_seconds):
                     await self._hinted.wait()
             except TimeoutError:
                 continue

@@ -4,18 +4,20 @@ Two axes (R170): the business state and the activation. What is shown depends on
 and the shown value is derived when somebody asks.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, Literal
 
 from pydantic import BaseModel
 
-from portal_chassis.clocks import TOKYO
 from portal_contracts.catalog import BillingCycle, Category, ItemClass, LocalizedText, SoldProduct
+from portal_contracts.fulfillment import ProvisioningStage
 from portal_contracts.orders import ActivationState, OrderItem, OrderState
+from portal_contracts.porting import NumberPorting
 from portal_contracts.values import Address
+from portal_orders.porting import PortingOnFile
 
 PAYMENT_MISSING: Final = "PAYMENT_METHOD_MISSING"
 OPEN_STATES: Final[frozenset[OrderState]] = frozenset({"draft", "pending_review", "approved"})
@@ -80,14 +82,60 @@ class SalesOrder:
     created_at: datetime
     items: tuple[SalesItem, ...] = ()
     error_code: str | None = None
+    error_text: str | None = None
+    error_at: datetime | None = None
     whmcs_order_id: int | None = None
     whmcs_service_id: int | None = None
+    keeps_schedule: bool = True
+    """Whether the org has fields for a schedule; without them the portal's own row says when (C17)."""
     scheduled: bool = False
     scheduled_at: datetime | None = None
     eid: str | None = None
+    sim_card_number: str | None = None
+    porting: PortingOnFile | None = None
     address: Address | None = None
     rejection_reason: str = ""
     """Staff's own words: for Salesforce alone, never for the customer (C36)."""
+
+
+ENDED: Final[frozenset[ProvisioningStage]] = frozenset({"failed", "withdrawn", "cancelled"})
+"""Stages after which an attempt is over without a service."""
+_LINE_IS_LIVE: Final[frozenset[ProvisioningStage]] = frozenset({"sim_active", "accepted"})
+
+
+@dataclass(frozen=True, slots=True)
+class KeptProgress:
+    """How far fulfillment said it was, last. `past_pivot`: this attempt cannot go back any more (C19)."""
+
+    attempt: int
+    stage: ProvisioningStage
+    at: datetime
+    code: str | None = None
+    facts: Mapping[str, str | int] = field(default_factory=dict)
+    until: datetime | None = None
+    past_pivot: bool = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether the attempt is over without a service: only an explicit retry opens another (§2.1)."""
+        return self.stage in ENDED
+
+    @property
+    def being_activated(self) -> bool:
+        """Whether the mobile operator has been asked, so that what was ordered cannot change any more."""
+        return self.past_pivot or self.stage == "sim_requested"
+
+    def first(self) -> "KeptProgress":
+        """Give it as the first thing heard of an order."""
+        return replace(self, past_pivot=self.stage in _LINE_IS_LIVE)
+
+    def after(self, said: "KeptProgress") -> "KeptProgress":
+        """Give how far it is when fulfillment said something else; what was overtaken on the way changes nothing."""
+        if said.attempt < self.attempt:
+            return self
+        live = said.attempt == self.attempt and (self.past_pivot or said.stage in _LINE_IS_LIVE)
+        newest = self if said.attempt == self.attempt and said.at < self.at else said
+        return replace(newest, past_pivot=live)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +153,15 @@ class KeptOrder:
     placed_at: datetime
     items: tuple[KeptItem, ...] = ()
     error_code: str | None = None
+    error_text: str | None = None
+    error_at: datetime | None = None
     whmcs_order_id: int | None = None
     whmcs_service_id: int | None = None
     scheduled: bool = False
     scheduled_at: datetime | None = None
     eid: str | None = None
+    porting: NumberPorting | None = None
+    """The number to bring along as it was ordered or last changed by the customer; forgotten when all is done."""
     address: Address | None = None
     traceparent: str | None = None
     activating_since: datetime | None = None
@@ -120,8 +172,12 @@ class KeptOrder:
     """When provisioning was last asked for."""
     progressed_at: datetime | None = None
     """When fulfillment was last heard of."""
+    progress: KeptProgress | None = None
+    """How far fulfillment is."""
     rejected: bool = False
     """Cancelled before it was approved."""
+    gone: bool = False
+    """Deleted in the sales system."""
 
     @property
     def service(self) -> KeptItem | None:
@@ -156,7 +212,7 @@ def shown_activation(
         return "awaiting_payment_method" if order.error_code == PAYMENT_MISSING else "failed"
     if order.activation in ("activated", "unknown"):
         return order.activation
-    if waits_for_its_day(order, now):
+    if waits_for_its_time(order, now):
         return "scheduled"
     if isinstance(order, KeptOrder) and order.state == "approved":
         since = order.activating_since
@@ -165,7 +221,7 @@ def shown_activation(
     return order.activation
 
 
-def waits_for_its_day(order: KeptOrder | SalesOrder, now: datetime) -> bool:
+def waits_for_its_time(order: KeptOrder | SalesOrder, now: datetime) -> bool:
     """Say whether an approved order is scheduled for later: facts decide, whatever the activation says (C38)."""
     return (
         order.state == "approved"
@@ -176,11 +232,11 @@ def waits_for_its_day(order: KeptOrder | SalesOrder, now: datetime) -> bool:
     )
 
 
-def scheduled_on(order: KeptOrder | SalesOrder) -> date | None:
-    """Give the business date of a scheduled order."""
-    if not order.scheduled or order.scheduled_at is None:
-        return None
-    return order.scheduled_at.astimezone(TOKYO).date()
+def schedule_of(sales: SalesOrder, kept: KeptOrder | None) -> tuple[bool, datetime | None]:
+    """Say whether and for when an order is scheduled: the org's fields, or the portal's own row without them (C17)."""
+    if sales.keeps_schedule or kept is None:
+        return sales.scheduled, sales.scheduled_at
+    return kept.scheduled, kept.scheduled_at
 
 
 def keep_items(

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Literal
 
-from portal_orders.order import BEFORE_APPROVAL, KeptItem, KeptOrder, SalesOrder
+from portal_orders.order import BEFORE_APPROVAL, KeptItem, KeptOrder, SalesOrder, schedule_of
 
 Noticed = Literal["approved", "rejected", "cancelled", "completed", "rescheduled", "changed"]
 """What somebody else did to an order, in the words of its timeline."""
@@ -16,6 +16,8 @@ def updated(kept: KeptOrder | None, sales: SalesOrder, items: tuple[KeptItem, ..
     activated_at = kept.activated_at if kept else None
     if sales.activation == "activated" and activated_at is None:
         activated_at = sales.changed_at
+    scheduled, scheduled_at = schedule_of(sales, kept)
+    over = sales.state in ("completed", "cancelled")
     return KeptOrder(
         order_id=sales.order_id,
         account_id=sales.account_id,
@@ -28,11 +30,14 @@ def updated(kept: KeptOrder | None, sales: SalesOrder, items: tuple[KeptItem, ..
         placed_at=kept.placed_at if kept else sales.created_at,
         items=items,
         error_code=sales.error_code,
+        error_text=sales.error_text,
+        error_at=sales.error_at,
         whmcs_order_id=sales.whmcs_order_id,
         whmcs_service_id=sales.whmcs_service_id,
-        scheduled=sales.scheduled,
-        scheduled_at=sales.scheduled_at,
-        eid=None if sales.state in ("completed", "cancelled") else sales.eid or (kept.eid if kept else None),
+        scheduled=scheduled,
+        scheduled_at=scheduled_at,
+        eid=None if over else sales.eid or (kept.eid if kept else None),
+        porting=kept.porting if kept and not over else None,
         address=sales.address or (kept.address if kept else None),
         traceparent=kept.traceparent if kept else None,
         activating_since=activating_since if activating else None,
@@ -40,6 +45,7 @@ def updated(kept: KeptOrder | None, sales: SalesOrder, items: tuple[KeptItem, ..
         parked=bool(kept and kept.parked) and sales.state == "approved",
         requested_at=kept.requested_at if kept else None,
         progressed_at=kept.progressed_at if kept else None,
+        progress=kept.progress if kept else None,
         rejected=bool(kept) and sales.state == "cancelled" and (kept.rejected or kept.state in BEFORE_APPROVAL)
         if kept
         else False,

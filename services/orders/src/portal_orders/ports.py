@@ -7,15 +7,18 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
 from portal_chassis.postgres import Transaction
 from portal_contracts.billing import Subscription
 from portal_contracts.catalog import Category, LocalizedText, SoldProduct
 from portal_contracts.identity import CustomerLink
+from portal_contracts.message import Command
 from portal_contracts.orders import ProvisionRequested, TimelineEntry, WhoActs
+from portal_contracts.porting import NumberPorting
+from portal_contracts.provisioning_requests import StaffTimelineEntry
 from portal_contracts.values import Address
-from portal_orders.order import KeptOrder, SalesOrder
+from portal_orders.order import KeptOrder, KeptProgress, SalesOrder
 
 Transactions = Callable[[], AbstractAsyncContextManager[Transaction]]
 """Opens a transaction of the service's own database."""
@@ -84,6 +87,9 @@ class NewOrder:
     eid: str | None = None
     esim: bool | None = None
     """Whether a SIM is an eSIM; None for other services."""
+    porting: NumberPorting | None = None
+    activate_at: datetime | None = None
+    """When it is to be activated; None for right after the approval (C17)."""
     trace_id: str | None = None
 
 
@@ -95,6 +101,14 @@ class Prospects:
     """The order itself, when an earlier try got through."""
     opportunities: Sequence[str]
     """Open opportunities of the same commodity that nothing was ordered from, the newest first (C13)."""
+
+
+Concern = Literal["nothing", "data", "approval"]
+"""What a change of an order means for provisioning.
+
+`approval` may ask for it, anew too. `data` is what an approved order waits for, such as another date: it wakes and
+never starts again what has failed (§2.1).
+"""
 
 
 class SalesOrders(Protocol):
@@ -133,8 +147,11 @@ class SalesOrders(Protocol):
     async def write_activating(self, order: SalesOrder) -> SalesOrder:
         """Write that activation runs and clear the error; gives the order as it stands then."""
 
-    async def write_not_started(self, order: SalesOrder) -> None:
-        """Write the not-started wording back: the order waits for its day (C38)."""
+    async def write_not_started(self, order: SalesOrder) -> SalesOrder:
+        """Write the not-started wording back and clear the error: the order waits for its time (C38)."""
+
+    async def write_porting(self, order: SalesOrder, porting: NumberPorting) -> SalesOrder:
+        """Write another reservation where the org has fields for it; gives the order as it stands then."""
 
     async def write_failure(self, order: SalesOrder, code: str, message: str, at: datetime) -> SalesOrder:
         """Write `CODE: message` and the time (R125, C37); gives the order as it stands then."""
@@ -142,14 +159,30 @@ class SalesOrders(Protocol):
     async def write_activated(self, order: SalesOrder, whmcs_order_id: int, whmcs_service_id: int) -> SalesOrder:
         """Write order and opportunity in one go (R126, R161, R162); gives the order as it stands then."""
 
+    async def write_service(self, order: SalesOrder, whmcs_order_id: int, whmcs_service_id: int) -> SalesOrder:
+        """Write WHMCS's ids to order and opportunity and nothing else; gives the order as it stands then (D14)."""
+
     async def void_opportunity(self, order_id: str) -> None:
         """Move the opportunity of a rejected order to Void, with staff's reason (C40); harmless to repeat."""
 
-    def concerns_provisioning(self, fields: Collection[str]) -> bool:
-        """Say whether a change of these fields may ask for provisioning; no names: anything may have changed."""
+    def concern_of(self, fields: Collection[str]) -> Concern:
+        """Say what a change of these fields means; without names anything may have changed."""
 
 
 # the service's own database
+
+
+@dataclass(frozen=True, slots=True)
+class StaffNote:
+    """What only staff see of a timeline entry. Long numbers in `facts` are masked before they are kept."""
+
+    code: str | None = None
+    facts: Mapping[str, str | int] = field(default_factory=dict)
+    source: str | None = None
+    request_id: str | None = None
+    requested_by: str = ""
+    correlation_id: str = ""
+    trace_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +194,7 @@ class NewEntry:
     text: LocalizedText
     actor: str
     who_acts: WhoActs
+    staff: StaffNote = StaffNote()
 
 
 class OrderBook(Protocol):
@@ -172,11 +206,17 @@ class OrderBook(Protocol):
     async def of_account(self, account_id: str) -> Sequence[KeptOrder]:
         """Give an account's orders, the newest first."""
 
-    async def unprogressed(self, order_ids: Collection[str], before: datetime) -> Collection[str]:
+    async def unprogressed(
+        self, order_ids: Collection[str], *, asked_before: datetime, silent_before: datetime
+    ) -> Collection[str]:
         """Give those of the orders the sweeper has to look at.
 
-        Nobody asked for their provisioning since `before` and it never made progress; it failed; or they are unknown.
+        They are unknown; their attempt failed; or provisioning was asked for before `asked_before` and never began, or
+        began and neither side was heard of since `silent_before`: fulfillment may have lost it.
         """
+
+    async def reviewing(self) -> tuple[int, datetime | None]:
+        """Say how many orders wait for their review, and since when the oldest does."""
 
     async def lock(self, transaction: Transaction, order_id: str) -> KeptOrder | None:
         """Give an order and keep others from changing it until the transaction ends."""
@@ -184,8 +224,8 @@ class OrderBook(Protocol):
     async def save(self, transaction: Transaction, order: KeptOrder) -> None:
         """Insert or replace an order."""
 
-    async def progressed(self, transaction: Transaction, order_id: str, at: datetime, *, parked: bool) -> None:
-        """Note that fulfillment was heard of, and whether it waits for a person; nothing for an unknown order."""
+    async def progressed(self, transaction: Transaction, order_id: str, said: KeptProgress) -> None:
+        """Note what fulfillment said; nothing for an unknown order, nor for what was overtaken on the way."""
 
     async def requested(self, transaction: Transaction, order_id: str, at: datetime) -> None:
         """Note that provisioning was asked for; nothing for an unknown order."""
@@ -195,6 +235,9 @@ class OrderBook(Protocol):
 
     async def entries(self, order_id: str, after: int) -> tuple[Sequence[TimelineEntry], int]:
         """Give the entries after a number, the oldest first, and the last number there is."""
+
+    async def staff_entries(self, order_id: str) -> Sequence[StaffTimelineEntry]:
+        """Give all entries with what only staff see; those written before staff's part was kept have none."""
 
     async def is_complete(self, account_id: str) -> bool:
         """Say whether the account's older orders have been fetched once."""
@@ -264,6 +307,10 @@ class Hint:
     give_up_at: datetime | None = None
     """Until when an order that is not approved yet is looked at again: events may precede their commit."""
     item: bool = False
+    only_wakes: bool = False
+    """The signal is about data: it wakes what waits and opens nothing (§2.1)."""
+    traceparent: str | None = None
+    """The trace of whoever hinted, which what follows continues."""
     id: int = 0
 
 
@@ -281,3 +328,39 @@ class Hints(Protocol):
 
     async def postpone(self, transaction: Transaction, hints: Sequence[Hint], due_at: datetime) -> None:
         """Look at hints again later."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCall:
+    """A signed call under its idempotency key."""
+
+    fingerprint: str
+
+
+class SignedCalls(Protocol):
+    """Nonces and answers of signed calls, in the transaction of their effect (R141, R142)."""
+
+    async def take_nonce(self, transaction: Transaction, nonce: str) -> bool:
+        """Use a nonce up; False when it was used before. One that is being used elsewhere is waited for."""
+
+    async def enter(self, transaction: Transaction, key: str) -> bool:
+        """Take the key until the transaction ends; False while somebody else has it."""
+
+    async def find(self, transaction: Transaction, key: str) -> StoredCall | None:
+        """Give the call that was answered under the key."""
+
+    async def keep(self, transaction: Transaction, key: str, call: StoredCall) -> None:
+        """Keep a call that is answered now."""
+
+    async def prune(self, transaction: Transaction) -> None:
+        """Forget nonces and keys that nobody can use again."""
+
+
+class CommandLog(Protocol):
+    """Keys of customers' commands, kept with the effect."""
+
+    async def answered(self, transaction: Transaction, command: Command[Any], account_id: str) -> bool:
+        """Say whether the command was carried out; Refused IDEMPOTENCY_KEY_REUSED for another one under its key."""
+
+    async def remember(self, transaction: Transaction, command: Command[Any], account_id: str) -> None:
+        """Keep the key of a command that is answered with nothing but Acknowledged."""

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -10,28 +10,40 @@ from pydantic import TypeAdapter
 
 from portal_chassis.postgres import Database, Transaction
 from portal_contracts.orders import TimelineEntry
-from portal_orders.order import KeptOrder
-from portal_orders.ports import NewEntry
+from portal_contracts.problems import CATALOGUE, staff_text
+from portal_contracts.provisioning_requests import StaffTimelineEntry
+from portal_orders.order import ENDED, KeptOrder, KeptProgress
+from portal_orders.ports import NewEntry, StaffNote
 
 MOST_ORDERS: Final = 500
 """Orders in one customer's list."""
 _FACTS: Final = TypeAdapter(KeptOrder)
-_COLUMNS: Final = "facts::text, parked, requested_at, progressed_at"
+_PROGRESS: Final = TypeAdapter(KeptProgress)
+_STAFF: Final = TypeAdapter(StaffNote)
+_COLUMNS: Final = "facts::text, parked, requested_at, progressed_at, progress::text"
 _SAVE: Final = """
 INSERT INTO customer_order (order_id, account_id, order_number, state, activation, placed_at, changed_at,
-                            parked, requested_at, progressed_at, facts)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb)
+                            parked, requested_at, progressed_at, facts, progress)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb, $12::jsonb)
 ON CONFLICT (order_id) DO UPDATE SET
     account_id = $2, order_number = $3, state = $4, activation = $5, placed_at = $6, changed_at = $7, parked = $8,
-    requested_at = $9, progressed_at = $10, facts = $11::jsonb
+    requested_at = $9, progressed_at = $10, facts = $11::jsonb, progress = $12::jsonb
 """
 _QUIET: Final = """
-SELECT order_id FROM customer_order WHERE order_id = ANY ($1) AND activation <> 'failed'
-    AND (progressed_at IS NOT NULL OR requested_at >= $2)
+SELECT order_id FROM customer_order WHERE order_id = ANY ($1) AND CASE
+    WHEN activation = 'failed' AND (progress IS NULL OR progress ->> 'stage' = ANY ($4)) THEN false
+    WHEN progressed_at IS NULL THEN requested_at >= $2
+    ELSE greatest(requested_at, progressed_at) >= $3 END
+"""
+_PROGRESSED: Final = """
+UPDATE customer_order SET progressed_at = $2, parked = $3, progress = $4::jsonb WHERE order_id = $1
 """
 _NEXT: Final = """
 INSERT INTO order_timeline_head AS head (order_id, last_sequence) VALUES ($1, 1)
 ON CONFLICT (order_id) DO UPDATE SET last_sequence = head.last_sequence + 1 RETURNING last_sequence
+"""
+_APPEND: Final = """
+INSERT INTO order_timeline (order_id, sequence, at, entry, staff) VALUES ($1, $2, $3, $4::jsonb, $5::jsonb)
 """
 
 
@@ -56,10 +68,19 @@ class PostgresOrderBook:
         )
         return [order for row in rows if (order := _order(row)) is not None]
 
-    async def unprogressed(self, order_ids: Collection[str], before: datetime) -> Collection[str]:
+    async def unprogressed(
+        self, order_ids: Collection[str], *, asked_before: datetime, silent_before: datetime
+    ) -> Collection[str]:
         """Leave out those that are under way."""
-        rows = await self._database.fetch(_QUIET, list(order_ids), before)
+        rows = await self._database.fetch(_QUIET, list(order_ids), asked_before, silent_before, sorted(ENDED))
         return set(order_ids) - {row["order_id"] for row in rows}
+
+    async def reviewing(self) -> tuple[int, datetime | None]:
+        """Count by the state's index."""
+        row = await self._database.fetchrow(
+            "SELECT count(*) AS number, min(placed_at) AS since FROM customer_order WHERE state = 'pending_review'"
+        )
+        return (row["number"], row["since"]) if row else (0, None)
 
     async def lock(self, transaction: Transaction, order_id: str) -> KeptOrder | None:
         """Read the row for update."""
@@ -84,14 +105,18 @@ class PostgresOrderBook:
             order.parked,
             order.requested_at,
             order.progressed_at,
-            _FACTS.dump_json(order).decode(),
+            _FACTS.dump_json(order, exclude={"progress"}).decode(),
+            _PROGRESS.dump_json(order.progress).decode() if order.progress else None,
         )
 
-    async def progressed(self, transaction: Transaction, order_id: str, at: datetime, *, parked: bool) -> None:
-        """Write two columns."""
-        await transaction.execute(
-            "UPDATE customer_order SET progressed_at = $2, parked = $3 WHERE order_id = $1", order_id, at, parked
-        )
+    async def progressed(self, transaction: Transaction, order_id: str, said: KeptProgress) -> None:
+        """Lock the row, and write three columns."""
+        kept = await self.lock(transaction, order_id)
+        if kept is None:
+            return
+        now = kept.progress.after(said) if kept.progress else said.first()
+        parked = now.stage == "needs_human"
+        await transaction.execute(_PROGRESSED, order_id, now.at, parked, _PROGRESS.dump_json(now).decode())
 
     async def requested(self, transaction: Transaction, order_id: str, at: datetime) -> None:
         """Write one column."""
@@ -104,11 +129,12 @@ class PostgresOrderBook:
             sequence=number, at=entry.at, kind=entry.kind, text=entry.text, actor=entry.actor, who_acts=entry.who_acts
         )
         await transaction.execute(
-            "INSERT INTO order_timeline (order_id, sequence, at, entry) VALUES ($1, $2, $3, $4::jsonb)",
+            _APPEND,
             order_id,
             number,
             entry.at,
             shown.model_dump_json(),
+            _STAFF.dump_json(entry.staff).decode(),
         )
         return number
 
@@ -127,6 +153,19 @@ class PostgresOrderBook:
         )
         return found, int(last or 0)
 
+    async def staff_entries(self, order_id: str) -> Sequence[StaffTimelineEntry]:
+        """Read all entries by primary key."""
+        rows = await self._database.fetch(
+            "SELECT entry::text, staff::text FROM order_timeline WHERE order_id = $1 ORDER BY sequence", order_id
+        )
+        return [
+            staff_entry(
+                TimelineEntry.model_validate_json(row["entry"]),
+                _STAFF.validate_json(row["staff"]) if row["staff"] else StaffNote(),
+            )
+            for row in rows
+        ]
+
     async def is_complete(self, account_id: str) -> bool:
         """Look for the mark."""
         return bool(
@@ -140,8 +179,21 @@ class PostgresOrderBook:
         )
 
 
+def staff_entry(entry: TimelineEntry, note: StaffNote) -> StaffTimelineEntry:
+    """Join an entry with staff's part; what its code means is worded today."""
+    shown = {name: getattr(entry, name) for name in TimelineEntry.model_fields}
+    code = note.code
+    meaning = staff_text(code, note.facts) if code is not None and code in CATALOGUE else ""
+    return StaffTimelineEntry(**shown, **asdict(note), staff_text=meaning)
+
+
 def _order(row: Any) -> KeptOrder | None:
     if row is None:
         return None
-    kept = _FACTS.validate_json(row["facts"])
-    return replace(kept, parked=row["parked"], requested_at=row["requested_at"], progressed_at=row["progressed_at"])
+    return replace(
+        _FACTS.validate_json(row["facts"]),
+        parked=row["parked"],
+        requested_at=row["requested_at"],
+        progressed_at=row["progressed_at"],
+        progress=_PROGRESS.validate_json(row["progress"]) if row["progress"] else None,
+    )

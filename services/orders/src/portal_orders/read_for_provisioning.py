@@ -1,14 +1,16 @@
 """An order read live with all that provisioning needs (R161, C05, C12)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from portal_chassis.clocks import BusinessClock
 from portal_contracts.billing import OrderLine
 from portal_contracts.catalog import SoldProduct
 from portal_contracts.orders import ProvisioningOrder
 from portal_contracts.problems import Refused
-from portal_orders.order import SalesItem, SalesOrder, scheduled_on, shown_activation
+from portal_orders.metrics import PRICE_MISMATCHES
+from portal_orders.order import KeptOrder, SalesItem, SalesOrder, schedule_of, shown_activation
+from portal_orders.porting import porting_of
 from portal_orders.ports import Customers, OrderBook, Products, SalesOrders
 
 
@@ -23,7 +25,7 @@ class ReadForProvisioning:
     clock: BusinessClock
 
     async def __call__(self, order_id: str) -> ProvisioningOrder:
-        """Raise Refused NOT_FOUND, CUSTOMER_NOT_LINKED, PRODUCT_UNMAPPED or PRICE_MISMATCH."""
+        """Raise Refused NOT_FOUND, CUSTOMER_NOT_LINKED, PRODUCT_UNMAPPED, PRICE_MISMATCH or PORTING_DATA_MISSING."""
         order = (await self.sales.read([order_id])).get(order_id)
         if order is None:
             raise Refused("NOT_FOUND")
@@ -31,37 +33,54 @@ class ReadForProvisioning:
         if link is None:
             raise Refused("CUSTOMER_NOT_LINKED")
         found = await self.products.find(product_ids={item.product_id for item in order.items})
-        products = {product.product_id: product for product in found}
-        lines = [_line(item, products) for item in order.items]
-        service = _service(order, products)
         kept = await self.book.read(order_id)
+        return self._joined(order, kept, {product.product_id: product for product in found}, link.whmcs_client_id)
+
+    def _joined(
+        self, order: SalesOrder, kept: KeptOrder | None, products: Mapping[str, SoldProduct], whmcs_client_id: int
+    ) -> ProvisioningOrder:
+        """Join what was read. What the org has no field for comes from the portal's own row."""
+        scheduled, scheduled_at = schedule_of(order, kept)
+        order = replace(order, scheduled=scheduled, scheduled_at=scheduled_at)
+        service = _service(order, products)
+        sim = service.category == "sim"
         return ProvisioningOrder(
             order_id=order.order_id,
             order_number=order.order_number,
             state=order.state,
             activation=shown_activation(order, self.clock.now()),
             account_id=order.account_id,
-            whmcs_client_id=link.whmcs_client_id,
+            whmcs_client_id=whmcs_client_id,
             category=service.category,
-            lines=lines,
+            lines=[_line(item, products) for item in order.items],
             eid=order.eid or (kept.eid if kept else None),
             esim=service.esim,
             voice=service.voice,
-            sim_plan=service.sku if service.category == "sim" else None,
-            voice_options=_voice_options(order, products) if service.category == "sim" else (),
-            activation_type="scheduled" if order.scheduled else "immediate",
-            scheduled_on=scheduled_on(order),
+            sim_plan=service.sku if sim else None,
+            voice_options=_voice_options(order, products) if sim else (),
+            porting=porting_of(order.porting, kept.porting if kept else None) if sim else None,
+            sim_card_number=order.sim_card_number,
+            activation_type="scheduled" if scheduled else "immediate",
+            scheduled_at=scheduled_at if scheduled else None,
             checkout_traceparent=kept.traceparent if kept else None,
         )
 
 
-def _line(item: SalesItem, products: Mapping[str, SoldProduct]) -> OrderLine:
+def _sold(item: SalesItem, products: Mapping[str, SoldProduct]) -> SoldProduct:
     product = products.get(item.product_id)
-    if product is None or product.whmcs_product_id is None:
-        raise Refused("PRODUCT_UNMAPPED", facts={"sku": product.sku if product else item.product_id})
+    if product is None:
+        raise Refused("PRODUCT_UNMAPPED", facts={"sku": item.product_id})
+    return product
+
+
+def _line(item: SalesItem, products: Mapping[str, SoldProduct]) -> OrderLine:
+    product = _sold(item, products)
+    if product.whmcs_product_id is None:
+        raise Refused("PRODUCT_UNMAPPED", facts={"sku": product.sku})
     price = item.unit_price
     if price != price.to_integral_value() or price < 0:
         billed = product.price if product.price is not None else "-"
+        PRICE_MISMATCHES.labels("reading").inc()
         raise Refused("PRICE_MISMATCH", facts={"sku": product.sku, "ordered": str(price), "billed": billed})
     return OrderLine(
         sku=product.sku,
@@ -75,7 +94,7 @@ def _line(item: SalesItem, products: Mapping[str, SoldProduct]) -> OrderLine:
 
 def _service(order: SalesOrder, products: Mapping[str, SoldProduct]) -> SoldProduct:
     """Give the one product that is the service (C12); an order made by hand may have none, or two."""
-    sold = [products[item.product_id] for item in order.items]
+    sold = [_sold(item, products) for item in order.items]
     services = [product for product in sold if product.item_class == "service"]
     if len(services) != 1:
         raise Refused("PRODUCT_UNMAPPED", facts={"sku": " + ".join(product.sku for product in services) or "-"})

@@ -1,4 +1,4 @@
-"""What the customer sees of orders: the list, one order, its timeline; and what a mail says. From the read model."""
+"""What the customer sees of orders, what a mail says and what staff see of one order. From the read model."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -9,6 +9,7 @@ from portal_chassis.deadline import Deadline, current_deadline, within
 from portal_chassis.logs import get_logger
 from portal_contracts.orders import OrderDetail, OrderList, OrderMail, OrderSummary, Timeline
 from portal_contracts.problems import PortalProblem, Refused
+from portal_contracts.provisioning_requests import OrderFile
 from portal_orders.checkout import checkout_of
 from portal_orders.order import KeptOrder, monthly_and_one_time, shown_activation
 from portal_orders.ports import OrderBook, SalesOrders, Transactions
@@ -118,6 +119,27 @@ class ReadOrders:
             monthly=monthly,
             one_time=one_time,
             rejection=REJECTED if order.rejected else None,
+        )
+
+    async def file(self, order_id: str) -> OrderFile:
+        """Give an order with codes, sources and ids, for staff; Refused NOT_FOUND."""
+        order = await self.book.read(order_id)
+        if order is None:
+            raise Refused("NOT_FOUND")
+        return OrderFile(
+            order_id=order.order_id,
+            order_number=order.order_number,
+            account_id=order.account_id,
+            state=order.state,
+            activation=shown_activation(order, self.clock.now(), stuck_after=self.stuck_after),
+            error_code=order.error_code,
+            error_text=order.error_text,
+            error_at=order.error_at,
+            scheduled_at=order.scheduled_at if order.scheduled else None,
+            whmcs_order_id=order.whmcs_order_id,
+            whmcs_service_id=order.whmcs_service_id,
+            items=[item.shown() for item in order.items],
+            timeline=await self.book.staff_entries(order_id),
         )
 
     async def _own(self, order_id: str, account_id: str) -> KeptOrder:

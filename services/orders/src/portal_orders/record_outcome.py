@@ -6,6 +6,7 @@ from portal_chassis.clocks import BusinessClock
 from portal_contracts.message import Acknowledged
 from portal_contracts.orders import MarkActivating, RecordOutcome
 from portal_contracts.problems import CATALOGUE, Refused, staff_text
+from portal_orders.metrics import PRICE_MISMATCHES
 from portal_orders.order import SalesOrder
 from portal_orders.ports import SalesOrders, Transactions
 from portal_orders.take_reading import SoldProducts, TakeReading
@@ -33,15 +34,32 @@ class WriteProgress:
     async def record(self, command: RecordOutcome) -> Acknowledged:
         """Write the outcome; a completed order stays completed whatever comes late. Refused as above or BAD_REQUEST."""
         order = await self._read(command.order_id)
-        if command.outcome == "activated":
-            return await self._keep(await self._activated(order, command))
+        match command.outcome:
+            case "activated":
+                order = await self._activated(order, command)
+            case "scheduled":
+                order = await self._scheduled(order)
+            case "blocked" | "failed":
+                order = await self._stopped(order, command)
+        return await self._keep(order)
+
+    async def _scheduled(self, order: SalesOrder) -> SalesOrder:
+        """Write the not-started wording back (C38); never over what was activated or has failed."""
+        waits = order.state == "approved" and order.activation not in ("activated", "failed")
+        if not waits or (order.activation, order.error_text) == ("not_started", None):
+            return order
+        return await self.sales.write_not_started(order)
+
+    async def _stopped(self, order: SalesOrder, command: RecordOutcome) -> SalesOrder:
+        """Write `CODE: message` and the time (C37)."""
         code = command.code
         if code is None or code not in CATALOGUE:
             raise Refused("BAD_REQUEST")
         if order.state != "approved" or (order.activation == "failed" and order.error_code == code):
-            return await self._keep(order)
-        message = staff_text(code, command.facts)
-        return await self._keep(await self.sales.write_failure(order, code, message, self.clock.now()))
+            return order
+        if code == "PRICE_MISMATCH":
+            PRICE_MISMATCHES.labels("provisioning").inc()
+        return await self.sales.write_failure(order, code, staff_text(code, command.facts), self.clock.now())
 
     async def _activated(self, order: SalesOrder, command: RecordOutcome) -> SalesOrder:
         """Write order and opportunity. An order that staff cancelled meanwhile is not opened again."""

@@ -3,12 +3,18 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
 
 from portal_chassis.memory import InMemoryTransaction
 from portal_chassis.postgres import Transaction
+from portal_contracts.message import Command
 from portal_contracts.orders import TimelineEntry
-from portal_orders.order import KeptOrder
-from portal_orders.ports import Hint, NewEntry, StoredCheckout
+from portal_contracts.problems import Refused
+from portal_contracts.provisioning_requests import StaffTimelineEntry
+from portal_orders.order import KeptOrder, KeptProgress
+from portal_orders.ports import Hint, NewEntry, StaffNote, StoredCall, StoredCheckout
+from portal_orders.projection import staff_entry
 
 
 def rolled_back(transaction: Transaction, undo: Callable[[], object]) -> None:
@@ -27,6 +33,7 @@ class InMemoryBook:
     def __init__(self) -> None:
         self.orders: dict[str, KeptOrder] = {}
         self.timelines: dict[str, list[TimelineEntry]] = {}
+        self.notes: dict[tuple[str, int], StaffNote] = {}
         self.complete: set[str] = set()
 
     def kinds(self, order_id: str) -> list[str]:
@@ -42,16 +49,17 @@ class InMemoryBook:
         mine = [order for order in self.orders.values() if order.account_id == account_id]
         return sorted(mine, key=lambda order: (order.placed_at, order.order_number), reverse=True)
 
-    async def unprogressed(self, order_ids: Collection[str], before: datetime) -> Collection[str]:
+    async def unprogressed(
+        self, order_ids: Collection[str], *, asked_before: datetime, silent_before: datetime
+    ) -> Collection[str]:
         """Filter."""
         known = [self.orders[order_id] for order_id in order_ids if order_id in self.orders]
-        busy = {
-            order.order_id
-            for order in known
-            if order.activation != "failed"
-            and (order.progressed_at is not None or (order.requested_at is not None and order.requested_at >= before))
-        }
-        return set(order_ids) - busy
+        return set(order_ids) - {one.order_id for one in known if _is_busy(one, asked_before, silent_before)}
+
+    async def reviewing(self) -> tuple[int, datetime | None]:
+        """Filter."""
+        since = [order.placed_at for order in self.orders.values() if order.state == "pending_review"]
+        return len(since), min(since, default=None)
 
     async def lock(self, _transaction: Transaction, order_id: str) -> KeptOrder | None:
         """Look it up; one task at a time runs here."""
@@ -69,15 +77,18 @@ class InMemoryBook:
         else:
             self.orders[order_id] = before
 
-    async def progressed(self, _transaction: Transaction, order_id: str, at: datetime, *, parked: bool) -> None:
-        """Replace two facts."""
-        if order_id in self.orders:
-            self.orders[order_id] = replace(self.orders[order_id], progressed_at=at, parked=parked)
+    async def progressed(self, transaction: Transaction, order_id: str, said: KeptProgress) -> None:
+        """Replace three facts."""
+        kept = self.orders.get(order_id)
+        if kept is not None:
+            now = kept.progress.after(said) if kept.progress else said.first()
+            parked = now.stage == "needs_human"
+            await self.save(transaction, replace(kept, progressed_at=now.at, parked=parked, progress=now))
 
-    async def requested(self, _transaction: Transaction, order_id: str, at: datetime) -> None:
+    async def requested(self, transaction: Transaction, order_id: str, at: datetime) -> None:
         """Replace one fact."""
         if order_id in self.orders:
-            self.orders[order_id] = replace(self.orders[order_id], requested_at=at)
+            await self.save(transaction, replace(self.orders[order_id], requested_at=at))
 
     async def append(self, transaction: Transaction, order_id: str, entry: NewEntry) -> int:
         """Add it."""
@@ -91,6 +102,7 @@ class InMemoryBook:
             who_acts=entry.who_acts,
         )
         entries.append(shown)
+        self.notes[order_id, shown.sequence] = entry.staff
         rolled_back(transaction, lambda: entries.remove(shown))
         return shown.sequence
 
@@ -99,6 +111,11 @@ class InMemoryBook:
         entries = self.timelines.get(order_id, [])
         return [entry for entry in entries if entry.sequence > after], len(entries)
 
+    async def staff_entries(self, order_id: str) -> Sequence[StaffTimelineEntry]:
+        """Join them."""
+        entries = self.timelines.get(order_id, [])
+        return [staff_entry(one, self.notes.get((order_id, one.sequence), StaffNote())) for one in entries]
+
     async def is_complete(self, account_id: str) -> bool:
         """Look it up."""
         return account_id in self.complete
@@ -106,6 +123,13 @@ class InMemoryBook:
     async def set_complete(self, _transaction: Transaction, account_id: str) -> None:
         """Remember it."""
         self.complete.add(account_id)
+
+
+def _is_busy(order: KeptOrder, asked_before: datetime, silent_before: datetime) -> bool:
+    if order.activation == "failed" and (order.progress is None or order.progress.ended):
+        return False
+    heard = [moment for moment in (order.requested_at, order.progressed_at) if moment is not None]
+    return bool(heard) and max(heard) >= (asked_before if order.progressed_at is None else silent_before)
 
 
 @dataclass
@@ -219,15 +243,77 @@ class InMemoryHints:
         self._move(due, now + hidden_for)
         return due
 
-    async def drop(self, _transaction: Transaction, hints: Sequence[Hint]) -> None:
+    async def drop(self, transaction: Transaction, hints: Sequence[Hint]) -> None:
         """Remove them."""
         ids = {hint.id for hint in hints}
+        dropped = [hint for hint in self.kept if hint.id in ids]
         self.kept = [hint for hint in self.kept if hint.id not in ids]
+        rolled_back(transaction, lambda: self.kept.extend(dropped))
 
-    async def postpone(self, _transaction: Transaction, hints: Sequence[Hint], due_at: datetime) -> None:
+    async def postpone(self, transaction: Transaction, hints: Sequence[Hint], due_at: datetime) -> None:
         """Move them."""
+        for hint in hints:
+            rolled_back(transaction, partial(self._move, [hint], hint.due_at))
         self._move(hints, due_at)
 
     def _move(self, hints: Sequence[Hint], due_at: datetime) -> None:
         ids = {hint.id for hint in hints}
         self.kept = [replace(hint, due_at=due_at) if hint.id in ids else hint for hint in self.kept]
+
+
+class InMemorySignedCalls:
+    """Nonces and keys in sets. One task at a time runs here, so nobody is ever in the way."""
+
+    def __init__(self) -> None:
+        self.nonces: set[str] = set()
+        self.calls: dict[str, StoredCall] = {}
+        self.entered_elsewhere: set[str] = set()
+        """Keys that somebody else is working on, as a test says."""
+
+    async def take_nonce(self, transaction: Transaction, nonce: str) -> bool:
+        """Add it."""
+        if nonce in self.nonces:
+            return False
+        self.nonces.add(nonce)
+        rolled_back(transaction, lambda: self.nonces.discard(nonce))
+        return True
+
+    async def enter(self, _transaction: Transaction, key: str) -> bool:
+        """Look whether somebody has it."""
+        return key not in self.entered_elsewhere
+
+    async def find(self, _transaction: Transaction, key: str) -> StoredCall | None:
+        """Look it up."""
+        return self.calls.get(key)
+
+    async def keep(self, transaction: Transaction, key: str, call: StoredCall) -> None:
+        """Add it."""
+        self.calls[key] = call
+        rolled_back(transaction, lambda: self.calls.pop(key))
+
+    async def prune(self, _transaction: Transaction) -> None:
+        """Nothing grows old here."""
+
+
+class InMemoryCommandLog:
+    """Commands in a dictionary."""
+
+    def __init__(self) -> None:
+        self.commands: dict[tuple[str, str, str], Command[Any]] = {}
+
+    async def answered(self, _transaction: Transaction, command: Command[Any], account_id: str) -> bool:
+        """Look the key up."""
+        known = self.commands.get(_place(command, account_id))
+        if known is not None and known != command:
+            raise Refused("IDEMPOTENCY_KEY_REUSED")
+        return known is not None
+
+    async def remember(self, transaction: Transaction, command: Command[Any], account_id: str) -> None:
+        """Keep it."""
+        place = _place(command, account_id)
+        self.commands[place] = command
+        rolled_back(transaction, lambda: self.commands.pop(place))
+
+
+def _place(command: Command[Any], account_id: str) -> tuple[str, str, str]:
+    return command.subject, account_id, str(getattr(command, command.key))

@@ -10,11 +10,14 @@ from typing import Any, Final
 
 from portal_chassis.clocks import TOKYO
 from portal_chassis.logs import get_logger
+from portal_contracts.porting import NumberPorting
 from portal_contracts.problems import Refused, TryLater
 from portal_contracts.values import comparable_text
 from portal_orders import salesforce_records as records
 from portal_orders.order import BEFORE_APPROVAL, SalesOrder
-from portal_orders.ports import NewOrder, Prospects
+from portal_orders.ports import Concern, NewOrder, Prospects
+from portal_orders.salesforce_porting import FIELDS as PORTING_FIELDS
+from portal_orders.salesforce_porting import porting_fields
 from portal_salesforce import (
     Dialect,
     DialectSource,
@@ -33,6 +36,7 @@ from portal_salesforce import (
 MOST_PROSPECTS: Final = 20
 _READ_BACK: Final = "readback"
 _VOIDABLE: Final = frozenset({"introduction", "ready", "post_processing"})
+_PROVISIONING_DATA: Final = (*records.SCHEDULE, "order.eid", "order.simCardNumber", *PORTING_FIELDS)
 _log = get_logger(__name__)
 
 
@@ -44,7 +48,8 @@ class SalesforceOrders:
         self._internet = internet_commodity
         self._dialect = DialectSource(salesforce, "Account", records.ORDER, records.ITEM, records.OPPORTUNITY)
         fields = load_profile(salesforce.settings.dialect).fields
-        self._provisioning_fields = {"Status", *fields["order.activationStatus"]}
+        self._approval_fields = {"Status", *fields["order.activationStatus"]}
+        self._data_fields = {name for logical in _PROVISIONING_DATA for name in fields[logical]}
 
     async def eligibility(self, account_id: str) -> frozenset[str]:
         """Read the account; only a finished check counts (C25)."""
@@ -162,10 +167,16 @@ class SalesforceOrders:
         dialect = await self._dialect.current()
         return await self._changed(dialect, order, records.without_error(dialect, "activating"))
 
-    async def write_not_started(self, order: SalesOrder) -> None:
-        """Change the order."""
+    async def write_not_started(self, order: SalesOrder) -> SalesOrder:
+        """Change the order and read it back."""
         dialect = await self._dialect.current()
-        await self._changed(dialect, order, records.without_error(dialect, "scheduled"))
+        return await self._changed(dialect, order, records.without_error(dialect, "scheduled"))
+
+    async def write_porting(self, order: SalesOrder, porting: NumberPorting) -> SalesOrder:
+        """Change the order and read it back; an org without such fields is left alone."""
+        dialect = await self._dialect.current()
+        fields = porting_fields(porting, dialect)
+        return await self._changed(dialect, order, fields) if fields else order
 
     async def write_failure(self, order: SalesOrder, code: str, message: str, at: datetime) -> SalesOrder:
         """Change the order and read it back."""
@@ -182,9 +193,18 @@ class SalesforceOrders:
             completed = {"Status": dialect.write("order.status", "completed")}
             steps.append(change("status", records.ORDER, order.order_id, completed))
         if order.opportunity_id is not None:
-            service: dict[str, Any] = {"StageName": dialect.write("opportunity.stage", "active")}
-            if dialect.has("opportunity.serviceId"):
-                service[dialect.field("opportunity.serviceId")] = whmcs_service_id
+            service = _service_fields(dialect, whmcs_service_id)
+            service["StageName"] = dialect.write("opportunity.stage", "active")
+            steps.append(change("opportunity", records.OPPORTUNITY, order.opportunity_id, service))
+        return await self._written(dialect, [*steps, self._read_back(dialect, order.order_id)])
+
+    async def write_service(self, order: SalesOrder, whmcs_order_id: int, whmcs_service_id: int) -> SalesOrder:
+        """Change order and opportunity in one transaction."""
+        dialect = await self._dialect.current()
+        fields = {dialect.field("order.whmcsOrderId"): whmcs_order_id}
+        steps = [change("fields", records.ORDER, order.order_id, fields)]
+        service = _service_fields(dialect, whmcs_service_id)
+        if order.opportunity_id is not None and service:
             steps.append(change("opportunity", records.OPPORTUNITY, order.opportunity_id, service))
         return await self._written(dialect, [*steps, self._read_back(dialect, order.order_id)])
 
@@ -199,9 +219,11 @@ class SalesforceOrders:
         if fields:
             await self._harmless([change("opportunity", records.OPPORTUNITY, order.opportunity_id, fields)])
 
-    def concerns_provisioning(self, fields: Collection[str]) -> bool:
-        """Compare with the names of the two status fields; no names mean that anything may have changed."""
-        return not fields or not self._provisioning_fields.isdisjoint(fields)
+    def concern_of(self, fields: Collection[str]) -> Concern:
+        """Compare with the names of the status fields and of what provisioning reads besides."""
+        if not fields or not self._approval_fields.isdisjoint(fields):
+            return "approval"
+        return "nothing" if self._data_fields.isdisjoint(fields) else "data"
 
     def _by_key(self, dialect: Dialect, key: str) -> soql.Select:
         return records.order_query(dialect).where(soql.equals(dialect.field("order.key"), key))
@@ -253,6 +275,11 @@ class SalesforceOrders:
 
     async def _written(self, dialect: Dialect, steps: Sequence[SubRequest]) -> SalesOrder:
         return _read_back_of(await self._harmless(steps), dialect)
+
+
+def _service_fields(dialect: Dialect, whmcs_service_id: int) -> dict[str, Any]:
+    has = dialect.has("opportunity.serviceId")
+    return {dialect.field("opportunity.serviceId"): whmcs_service_id} if has else {}
 
 
 def _read_back_of(replies: Mapping[str, SubReply], dialect: Dialect) -> SalesOrder:

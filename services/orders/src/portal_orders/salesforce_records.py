@@ -14,6 +14,8 @@ from portal_contracts.orders import OrderState
 from portal_contracts.values import Address
 from portal_orders.order import ReadActivation, SalesItem, SalesOrder
 from portal_orders.ports import NewItem, NewOrder
+from portal_orders.salesforce_porting import FIELDS as PORTING_FIELDS
+from portal_orders.salesforce_porting import porting_fields, porting_on_file
 from portal_salesforce import Dialect, Fields, Record, Reference, soql
 from portal_salesforce.field_values import foreign_id, moment, whole_number
 
@@ -43,12 +45,16 @@ _CUSTOM: Final = (
     "order.key",
     "order.activationStatus",
     "order.activationError",
+    "order.activationErrorAt",
     "order.errorCode",
     "order.whmcsOrderId",
     "order.activationType",
     "order.scheduledAt",
     "order.eid",
+    "order.simCardNumber",
+    *PORTING_FIELDS,
 )
+SCHEDULE: Final = ("order.activationType", "order.scheduledAt")
 _CODE: Final = re.compile(r"([A-Z][A-Z0-9_]{2,60}):")
 
 
@@ -86,14 +92,24 @@ def sales_order(record: Record, dialect: Dialect) -> SalesOrder:
         created_at=created_at,
         items=tuple(_item(item) for item in record.get(ITEMS) or ()),
         error_code=_error_code(custom("order.errorCode"), custom("order.activationError")),
-        whmcs_order_id=_whole_id(custom("order.whmcsOrderId")),
-        whmcs_service_id=_whole_id(service_id),
+        error_text=custom("order.activationError") or None,
+        error_at=moment(custom("order.activationErrorAt")),
+        whmcs_order_id=whole_id(custom("order.whmcsOrderId")),
+        whmcs_service_id=whole_id(service_id),
+        keeps_schedule=has_schedule(dialect),
         scheduled=str(scheduled_type or "").strip().casefold() == "scheduled",
         scheduled_at=moment(custom("order.scheduledAt")),
         eid=custom("order.eid") or None,
+        sim_card_number=str(custom("order.simCardNumber") or "").strip() or None,
+        porting=porting_on_file(record, dialect),
         address=_address(record),
         rejection_reason=_rejection_reason(record.get("Description")),
     )
+
+
+def has_schedule(dialect: Dialect) -> bool:
+    """Say whether the org can keep a schedule (C17)."""
+    return all(dialect.has(name) for name in SCHEDULE)
 
 
 def _item(record: Record) -> SalesItem:
@@ -104,7 +120,7 @@ def _item(record: Record) -> SalesItem:
     )
 
 
-def _whole_id(value: Any) -> int | None:
+def whole_id(value: Any) -> int | None:
     """Read an id of WHMCS kept as number or text (C06); what is no whole number counts as none."""
     try:
         text = foreign_id(value)
@@ -167,6 +183,10 @@ def order_fields(order: NewOrder, dialect: Dialect, opportunity: str | Reference
             optional["order.addressChanged"] = True
         else:
             fields["Description"] = ADDRESS_MARK
+    if order.activate_at is not None and has_schedule(dialect):
+        optional |= {"order.activationType": "Scheduled", "order.scheduledAt": order.activate_at}
+    if order.porting is not None:
+        fields |= porting_fields(order.porting, dialect)
     fields.update(
         {dialect.field(name): value for name, value in optional.items() if value is not None and dialect.has(name)}
     )

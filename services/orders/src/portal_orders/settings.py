@@ -6,6 +6,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from portal_contracts.values import comparable_text
+from portal_orders.porting import DEFAULT_DAYS_FOR_CARD, DEFAULT_DAYS_FOR_ESIM, PortingTerms
 
 
 class OrdersSettings(BaseSettings):
@@ -16,6 +17,11 @@ class OrdersSettings(BaseSettings):
     sweep_seconds: int = Field(default=300, ge=1, description="Pause between two sweeps of approved orders (C01)")
     sweep_again_seconds: int = Field(
         default=600, ge=1, description="How long a request may go without any progress before the sweeper repeats it"
+    )
+    sweep_silent_seconds: int = Field(
+        default=3600,
+        ge=1,
+        description="How long nothing may be heard of an order that has begun before the sweeper asks for it again",
     )
     early_event_seconds: int = Field(
         default=60, ge=0, description="How long an event may be ahead of the approval it announces"
@@ -33,6 +39,34 @@ class OrdersSettings(BaseSettings):
     internet_commodity: str = Field(
         default="Personal SonixNet Home Internet", description="CommodityType of Internet opportunities (R231)"
     )
+
+    schedule_days: int = Field(default=90, ge=1, description="How many days ahead an activation may be wanted (R164)")
+    porting_one_stop: bool = Field(
+        default=False, description="Take numbers without a reservation: operators fetch it themselves (D09)"
+    )
+    porting_days_for_esim: int = Field(
+        default=DEFAULT_DAYS_FOR_ESIM, ge=1, description="Days a reservation must be good for on the day of activation"
+    )
+    porting_days_for_card: int = Field(
+        default=DEFAULT_DAYS_FOR_CARD, ge=1, description="The same for a SIM card, which travels by post"
+    )
+    comparison_hour: int = Field(
+        default=2, ge=0, le=23, description="Hour of the nightly comparison of systems, Japanese time (D14)"
+    )
+    comparison_pause_seconds: float = Field(
+        default=1.0, ge=0, description="Pause between two pages of the comparison, so that vendors hardly notice it"
+    )
+    comparison_clients: int = Field(default=25, ge=1, le=100, description="WHMCS clients in one page of it")
+
+    @property
+    def porting_terms(self) -> PortingTerms:
+        """What a reservation must be good for."""
+        return PortingTerms(self.porting_one_stop, self.porting_days_for_esim, self.porting_days_for_card)
+
+    @property
+    def early(self) -> timedelta:
+        """How long an event may be ahead of the approval it announces."""
+        return timedelta(seconds=self.early_event_seconds)
 
     @property
     def stuck_after(self) -> timedelta:

@@ -1,12 +1,14 @@
-"""Keys and claims of checkouts, and hints, in Postgres."""
+"""Keys and claims of checkouts, hints, signed calls and commands, in Postgres."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from portal_chassis.idempotency import answered, remember
 from portal_chassis.postgres import Database, Transaction
+from portal_contracts.message import Acknowledged, Command
 from portal_contracts.orders import ProvisionRequested
-from portal_orders.ports import Hint, StoredCheckout
+from portal_orders.ports import Hint, StoredCall, StoredCheckout
 
 _FIND: Final = """
 SELECT checkout_id, fingerprint FROM checkout
@@ -31,8 +33,17 @@ WHERE released_at IS NULL AND (checkout_id = $1 OR order_id = $2)
 _TAKE_HINTS: Final = """
 WITH due AS (SELECT id FROM order_hint WHERE due_at <= $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)
 UPDATE order_hint SET due_at = $1::timestamptz + $3::interval FROM due WHERE order_hint.id = due.id
-RETURNING order_hint.id, record_id, item, due_at, give_up_at, signal::text
+RETURNING order_hint.id, record_id, item, due_at, give_up_at, signal::text, only_wakes, traceparent
 """
+_ADD_HINT: Final = """
+INSERT INTO order_hint (record_id, item, due_at, give_up_at, signal, only_wakes, traceparent)
+VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7)
+"""
+_TAKE_NONCE: Final = "INSERT INTO signed_call_nonce (nonce) VALUES ($1) ON CONFLICT DO NOTHING"
+_ENTER_CALL: Final = "SELECT pg_try_advisory_xact_lock(hashtextextended('signed_call:' || $1, 0))"
+NONCES_KEPT: Final = timedelta(minutes=15)
+"""Longer than a call can be valid, early and late (R140)."""
+CALLS_KEPT: Final = timedelta(days=30)
 _INSERTED: Final = "INSERT 0 1"
 
 
@@ -126,12 +137,14 @@ class PostgresHints:
     async def add(self, transaction: Transaction, hint: Hint) -> None:
         """Append a row."""
         await transaction.execute(
-            "INSERT INTO order_hint (record_id, item, due_at, give_up_at, signal) VALUES ($1, $2, $3, $4, $5::jsonb)",
+            _ADD_HINT,
             hint.record_id,
             hint.item,
             hint.due_at,
             hint.give_up_at,
             hint.signal.model_dump_json() if hint.signal else None,
+            hint.only_wakes,
+            hint.traceparent,
         )
 
     async def take(self, now: datetime, most: int, hidden_for: timedelta) -> Sequence[Hint]:
@@ -150,6 +163,48 @@ class PostgresHints:
         )
 
 
+class PostgresSignedCalls:
+    """The `SignedCalls` port. All of it happens in the transaction of the effect."""
+
+    async def take_nonce(self, transaction: Transaction, nonce: str) -> bool:
+        """Insert it; a concurrent insert is waited for by the primary key."""
+        return await transaction.execute(_TAKE_NONCE, nonce) == _INSERTED
+
+    async def enter(self, transaction: Transaction, key: str) -> bool:
+        """Try the key's lock, which the transaction's end gives back."""
+        return bool(await transaction.fetchval(_ENTER_CALL, key))
+
+    async def find(self, transaction: Transaction, key: str) -> StoredCall | None:
+        """Read the row."""
+        found = await transaction.fetchval("SELECT fingerprint FROM signed_call WHERE key = $1", key)
+        return None if found is None else StoredCall(str(found))
+
+    async def keep(self, transaction: Transaction, key: str, call: StoredCall) -> None:
+        """Insert the row."""
+        await transaction.execute("INSERT INTO signed_call (key, fingerprint) VALUES ($1, $2)", key, call.fingerprint)
+
+    async def prune(self, transaction: Transaction) -> None:
+        """Delete by this database's clock, which also wrote the times."""
+        await transaction.execute(
+            "DELETE FROM signed_call_nonce WHERE taken_at < clock_timestamp() - $1::interval", NONCES_KEPT
+        )
+        await transaction.execute(
+            "DELETE FROM signed_call WHERE answered_at < clock_timestamp() - $1::interval", CALLS_KEPT
+        )
+
+
+class PostgresCommandLog:
+    """The `CommandLog` port on the chassis's table of commands."""
+
+    async def answered(self, transaction: Transaction, command: Command[Any], account_id: str) -> bool:
+        """Look the key up; a concurrent one is waited for."""
+        return await answered(transaction, command, owner=account_id) is not None
+
+    async def remember(self, transaction: Transaction, command: Command[Any], account_id: str) -> None:
+        """Keep the key."""
+        await remember(transaction, command, Acknowledged(), owner=account_id)
+
+
 def _checkout(row: Any) -> StoredCheckout | None:
     return None if row is None else StoredCheckout(row["checkout_id"], row["fingerprint"])
 
@@ -161,5 +216,7 @@ def _hint(row: Any) -> Hint:
         signal=ProvisionRequested.model_validate_json(row["signal"]) if row["signal"] else None,
         give_up_at=row["give_up_at"],
         item=row["item"],
+        only_wakes=row["only_wakes"],
+        traceparent=row["traceparent"],
         id=row["id"],
     )

@@ -14,7 +14,8 @@ from portal_orders.ports import Hint, Hints, OrderBook, SalesOrders, Transaction
 
 KIND: Final = "order_sweep"
 KEY: Final = "orders"
-OVERLAP: Final = timedelta(minutes=5)
+STEP: Final = "sweep"
+OVERLAP: Final = timedelta(minutes=10)
 """How far each sweep looks back beyond the one before: commits are seen later than their time says."""
 FIRST_LOOK_BACK: Final = timedelta(hours=72)
 """How far the first sweep looks back: as long as Salesforce keeps events."""
@@ -38,10 +39,11 @@ class SweepOrders:
     clock: BusinessClock
     pause: timedelta
     again: timedelta
+    silent: timedelta
 
     def definition(self) -> ProcessDefinition[SweepState]:
         """Give the process as a list."""
-        return ProcessDefinition(KIND, SweepState, (Step("sweep", self.sweep),))
+        return ProcessDefinition(KIND, SweepState, (Step(STEP, self.sweep),))
 
     async def sweep(self, run: Run[SweepState]) -> Outcome:
         """Hint at every approved order that nothing is known to happen with, and at every order that changed."""
@@ -52,7 +54,9 @@ class SweepOrders:
             changed = await self.sales.changed_since(since)
         except TryLater:
             return Wait(after=min(self.pause, timedelta(seconds=AWAY_SECONDS)), because="salesforce is away")
-        quiet = await self.book.unprogressed(approved, begun - self.again)
+        quiet = await self.book.unprogressed(
+            approved, asked_before=begun - self.again, silent_before=begun - self.silent
+        )
         async with self.transactions() as transaction:
             for order_id in sorted(quiet):
                 await self.hints.add(transaction, Hint(order_id, begun, signal=self._signal(order_id, begun)))

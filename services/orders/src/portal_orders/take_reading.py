@@ -1,19 +1,24 @@
 """Takes a fresh reading of an order into the read model, with everything that follows from it, in one transaction."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
 
 from portal_chassis.clocks import BusinessClock
 from portal_chassis.postgres import Transaction
 from portal_chassis.process import ProcessEngine
+from portal_chassis.telemetry import current_ids
 from portal_contracts.catalog import SoldProduct
 from portal_contracts.orders import OrderRejected, TimelineGrew
 from portal_orders import timeline
 from portal_orders.aftercare_process import KIND, AftercareState
-from portal_orders.order import OPEN_STATES, KeptOrder, SalesOrder, keep_items, waits_for_its_day
+from portal_orders.metrics import REVIEW_SECONDS
+from portal_orders.order import OPEN_STATES, KeptOrder, SalesOrder, keep_items
 from portal_orders.order_changes import noticed, updated
 from portal_orders.ports import Checkouts, NewEntry, OrderBook, Products
+
+YOUNG: Final = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,29 +46,39 @@ class TakeReading:
         if before is not None and not ours:
             for what in noticed(before, after):
                 await self.tell(transaction, after.order_id, timeline.told(what, after, now))
+                if what == "approved":
+                    REVIEW_SECONDS.observe(max(0.0, (after.changed_at - after.placed_at).total_seconds()))
         if after.state not in OPEN_STATES:
             await self.checkouts.release_claim(transaction, order_id=after.order_id)
         if after.rejected and before is not None and not before.rejected:
             await self._rejected(transaction, after)
-        activating = after.activation == "activating" and (before is None or before.activation != "activating")
-        if activating and not ours and waits_for_its_day(after, now):  # the Flow said so; fulfillment waits (C38)
-            await self._aftercare(transaction, after, "write_not_started", after.changed_at)
         return after
 
+    async def gone(self, transaction: Transaction, order_id: str) -> None:
+        """Note that the order is not in the sales system any more; one that comes back is read like any other.
+
+        A young one may just not be readable yet: queries lag behind writes.
+        """
+        before = await self.book.lock(transaction, order_id)
+        if before is None or before.gone or self.clock.now() - before.placed_at < YOUNG:
+            return
+        await self.book.save(transaction, replace(before, state="cancelled", gone=True, eid=None, porting=None))
+        await self.tell(transaction, order_id, timeline.removed(self.clock.now()))
+        await self.checkouts.release_claim(transaction, order_id=order_id)
+
     async def tell(self, transaction: Transaction, order_id: str, entry: NewEntry) -> None:
-        """Add a timeline entry and hint at it."""
+        """Add a timeline entry, with the trace it was written in, and hint at it."""
+        ids = current_ids()
+        if ids is not None and entry.staff.trace_id is None:
+            entry = replace(entry, staff=replace(entry.staff, trace_id=ids[0]))
         number = await self.book.append(transaction, order_id, entry)
         await transaction.record(TimelineGrew(order_id=order_id, sequence=number))
 
     async def _rejected(self, transaction: Transaction, order: KeptOrder) -> None:
         """Announce the rejection and see to the opportunity (R129, R265, C40)."""
         await transaction.record(OrderRejected(order_id=order.order_id, account_id=order.account_id))
-        state = AftercareState(order_id=order.order_id, work="void_opportunity")
+        state = AftercareState(order_id=order.order_id)
         await self.processes.start(transaction, KIND, f"void:{order.order_id}", state)
-
-    async def _aftercare(self, transaction: Transaction, order: KeptOrder, work: str, at: datetime) -> None:
-        state = AftercareState.model_validate({"order_id": order.order_id, "work": work})
-        await self.processes.start(transaction, KIND, f"{work}:{order.order_id}:{at.isoformat()}", state)
 
 
 class SoldProducts:

@@ -10,10 +10,12 @@ from portal_chassis.clocks import BusinessClock
 from portal_contracts.billing import Subscription
 from portal_contracts.catalog import BillingCycle, Category, ItemClass, LocalizedText, SoldProduct
 from portal_contracts.identity import CustomerLink
+from portal_contracts.porting import NumberPorting
 from portal_contracts.problems import PortalProblem, Refused, TryLater
 from portal_contracts.values import Address, comparable_text, long_salesforce_id
 from portal_orders.order import BEFORE_APPROVAL, SalesItem, SalesOrder
-from portal_orders.ports import NewOrder, Prospects
+from portal_orders.porting import PortingOnFile
+from portal_orders.ports import Concern, NewOrder, Prospects
 
 ACCOUNT: Final = long_salesforce_id("001000000000001")
 CLIENT: Final = 42
@@ -134,6 +136,16 @@ class FixedBilling:
         self.home = address
 
 
+_NO_ERROR: Final[Mapping[str, None]] = {"error_code": None, "error_text": None, "error_at": None}
+
+
+def on_file(porting: NumberPorting | None) -> PortingOnFile:
+    """Give what an org with all fields has on file."""
+    if porting is None:
+        return PortingOnFile(wanted=False)
+    return PortingOnFile(wanted=True, data=porting.model_dump(mode="json", by_alias=False))
+
+
 @dataclass
 class FakeOpportunity:
     """An opportunity of the fake org."""
@@ -148,14 +160,16 @@ class FakeOpportunity:
 class InMemorySales:
     """Orders and opportunities of a small org.
 
-    `away` lets no call through; `lost_answers` names calls whose effect happens while the caller hears TryLater, once
-    for each mention; `refusals` are raised by `place` in turn.
+    `has_fields`: whether it has the optional fields for schedules and numbers. `away` lets no call through;
+    `lost_answers` names calls whose effect happens while the caller hears TryLater, once for each mention; `refusals`
+    are raised by `place` in turn.
     """
 
     def __init__(self, clock: BusinessClock, products: Sequence[SoldProduct] = PRICE_LIST) -> None:
         self.orders: dict[str, SalesOrder] = {}
         self.opportunities: dict[str, FakeOpportunity] = {}
         self.eligible: dict[str, frozenset[str]] = {ACCOUNT: frozenset({comparable_text("Home 1G")})}
+        self.has_fields = True
         self.away = False
         self.lost_answers: list[str] = []
         self.refusals: list[PortalProblem] = []
@@ -231,7 +245,11 @@ class InMemorySales:
             items=tuple(
                 SalesItem(self._entries[item.entry_id], item.quantity, Decimal(item.unit_price)) for item in order.items
             ),
+            scheduled=order.activate_at is not None and self.has_fields,
+            scheduled_at=order.activate_at if self.has_fields else None,
+            keeps_schedule=self.has_fields,
             eid=order.eid,
+            porting=on_file(order.porting) if self.has_fields else None,
             address=order.address,
         )
         self.orders[placed.order_id] = placed
@@ -274,15 +292,21 @@ class InMemorySales:
 
     async def write_activating(self, order: SalesOrder) -> SalesOrder:
         """Write it."""
-        return self._write("activating", order, activation="activating", error_code=None)
+        return self._write("activating", order, activation="activating", **_NO_ERROR)
 
-    async def write_not_started(self, order: SalesOrder) -> None:
+    async def write_not_started(self, order: SalesOrder) -> SalesOrder:
         """Write it."""
-        self._write("not_started", order, activation="not_started", error_code=None)
+        return self._write("not_started", order, activation="not_started", **_NO_ERROR)
+
+    async def write_porting(self, order: SalesOrder, porting: NumberPorting) -> SalesOrder:
+        """Write it where there are fields."""
+        if not self.has_fields:
+            return order
+        return self._write("porting", order, porting=on_file(porting))
 
     async def write_failure(self, order: SalesOrder, code: str, message: str, at: datetime) -> SalesOrder:
         """Write it."""
-        return self._write("failure", order, activation="failed", error_code=code)
+        return self._write("failure", order, activation="failed", error_code=code, error_text=message, error_at=at)
 
     async def write_activated(self, order: SalesOrder, whmcs_order_id: int, whmcs_service_id: int) -> SalesOrder:
         """Write order and opportunity."""
@@ -294,10 +318,16 @@ class InMemorySales:
             order,
             state="completed",
             activation="activated",
-            error_code=None,
+            **_NO_ERROR,
             whmcs_order_id=whmcs_order_id,
             whmcs_service_id=whmcs_service_id,
         )
+
+    async def write_service(self, order: SalesOrder, whmcs_order_id: int, whmcs_service_id: int) -> SalesOrder:
+        """Write the ids."""
+        if order.opportunity_id is not None:
+            self.opportunities[order.opportunity_id].service_id = whmcs_service_id
+        return self._write("service", order, whmcs_order_id=whmcs_order_id, whmcs_service_id=whmcs_service_id)
 
     async def void_opportunity(self, order_id: str) -> None:
         """Void it."""
@@ -305,9 +335,11 @@ class InMemorySales:
         order = self.orders[order_id]
         self._void(order, order.rejection_reason)
 
-    def concerns_provisioning(self, fields: Collection[str]) -> bool:
-        """Say so for the two status fields."""
-        return not fields or not {"Status", "Activation_Status__c"}.isdisjoint(fields)
+    def concern_of(self, fields: Collection[str]) -> Concern:
+        """Know the status fields and two of the others."""
+        if not fields or not {"Status", "Activation_Status__c"}.isdisjoint(fields):
+            return "approval"
+        return "nothing" if {"Activation_Scheduled_At__c", "SIM_Card_Number__c"}.isdisjoint(fields) else "data"
 
     def _void(self, order: SalesOrder, reason: str) -> None:
         opportunity = self.opportunities.get(order.opportunity_id or "")

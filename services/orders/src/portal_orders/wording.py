@@ -1,13 +1,14 @@
 """What customers read about an order, in English and Japanese (§2.2), and who must act. No I/O."""
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final, Literal
 
+from portal_chassis.clocks import TOKYO
 from portal_contracts.catalog import LocalizedText
 from portal_contracts.orders import ActivationState, WhoActs
 from portal_contracts.problems import CATALOGUE, Fact, customer_text
-from portal_orders.order import PAYMENT_MISSING, KeptOrder, scheduled_on, shown_activation
+from portal_orders.order import PAYMENT_MISSING, KeptOrder, shown_activation
 
 Owner = Literal["customer", "staff", "us", "vendor", "nobody"]
 
@@ -55,9 +56,10 @@ _WE_LOOK: Final = WhoActs(
 )
 
 
-def on_day(day: date) -> LocalizedText:
-    """Give "Scheduled for …" (§2.2)."""
-    return both(f"Scheduled for {day.isoformat()}", f"{day.isoformat()} 開通予定")
+def on_time(moment: datetime) -> LocalizedText:
+    """Give "Scheduled for …" in Japanese time (§2.2, C38)."""
+    when = moment.astimezone(TOKYO).strftime("%Y-%m-%d %H:%M")
+    return both(f"Scheduled for {when}", f"{when} 開通予定")
 
 
 def status_words(order: KeptOrder, now: datetime, stuck_after: timedelta) -> LocalizedText:
@@ -65,33 +67,54 @@ def status_words(order: KeptOrder, now: datetime, stuck_after: timedelta) -> Loc
     if order.state != "approved":
         return _STATES[order.state]
     activation = shown_activation(order, now, stuck_after=stuck_after)
-    day = scheduled_on(order)
-    if activation == "scheduled" and day is not None:
-        return on_day(day)
+    if activation == "scheduled" and order.scheduled_at is not None:
+        return on_time(order.scheduled_at)
     return _ACTIVATIONS[activation]
 
 
 def who_acts(order: KeptOrder, now: datetime, stuck_after: timedelta) -> WhoActs:
-    """Say who must act next on an order, what for, and where the customer can."""
+    """Say who must act next on an order, what for, until when, and where the customer can."""
     if order.state in ("completed", "cancelled"):
         return NOBODY
     if order.state != "approved":
         return STAFF_REVIEW if order.state == "pending_review" else _WE_LOOK
     activation = shown_activation(order, now, stuck_after=stuck_after)
     if activation in ("awaiting_payment_method", "failed"):
-        return who_mends(order.error_code)
+        return _who_mends(order, order.error_code)
     if activation == "needs_reconciliation":
         return _WE_LOOK
-    day = scheduled_on(order)
-    if activation == "scheduled" and day is not None:
-        return WhoActs(owner="us", text=on_day(day))
+    if activation == "scheduled" and order.scheduled_at is not None:
+        return _who_acts_before(order, order.scheduled_at)
     return NOBODY if activation == "activated" else WE_ACTIVATE
 
 
-def who_mends(code: str | None, facts: Mapping[str, Fact] | None = None) -> WhoActs:
-    """Say who must act on a problem; one nobody knows is ours."""
+def _who_acts_before(order: KeptOrder, scheduled_at: datetime) -> WhoActs:
+    """Say who acts while an order waits for its time: whoever the preflight is missing something of (R165)."""
+    progress = order.progress
+    if progress is not None and progress.stage == "preflight_failed":
+        return _who_mends(order, progress.code)
+    return WhoActs(owner="us", text=on_time(scheduled_at), until=scheduled_at)
+
+
+def _who_mends(order: KeptOrder, code: str | None) -> WhoActs:
+    progress = order.progress
+    if progress is None or progress.code != code:
+        return who_mends(code, order.order_id)
+    return who_mends(code, order.order_id, progress.facts, until=progress.until)
+
+
+def who_mends(
+    code: str | None, order_id: str, facts: Mapping[str, Fact] | None = None, *, until: datetime | None = None
+) -> WhoActs:
+    """Say who must act on a problem; one nobody knows is ours. What a customer mends says where."""
     if code is None or code not in CATALOGUE:
-        return _WE_LOOK
+        return _WE_LOOK.model_copy(update={"until": until})
     owner: Owner = CATALOGUE[code].owner
     text = both(customer_text(code, "en", facts), customer_text(code, "ja", facts))
-    return WhoActs(owner=owner, text=text, action=PAYMENT_METHODS_PAGE if code == PAYMENT_MISSING else None)
+    return WhoActs(owner=owner, text=text, action=_action(code, order_id) if owner == "customer" else None, until=until)
+
+
+def _action(code: str, order_id: str) -> str:
+    if code == PAYMENT_MISSING:
+        return PAYMENT_METHODS_PAGE
+    return f"/orders/{order_id}/{'porting' if code.startswith('PORTING_') else 'recheck'}"

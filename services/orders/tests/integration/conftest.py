@@ -1,13 +1,28 @@
 """The sandbox's Salesforce and WHMCS seen from orders, and staff who work in it."""
 
 from base64 import b64encode
+from types import SimpleNamespace
 
 import httpx
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from portal_chassis.memory import InMemoryDatabase
+from portal_chassis.migrating import migrate
+from portal_chassis.postgres import Database
+from portal_orders.comparison_in_memory import InMemoryDifferences
+from portal_orders.comparison_store import PostgresDifferences
+from portal_orders.projection import PostgresOrderBook
+from portal_orders.rows_in_memory import (
+    InMemoryBook,
+    InMemoryCheckouts,
+    InMemoryCommandLog,
+    InMemoryHints,
+    InMemorySignedCalls,
+)
 from portal_orders.salesforce import SalesforceOrders
+from portal_orders.store import PostgresCheckouts, PostgresCommandLog, PostgresHints, PostgresSignedCalls
 from portal_salesforce import Salesforce, SalesforceSettings
 from portal_sandbox.salesforce.ids import PORTAL_PRICEBOOK_ID, STAFF_USER_ID
 from portal_sandbox.salesforce.shared_org import org_of
@@ -125,3 +140,37 @@ def staff(sandbox):
 @pytest.fixture
 def sales(connected, sandbox):
     return SalesforceOrders(connected(sandbox), internet_commodity=INTERNET)
+
+
+@pytest.fixture
+async def postgres_rows(database_url):
+    database = Database(database_url)
+    await migrate(database, "portal_chassis", "portal_orders")
+    await database.connect()
+    yield SimpleNamespace(
+        database=database,
+        transaction=database.transaction,
+        book=PostgresOrderBook(database),
+        checkouts=PostgresCheckouts(database),
+        hints=PostgresHints(database),
+        signed_calls=PostgresSignedCalls(),
+        commands=PostgresCommandLog(),
+        differences=PostgresDifferences(database),
+    )
+    await database.close()
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def rows(request):
+    """The tables behind their ports, as fakes and in Postgres."""
+    if request.param == "postgres":
+        return request.getfixturevalue("postgres_rows")
+    return SimpleNamespace(
+        transaction=InMemoryDatabase().transaction,
+        book=InMemoryBook(),
+        checkouts=InMemoryCheckouts(),
+        hints=InMemoryHints(),
+        signed_calls=InMemorySignedCalls(),
+        commands=InMemoryCommandLog(),
+        differences=InMemoryDifferences(),
+    )

@@ -4,20 +4,13 @@ import asyncio
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 
 import pytest
 
-from portal_chassis.memory import InMemoryDatabase
-from portal_chassis.migrating import migrate
-from portal_chassis.postgres import Database
 from portal_contracts.catalog import LocalizedText
 from portal_contracts.orders import ProvisionRequested
-from portal_orders.order import KeptItem, KeptOrder
+from portal_orders.order import KeptItem, KeptOrder, KeptProgress
 from portal_orders.ports import Hint, StoredCheckout
-from portal_orders.projection import PostgresOrderBook
-from portal_orders.rows_in_memory import InMemoryBook, InMemoryCheckouts, InMemoryHints
-from portal_orders.store import PostgresCheckouts, PostgresHints
 from portal_orders.testing import ACCOUNT, EID, HOME
 from portal_orders.timeline import placed
 
@@ -26,30 +19,8 @@ LATER = NOW + timedelta(minutes=10)
 ORDER_ID = "801000000000001AAA"
 
 
-@pytest.fixture
-async def postgres_rows(database_url):
-    database = Database(database_url)
-    await migrate(database, "portal_chassis", "portal_orders")
-    await database.connect()
-    yield SimpleNamespace(
-        transaction=database.transaction,
-        book=PostgresOrderBook(database),
-        checkouts=PostgresCheckouts(database),
-        hints=PostgresHints(database),
-    )
-    await database.close()
-
-
-@pytest.fixture(params=["memory", "postgres"])
-def rows(request):
-    if request.param == "postgres":
-        return request.getfixturevalue("postgres_rows")
-    return SimpleNamespace(
-        transaction=InMemoryDatabase().transaction,
-        book=InMemoryBook(),
-        checkouts=InMemoryCheckouts(),
-        hints=InMemoryHints(),
-    )
+def said(stage, at=LATER, attempt=1, **facts):
+    return KeptProgress(attempt=attempt, stage=stage, at=at, **facts)
 
 
 def order(number=1, **facts):
@@ -80,6 +51,7 @@ def order(number=1, **facts):
         parked=True,
         requested_at=NOW,
         progressed_at=LATER,
+        progress=said("needs_human"),
     )
     return replace(kept, **facts)
 
@@ -118,30 +90,62 @@ async def test_an_accounts_orders_are_its_own_and_the_newest_first(rows):
 
 
 async def test_progress_and_requests_are_noted_beside_the_order(rows):
+    heard = said("needs_human", code="SIM_UNCLEAR", facts={"days": 1}, until=LATER)
     async with rows.transaction() as transaction:
-        await rows.book.save(transaction, order(parked=False, requested_at=None, progressed_at=None))
-        await rows.book.progressed(transaction, ORDER_ID, NOW, parked=True)
+        await rows.book.save(transaction, order(parked=False, requested_at=None, progressed_at=None, progress=None))
+        await rows.book.progressed(transaction, ORDER_ID, heard)
         await rows.book.requested(transaction, ORDER_ID, LATER)
-        await rows.book.progressed(transaction, "801000000000009AAA", NOW, parked=True)
+        await rows.book.progressed(transaction, "801000000000009AAA", heard)
     kept = await rows.book.read(ORDER_ID)
-    assert (kept.parked, kept.progressed_at, kept.requested_at) == (True, NOW, LATER)
+    assert (kept.parked, kept.progressed_at, kept.requested_at) == (True, LATER, LATER)
+    assert kept.progress == heard
+
+
+async def test_what_was_overtaken_on_the_way_changes_nothing_but_that_the_line_is_live(rows):
+    async with rows.transaction() as transaction:
+        await rows.book.save(transaction, order(progress=None))
+        await rows.book.progressed(transaction, ORDER_ID, said("blocked", attempt=2))
+        await rows.book.progressed(transaction, ORDER_ID, said("sim_active", at=NOW, attempt=2))
+        await rows.book.progressed(transaction, ORDER_ID, said("failed", attempt=1))
+    kept = await rows.book.read(ORDER_ID)
+    assert (kept.progress.stage, kept.progress.past_pivot, kept.progressed_at) == ("blocked", True, LATER)
+
+
+LONG_AGO = NOW - timedelta(hours=2)
 
 
 @pytest.mark.parametrize(
     ("facts", "looked_at"),
     [
         ({"requested_at": None, "progressed_at": None}, True),
-        ({"requested_at": NOW - timedelta(hours=1), "progressed_at": None}, True),
+        ({"requested_at": NOW - timedelta(minutes=20), "progressed_at": None}, True),
         ({"requested_at": LATER, "progressed_at": None}, False),
         ({"requested_at": None, "progressed_at": NOW}, False),
-        ({"requested_at": LATER, "progressed_at": NOW, "activation": "failed"}, True),
+        ({"requested_at": LONG_AGO, "progressed_at": LONG_AGO}, True),
+        ({"requested_at": NOW, "progressed_at": LONG_AGO}, False),
+        ({"requested_at": LATER, "progressed_at": NOW, "activation": "failed", "progress": None}, True),
+        ({"requested_at": LATER, "progressed_at": NOW, "activation": "failed", "progress": said("failed")}, True),
+        ({"requested_at": LATER, "progressed_at": NOW, "activation": "failed", "progress": said("blocked")}, False),
+        ({"requested_at": None, "progressed_at": LONG_AGO, "activation": "failed", "progress": said("blocked")}, True),
     ],
 )
 async def test_the_sweeper_looks_at_what_does_not_move(rows, facts, looked_at):
     async with rows.transaction() as transaction:
         await rows.book.save(transaction, order(**facts))
-    found = await rows.book.unprogressed([ORDER_ID, "801000000000009AAA"], NOW)
+    both = [ORDER_ID, "801000000000009AAA"]
+    an_hour_ago = NOW - timedelta(hours=1)
+    found = await rows.book.unprogressed(both, asked_before=NOW, silent_before=an_hour_ago)
     assert set(found) == {"801000000000009AAA"} | ({ORDER_ID} if looked_at else set())
+
+
+async def test_orders_pending_review_are_counted_with_the_oldest(rows):
+    assert await rows.book.reviewing() == (0, None)
+    async with rows.transaction() as transaction:
+        await rows.book.save(transaction, order())
+        for number, order_id in enumerate(("801000000000002AAA", "801000000000003AAA")):
+            facts = {"state": "pending_review", "placed_at": NOW + timedelta(minutes=number)}
+            await rows.book.save(transaction, order(number, order_id=order_id, **facts))
+    assert await rows.book.reviewing() == (2, NOW)
 
 
 async def test_entries_are_numbered_for_each_order_without_a_gap(rows):

@@ -6,9 +6,11 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from portal_contracts.porting import NumberPorting
 from portal_contracts.problems import Refused, TryLater
 from portal_contracts.values import Address, long_salesforce_id
 from portal_orders.order import SalesItem
+from portal_orders.porting import porting_of
 from portal_orders.ports import NewItem, NewOrder
 from portal_orders.salesforce import SalesforceOrders
 from portal_orders.testing import ACCOUNT, EID, PRICE_LIST, InMemorySales
@@ -17,6 +19,19 @@ from portal_sandbox.salesforce.seed import account_id, entry_id, product_id
 INTERNET = "Personal SonixNet Home Internet"
 HOME = Address(postcode="150-0001", prefecture="東京都", city="渋谷区", street="神宮前1-2-3", building="見本ビル 401")
 BY_SKU = {product.sku: product for product in PRICE_LIST}
+
+PORTING = NumberPorting(
+    phone_number="09000000000",
+    reservation_number="1100000000",
+    reservation_expires_on=date(2026, 12, 5),
+    family_name="見本",
+    given_name="花子",
+    family_name_kana="ミホン",
+    given_name_kana="ハナコ",
+    gender="female",
+    born_on=date(1990, 1, 1),
+)
+SIM = {"sku": "SIM-VOICE-ESIM-20G", "fee": "SIM-ACTIVATION", "eid": EID, "esim": True}
 
 
 class RealClock:
@@ -232,22 +247,53 @@ async def test_activation_is_written_read_and_cleared_of_errors(org):
         at,
     )
     assert (failed.activation, failed.error_code) == ("failed", "PAYMENT_METHOD_MISSING")
+    assert (failed.error_text, failed.error_at) == ("PAYMENT_METHOD_MISSING: The customer has no card.", at)
     running = await org.port.write_activating(failed)
     assert (running.activation, running.error_code) == ("activating", None)
-    await org.port.write_not_started(running)
-    assert (await read(org, order.order_id)).activation == "not_started"
+    waiting = await org.port.write_not_started(running)
+    assert (waiting.activation, waiting.error_text, waiting.error_at) == ("not_started", None, None)
+    assert await read(org, order.order_id) == waiting
 
 
 async def test_success_is_written_to_order_and_opportunity(org):
     """R126, R161, R162, C06."""
     order = await placed(org)
     await org.set_status(order.order_id, "approved")
-    done = await org.port.write_activated(await read(org, order.order_id), 2_000_000_123, 987_654_321)
-    assert (done.state, done.activation) == ("completed", "activated")
-    assert (done.whmcs_order_id, done.whmcs_service_id) == (2_000_000_123, 987_654_321)
+    ids = (2_000_000_123, 987_654_321)
+    done = await org.port.write_activated(await read(org, order.order_id), *ids)
+    assert (done.state, done.activation, done.whmcs_order_id, done.whmcs_service_id) == ("completed", "activated", *ids)
     assert await org.stage(done.opportunity_id) == "active"
-    again = await org.port.write_activated(done, 2_000_000_123, 987_654_321)
+    again = await org.port.write_activated(done, *ids)
     assert replace(again, changed_at=done.changed_at) == done
+
+
+async def test_ids_alone_are_written_to_order_and_opportunity(org):
+    """D14: a repair fills what is missing and moves nothing."""
+    order = await placed(org)
+    await org.set_status(order.order_id, "approved")
+    written = await org.port.write_service(await read(org, order.order_id), 7, 8)
+    assert (written.whmcs_order_id, written.whmcs_service_id, written.state) == (7, 8, "approved")
+    assert await org.stage(order.opportunity_id) == "post_processing"
+
+
+async def test_a_wanted_time_stands_in_the_order(org):
+    """C17, R164."""
+    at = datetime(2026, 12, 1, 0, 30, tzinfo=UTC)
+    order = await placed(org, activate_at=at)
+    assert (order.keeps_schedule, order.scheduled, order.scheduled_at) == (True, True, at)
+    assert not (await placed(org, key="checkout-2")).scheduled
+
+
+async def test_a_number_is_brought_along_as_it_was_ordered_and_as_it_was_changed(org):
+    """R105, D09."""
+    order = await placed(org, **SIM, porting=PORTING)
+    assert order.porting.wanted
+    assert porting_of(order.porting, None) == PORTING
+    without = {"one_stop": True, "reservation_number": None, "reservation_expires_on": None, "gender": "company"}
+    one_stop = PORTING.model_copy(update=without)
+    changed = await org.port.write_porting(order, one_stop)
+    assert porting_of(changed.porting, PORTING) == one_stop, "what was emptied is not taken from the snapshot"
+    assert porting_of((await placed(org, key="checkout-2", **SIM)).porting, None) is None
 
 
 async def test_a_rejected_orders_opportunity_is_void_with_staffs_reason(org):
@@ -264,7 +310,6 @@ async def test_a_rejected_orders_opportunity_is_void_with_staffs_reason(org):
 async def test_an_order_nobody_knows_is_left_out(org):
     order = await placed(org)
     assert set(await org.port.read([order.order_id, "801000000000009AAA"])) == {order.order_id}
-    assert await org.port.read([]) == {}
 
 
 async def test_eligibility_is_what_staff_checked(org):
@@ -273,11 +318,12 @@ async def test_eligibility_is_what_staff_checked(org):
     assert await org.port.eligibility("001000000000009AAA") == frozenset()
 
 
-async def test_only_the_two_statuses_concern_provisioning(org):
-    assert org.port.concerns_provisioning(["Status"])
-    assert org.port.concerns_provisioning(["LastModifiedDate", "Activation_Status__c"])
-    assert org.port.concerns_provisioning([])
-    assert not org.port.concerns_provisioning(["Description"])
+async def test_a_change_concerns_provisioning_or_what_it_waits_for_or_neither(org):
+    """C15, §2.1: what an approved order waits for wakes it; what staff write besides does not."""
+    concern = org.port.concern_of
+    assert concern(["Status"]) == concern(["LastModifiedDate", "Activation_Status__c"]) == concern([]) == "approval"
+    assert concern(["Activation_Scheduled_At__c"]) == concern(["SIM_Card_Number__c", "Description"]) == "data"
+    assert concern(["Description"]) == "nothing"
 
 
 @pytest.mark.parametrize("kind", ["after_effect", "late"])
@@ -314,9 +360,15 @@ async def test_an_org_without_the_optional_fields_serves_too(connected, sandbox,
     staff.switch(optionalOrderFields=False, snapshotFields=False, commodityField="CommodityType__c", flowEnabled=False)
     org = SandboxOrg(SalesforceOrders(connected(sandbox), internet_commodity=INTERNET), staff, "2025-12")
     order = await org.port.place(
-        replace(new_order(org, eid=EID, esim=True), category="internet", address_changed=True), None
+        replace(
+            new_order(org, eid=EID, esim=True, porting=PORTING, activate_at=datetime(2026, 12, 1, tzinfo=UTC)),
+            category="internet",
+            address_changed=True,
+        ),
+        None,
     )
-    assert (order.eid, order.scheduled) == (None, False)
+    assert (order.eid, order.scheduled, order.keeps_schedule, order.porting) == (None, False, False, None)
+    assert await org.port.write_porting(order, PORTING) == order
     assert (await staff.record("Order", order.order_id))["Description"] == "Address changed at checkout."
     assert (await staff.record("Opportunity", order.opportunity_id))["CommodityType__c"] == INTERNET
     await org.set_status(order.order_id, "approved")

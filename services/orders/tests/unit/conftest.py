@@ -1,6 +1,6 @@
 """The whole service on fakes, with a clock that only the test moves."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -8,13 +8,23 @@ import pytest
 from portal_chassis.deadline import Deadline
 from portal_chassis.memory import InMemoryDatabase
 from portal_chassis.process_memory import InMemoryProcessStore
-from portal_chassis.testing import FakeBus, ManualClock, engine
-from portal_contracts.orders import CartLine, CheckOut
+from portal_chassis.testing import FakeBus, InMemoryOperatorDesk, ManualClock, engine
+from portal_contracts.changefeed import OrderChanged
+from portal_contracts.fulfillment import ProvisioningProgressed
+from portal_contracts.orders import CartLine, CheckOut, ProvisionRequested
+from portal_contracts.porting import NumberPorting
 from portal_orders import consumers
 from portal_orders.check_out import Buyer
+from portal_orders.comparison_in_memory import FixedClients, FixedLinks, InMemoryDifferences, InMemoryRecords
 from portal_orders.main import Outside, join
 from portal_orders.ports import Hint
-from portal_orders.rows_in_memory import InMemoryBook, InMemoryCheckouts, InMemoryHints
+from portal_orders.rows_in_memory import (
+    InMemoryBook,
+    InMemoryCheckouts,
+    InMemoryCommandLog,
+    InMemoryHints,
+    InMemorySignedCalls,
+)
 from portal_orders.settings import OrdersSettings
 from portal_orders.sweep_orders import KEY, KIND, SweepState
 from portal_orders.testing import ACCOUNT, CLIENT, EID, FixedBilling, FixedCustomers, FixedProducts, InMemorySales
@@ -36,19 +46,33 @@ class World:
         self.checkouts = InMemoryCheckouts()
         self.hints = InMemoryHints()
         self.processes = engine(clock=self.clock, store=InMemoryProcessStore(self.clock, self.database))
+        self.signed_calls = InMemorySignedCalls()
+        self.records = InMemoryRecords(self.sales)
+        self.clients = FixedClients()
+        self.links = FixedLinks({CLIENT: ACCOUNT})
+        self.differences = InMemoryDifferences()
+        self.desk = InMemoryOperatorDesk(self.database)
         outside = Outside(
             transactions=self.database.transaction,
             book=self.book,
             checkouts=self.checkouts,
             hints=self.hints,
+            signed_calls=self.signed_calls,
+            commands=InMemoryCommandLog(),
             sales=self.sales,
             customers=self.customers,
             products=self.products,
             billing=self.billing,
+            records=self.records,
+            clients=self.clients,
+            links=self.links,
+            differences=self.differences,
+            desk=self.desk,
         )
-        self.orders = join(outside, self.processes, self.clock, self.clock, OrdersSettings())
-        self.bus = FakeBus()
+        settings = OrdersSettings(comparison_pause_seconds=1, comparison_clients=2)
         self.hinted = 0
+        self.orders = join(outside, self.processes, self.clock, self.clock, settings, hinted=self._count)
+        self.bus = FakeBus()
         desk = consumers.EventDesk(
             hints=self.hints,
             book=self.book,
@@ -74,6 +98,29 @@ class World:
     async def check_out(self, *lines, key=None, buyer=BUYER, **facts):
         command = CheckOut(idempotency_key=key, lines=lines, **facts)
         return await self.orders.use.order_cart(command, buyer, Deadline.after(5))
+
+    async def change(self, order_id, *fields, message_id="change-1", **facts):
+        """Have staff change an order, told by a change event, and follow it."""
+        self.sales.change(order_id, **facts)
+        now = self.clock.now()
+        event = OrderChanged(record_id=order_id, change="updated", fields=fields, by_us=False, committed_at=now)
+        await self.deliver(event, message_id)
+        await self.follow()
+
+    async def approve(self, order_id, **facts):
+        await self.change(order_id, "Status", message_id="approval", state="approved", **facts)
+
+    async def progress(self, order_id, stage, attempt=1, **facts):
+        """Have fulfillment say something."""
+        event = ProvisioningProgressed(
+            order_id=order_id, attempt=attempt, stage=stage, occurred_at=self.clock.now(), **facts
+        )
+        await self.deliver(event, f"{order_id}-{attempt}-{stage}-{len(self.book.timelines.get(order_id, ()))}")
+
+    @property
+    def sources(self):
+        """Give where the recorded requests for provisioning came from."""
+        return [event.source for event in self.recorded(ProvisionRequested)]
 
     async def place_one(self, *lines):
         """Check out and give the only order's id."""
@@ -113,6 +160,24 @@ def sim(name="sim", eid=EID):
     return line(name, "SIM-VOICE-ESIM-20G", eid=eid), line(f"{name}-fee", "SIM-ACTIVATION", parent=name)
 
 
+def porting(**facts):
+    """Give a number to bring along whose reservation is good for another ten days from the test's first day."""
+    return NumberPorting(
+        **{
+            "phone_number": "090-0000-0000",
+            "reservation_number": "11-000-00000",
+            "reservation_expires_on": date(2026, 4, 11),
+            "family_name": "見本",
+            "given_name": "花子",
+            "family_name_kana": "ミホン",
+            "given_name_kana": "ハナコ",
+            "gender": "female",
+            "born_on": date(1990, 1, 1),
+            **facts,
+        }
+    )
+
+
 def vpn(name="vpn"):
     return line(name, "VPN-US"), line(f"{name}-fee", "VPN-ACTIVATION", parent=name)
 
@@ -128,4 +193,4 @@ def world() -> World:
 
 @pytest.fixture
 def carts() -> SimpleNamespace:
-    return SimpleNamespace(line=line, sim=sim, vpn=vpn, internet=internet, buyer=BUYER)
+    return SimpleNamespace(line=line, sim=sim, vpn=vpn, internet=internet, porting=porting, buyer=BUYER)

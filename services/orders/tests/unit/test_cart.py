@@ -1,5 +1,7 @@
 """The rules of a cart (C12, R081, R103-R106)."""
 
+from datetime import date, timedelta
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
@@ -7,8 +9,11 @@ from hypothesis import strategies as some
 from portal_contracts.orders import CartLine, CheckOut
 from portal_contracts.problems import Refused
 from portal_orders.cart import fingerprint, normalised_eid, split_cart
+from portal_orders.porting import PortingCheck, PortingTerms
 from portal_orders.testing import EID, PRICE_LIST
 
+DAY = date(2026, 4, 1)
+NUMBERS = PortingCheck(PortingTerms(), DAY)
 BY_SKU = {product.sku: product for product in PRICE_LIST}
 
 
@@ -16,9 +21,9 @@ def line(reference, sku, **facts):
     return CartLine(reference=reference, sku=sku, **facts)
 
 
-def refusal(*lines, products=PRICE_LIST, confirmed=True):
+def refusal(*lines, products=PRICE_LIST, confirmed=True, numbers=NUMBERS):
     with pytest.raises(Refused) as caught:
-        split_cart(CheckOut(lines=lines, address_confirmed=confirmed), products)
+        split_cart(CheckOut(lines=lines, address_confirmed=confirmed), products, numbers)
     return caught.value
 
 
@@ -109,7 +114,7 @@ def test_a_full_width_eid_is_one_too():
 def test_a_service_without_esim_keeps_no_eid():
     """Nobody's EID is stored without need."""
     lines = [line("sim", "SIM-DATA-PHYS-5G", eid=EID), line("fee", "SIM-ACTIVATION", parent="sim")]
-    assert split_cart(CheckOut(lines=lines), PRICE_LIST)[0].eid is None
+    assert split_cart(CheckOut(lines=lines), PRICE_LIST, NUMBERS)[0].eid is None
 
 
 EXTRAS = {"internet": "INT-INSTALL-SINGLE", "sim": "SIM-ACTIVATION", "vpn": "VPN-ACTIVATION"}
@@ -140,7 +145,7 @@ def valid_carts(draw):
 @given(valid_carts())
 def test_every_order_has_exactly_one_service_and_the_orders_make_up_the_cart(lines):
     """C12."""
-    orders = split_cart(CheckOut(lines=lines, address_confirmed=True), PRICE_LIST)
+    orders = split_cart(CheckOut(lines=lines, address_confirmed=True), PRICE_LIST, NUMBERS)
     for order in orders:
         assert [one.product.item_class for one in order.items].count("service") == 1
         assert {one.product.category for one in order.items} == {order.service.product.category}
@@ -174,3 +179,47 @@ def test_another_quantity_parent_address_or_eid_is_another_cart():
         fingerprint(CheckOut(lines=[line("v", "SIM-VOICEMAIL", quantity=2, parent="s")])),
     }
     assert len(prints) == 6
+
+
+def voice(**facts):
+    return line("sim", "SIM-VOICE-ESIM-20G", eid=EID, **facts), line("sim-fee", "SIM-ACTIVATION", parent="sim")
+
+
+@pytest.mark.parametrize(("days", "needed"), [(0, 2), (1, 2), (-3, 2)])
+def test_a_reservation_must_last_until_the_line_is_active(carts, days, needed):
+    """D09: days count from the day of activation, that day included."""
+    number = carts.porting(reservation_expires_on=DAY + timedelta(days=days - 1))
+    refused = refusal(*voice(porting=number))
+    fault = refused.fields[0]
+    assert (fault.field, fault.code) == ("lines[0].porting", "PORTING_TOO_SHORT")
+    assert dict(fault.facts) == {"days": max(days, 0), "needed": needed}
+
+
+def test_a_reservation_of_just_enough_days_is_taken_and_kept_with_its_line(carts):
+    number = carts.porting(reservation_expires_on=DAY + timedelta(days=1))
+    order = split_cart(CheckOut(lines=voice(porting=number)), PRICE_LIST, NUMBERS)[0]
+    assert order.service.line.porting == number
+
+
+def test_a_number_without_a_reservation_needs_an_operator_that_takes_it(carts):
+    number = carts.porting(one_stop=True, reservation_number=None, reservation_expires_on=None)
+    lines = voice(porting=number)
+    assert faults(*lines) == {("lines[0].porting", "PORTING_NOT_OFFERED")}
+    offered = PortingCheck(PortingTerms(one_stop=True), DAY)
+    assert split_cart(CheckOut(lines=lines), PRICE_LIST, offered)[0].service.line.porting == number
+
+
+def test_only_a_voice_line_brings_a_number(carts):
+    number = carts.porting()
+    data = line("sim", "SIM-DATA-ESIM-10G", eid=EID, porting=number)
+    fee = line("sim-fee", "SIM-ACTIVATION", parent="sim", porting=number)
+    assert faults(data, fee) == {("lines[0].porting", "ITEM_NOT_FITTING"), ("lines[1].porting", "ITEM_NOT_FITTING")}
+
+
+def test_another_number_or_another_time_is_another_cart(carts):
+    """C16; a cart without either keeps the fingerprint it always had."""
+    bare = CheckOut(lines=voice())
+    number = CheckOut(lines=voice(porting=carts.porting()))
+    other = CheckOut(lines=voice(porting=carts.porting(phone_number="09011111111")))
+    later = CheckOut(lines=voice(), activate_at="2026-05-01T09:00:00+09:00")
+    assert len({fingerprint(cart) for cart in (bare, number, other, later)}) == 4

@@ -281,3 +281,16 @@ async def test_a_refused_cart_reaches_nobody(world):
     with pytest.raises(Refused):
         await world.orders.use.order_cart(command, Buyer(ACCOUNT, 42), Deadline.after(5))
     assert world.sales.reads == 0
+
+
+async def test_a_number_to_bring_along_stands_in_salesforce_and_in_the_snapshot_and_in_nothing_else(world, carts):
+    """R105: personal data stays out of events and out of the process that has ended."""
+    voice, fee = carts.sim()
+    number = carts.porting()
+    checkout = await world.check_out(voice.model_copy(update={"porting": number}), fee)
+    order_id = checkout.orders[0].order_id
+    assert world.book.orders[order_id].porting == number
+    assert world.sales.orders[order_id].porting.data["phone_number"] == "09000000000"
+    view = await world.processes.read("checkout", checkout.checkout_id)
+    told = str(world.events) + str(view) + str(world.book.timelines)
+    assert not any(text in told for text in ("09000000000", "1100000000", "ミホン"))

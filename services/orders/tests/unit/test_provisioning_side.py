@@ -1,6 +1,5 @@
 """What fulfillment asks of orders, on fakes."""
 
-from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -47,21 +46,13 @@ async def test_an_order_is_read_with_its_mapping_and_its_customer(world, approve
         ("SIM-VOICEMAIL", 221, False),
     ]
     assert (order.eid, order.esim, order.voice, order.sim_plan) == (EID, True, True, "SIM-VOICE-ESIM-20G")
-    assert (order.voice_options, order.activation_type, order.scheduled_on) == (["SIM-VOICEMAIL"], "immediate", None)
+    assert (order.voice_options, order.activation_type, order.scheduled_at) == (["SIM-VOICEMAIL"], "immediate", None)
 
 
 async def test_an_eid_that_the_org_has_no_field_for_comes_from_the_portal(world, approved):
     await world.deliver_hint(approved)
     world.sales.change(approved, eid=None)
     assert (await world.orders.use.read_for_provisioning(approved)).eid == EID
-
-
-async def test_a_scheduled_order_says_its_day_in_tokyo(world, approved):
-    day = world.clock.now() + timedelta(days=3, hours=14)
-    world.sales.change(approved, scheduled=True, scheduled_at=day)
-    order = await world.orders.use.read_for_provisioning(approved)
-    assert (order.activation, order.activation_type) == ("scheduled", "scheduled")
-    assert order.scheduled_on.isoformat() == "2026-04-05"
 
 
 async def test_what_provisioning_cannot_use_is_refused_by_name(world, approved):

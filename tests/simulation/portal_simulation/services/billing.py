@@ -1,6 +1,5 @@
 """Billing: the real order protocol and WHMCS adapters."""
 
-from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -8,11 +7,11 @@ import httpx
 from portal_billing import consumers
 from portal_billing.main import Clocks, Store, on_whmcs, use_cases
 from portal_billing.settings import BillingSettings, WhmcsSettings
-from portal_billing.testing import MemoryClientTurns, MemoryCommandLog, MemoryOrderBook
+from portal_billing.testing import MemoryClientTurns, MemoryCommandLog
 from portal_billing.whmcs_api import WhmcsConnection
+from portal_simulation.mutated import order_book_of
+from portal_simulation.rules import Rules
 from portal_simulation.services.parts import Parts
-
-QUIET = timedelta(seconds=125)
 
 
 def whmcs_settings(fields_path: Any) -> WhmcsSettings:
@@ -39,7 +38,7 @@ async def wire(parts: Parts) -> None:
     )
     store = Store(
         parts.database.transaction,
-        parts.rows.table("book", MemoryOrderBook),
+        parts.rows.table("book", lambda: order_book_of(parts.rules)),
         parts.rows.table("turns", MemoryClientTurns),
         parts.rows.table("commands", MemoryCommandLog),
     )
@@ -48,6 +47,11 @@ async def wire(parts: Parts) -> None:
     consumers.register(parts.bus, use_cases(whmcs, store, parts.processes, clocks, settings))  # type: ignore[arg-type]
 
 
-def settings() -> BillingSettings:
+def settings(rules: Rules) -> BillingSettings:
     """Sweeps look a little less often than in production, and for an hour: within the five minutes of I1."""
-    return BillingSettings(sweep_seconds=240, sweep_hours=1)
+    return BillingSettings(
+        sweep_seconds=240,
+        sweep_hours=1,
+        quiet_seconds=125 if rules.quiet_period else 0,
+        send_seconds=10 if rules.send_deadline else 100_000,
+    )

@@ -14,6 +14,7 @@ from portal_sandbox.salesforce.event_bus import Topic
 from portal_sandbox.salesforce.ids import PORTAL_USER_ID
 from portal_sandbox.salesforce.org import Org
 from portal_simulation.databases import WorkerDatabase
+from portal_simulation.rules import Rules
 from portal_simulation.services.parts import Parts
 
 FOLLOWED: Final = (PROVISION_TOPIC, "/data/OrderChangeEvent", "/data/OrderItemChangeEvent")
@@ -56,13 +57,15 @@ class InProcessPubSub:
 
     user_id: str | None = PORTAL_USER_ID
 
-    def __init__(self, org: Org) -> None:
+    def __init__(self, org: Org, rules: Rules) -> None:
         self._org = org
+        self._rules = rules
 
     @asynccontextmanager
     async def open(self, topic: str, after: bytes | None, demand: int) -> AsyncIterator[InProcessStream]:
         """Open a stream strictly after a position; raises StreamFailed for one that is unknown or too old."""
-        position = 0 if after is None else self._org.bus.decode(after)
+        oldest = 0 if self._rules.earliest_on_a_lost_position else self._org.bus.latest_position()
+        position = oldest if after is None else self._org.bus.decode(after)
         if position is None:
             raise StreamFailed("INVALID_ARGUMENT", "subscription.fetch.replayid.corrupted")
         kind, _, name = topic.removeprefix("/").partition("/")
@@ -120,7 +123,7 @@ class PositionsInRows:
 async def wire(parts: Parts) -> None:
     """Follow the topics."""
     positions = PositionsInRows(parts.database, parts.rows.table("positions", dict))
-    pubsub = InProcessPubSub(parts.settings["org"])
+    pubsub = InProcessPubSub(parts.settings["org"], parts.rules)
     for topic in FOLLOWED:
         follow = FollowTopic(topic, pubsub, positions, parts.clock.now, Patience(watchdog=270.0))
         parts.background(topic, follow.run)

@@ -114,6 +114,7 @@ async def wire(parts: Parts) -> None:
         hinted=follower.nudge,
     )
     consumers.register(parts.bus, orders.use, desk)  # type: ignore[arg-type]  # the same
-    async with parts.database.transaction() as transaction:
-        await parts.processes.start(transaction, sweep_orders.KIND, sweep_orders.KEY, SweepState())
+    if parts.rules.sweeper:
+        async with parts.database.transaction() as transaction:
+            await parts.processes.start(transaction, sweep_orders.KIND, sweep_orders.KEY, SweepState())
     parts.background("follower of orders", follower.run)

@@ -1,12 +1,13 @@
 """Fakes of billing's ports, for tests alone."""
 
-from portal_billing.testing.fake_clients import FakeClients
+from portal_billing.testing.fake_clients import FakeBilledClients, FakeClients
 from portal_billing.testing.fake_orders import FakeOrders, FakeProducts
 from portal_billing.testing.fake_reads import FakeReads, FakeSignOn
-from portal_billing.testing.fake_store import MemoryClientTurns, MemoryCommandLog, MemoryOrderBook
+from portal_billing.testing.fake_store import MemoryClientTurns, MemoryCommandLog, MemoryOrderBook, MemoryOrderJournal
 from portal_billing.testing.faults import Fate, Fates, Killed
 
 __all__ = [
+    "FakeBilledClients",
     "FakeClients",
     "FakeOrders",
     "FakeProducts",
@@ -18,4 +19,5 @@ __all__ = [
     "MemoryClientTurns",
     "MemoryCommandLog",
     "MemoryOrderBook",
+    "MemoryOrderJournal",
 ]

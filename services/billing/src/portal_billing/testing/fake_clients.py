@@ -1,11 +1,13 @@
 """WHMCS's clients in memory. One e-mail has one client, as in WHMCS."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from portal_billing.client import Client, NewClient, made_by
 from portal_billing.testing.faults import Fates
 from portal_contracts.problems import Refused
 from portal_contracts.values import Address, comparable_email
+from portal_contracts.whmcs_orders import BilledClient
 
 
 @dataclass(slots=True)
@@ -57,3 +59,19 @@ class FakeClients:
         if client_id not in self.clients:
             raise Refused("NOT_FOUND")
         self.addresses[client_id] = address
+
+
+@dataclass(slots=True)
+class FakeBilledClients:
+    """The BilledClients port. A number without a client is one that was deleted."""
+
+    fates: Fates
+    clients: dict[int, BilledClient | None] = field(default_factory=dict)
+
+    async def ids(self) -> Sequence[int]:
+        """List all."""
+        return await self.fates.read("GetUsers", lambda: sorted(self.clients))
+
+    async def read(self, client_id: int) -> BilledClient | None:
+        """Read one."""
+        return await self.fates.read("compare", lambda: self.clients.get(client_id))

@@ -1,14 +1,26 @@
 """WHMCS's orders in memory, with a ledger of what really happened, which the code under test cannot see."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Final, TypeVar
 
-from portal_billing.order import DraftOrder, FoundOrder, FoundService, OrderState, ServiceNotes
+from portal_billing.order import (
+    DraftOrder,
+    FoundOrder,
+    FoundService,
+    OrderInvoice,
+    OrderState,
+    ServiceNotes,
+    read_marker,
+)
 from portal_billing.product import SoldProduct
 from portal_billing.testing.faults import Fates
-from portal_contracts.billing import SubscriptionState
+from portal_contracts.billing import InvoiceState, SubscriptionState
 from portal_contracts.problems import Refused
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +35,11 @@ class Effect:
 
 @dataclass(slots=True)
 class FakeOrders:
-    """The Orders port. `closed_clients` may not order; `stuck_services` never become active."""
+    """The Orders port.
+
+    `closed_clients` may not order; the services of `stuck` orders never become active; `surcharge` is billed on top of
+    each price, `fee` on the invoice alone; `keeps_invoices` leaves the invoices of cancelled orders open.
+    """
 
     fates: Fates
     closed_clients: set[int] = field(default_factory=set)
@@ -31,9 +47,13 @@ class FakeOrders:
     stuck: bool = False
     drop_markers: bool = False
     surcharge: int = 0
+    fee: int = 0
+    keeps_invoices: bool = False
+    invoices: dict[int, InvoiceState] = field(default_factory=dict)
     ledger: list[Effect] = field(default_factory=list)
     notes: dict[int, ServiceNotes] = field(default_factory=dict)
     _orders: dict[int, tuple[int, str, FoundOrder]] = field(default_factory=dict)
+    _before: dict[int, tuple[int, str, FoundOrder]] = field(default_factory=dict)
     _next: int = 100
 
     async def search(self, client_id: int, order_id: str) -> Sequence[FoundOrder]:
@@ -43,7 +63,7 @@ class FakeOrders:
             ours = [order for owner, _, order in self._orders.values() if owner == client_id]
             return [order for order in ours if any(one.order_id == order_id for one in order.services)]
 
-        return await self.fates.read("search", look)
+        return await self.fates.read("search", look, self._old(look))
 
     async def read(self, client_id: int, whmcs_order_id: int) -> FoundOrder | None:
         """Find by id."""
@@ -52,7 +72,19 @@ class FakeOrders:
             owner, _, order = self._orders.get(whmcs_order_id, (0, "", None))
             return order if owner == client_id else None
 
-        return await self.fates.read("read", look)
+        return await self.fates.read("read", look, self._old(look))
+
+    def _old(self, look: Callable[[], R]) -> Callable[[], R]:
+        """Look at the orders as they were before the last write."""
+
+        def look_back() -> R:
+            now, self._orders = self._orders, self._before
+            try:
+                return look()
+            finally:
+                self._orders = now
+
+        return look_back
 
     async def add(self, draft: DraftOrder, *, send_by: float) -> int:
         """Make a Pending order, however often it is asked."""
@@ -79,9 +111,20 @@ class FakeOrders:
         total = sum(service.first_payment for service in services)
         order = FoundOrder(number, "pending", total, number + 50, services)
         self._next += 100
-        self._orders[number] = (draft.client_id, draft.order_id, order)
+        self.invoices[number + 50] = "unpaid"
+        self.have(order, draft.client_id, draft.order_id)
         self._record("created", number)
         return number
+
+    def have(self, order: FoundOrder, client_id: int, order_id: str) -> None:
+        """Put an order there as it is, by hand."""
+        self._before = dict(self._orders)
+        self._orders[order.id] = (client_id, order_id, order)
+
+    def forget(self, number: int) -> None:
+        """Delete an order, as staff may."""
+        self._before = dict(self._orders)
+        del self._orders[number]
 
     async def accept(self, whmcs_order_id: int, *, send_by: float) -> bool:
         """Accept from Pending only."""
@@ -103,8 +146,10 @@ class FakeOrders:
         owner, key, order = self._orders[number]
         if order.state != "pending":
             return False
+        if state == "cancelled" and order.invoice_id is not None and not self.keeps_invoices:
+            self.invoices[order.invoice_id] = "cancelled"
         moved = tuple(replace(service, state=services) for service in order.services)
-        self._orders[number] = (owner, key, replace(order, state=state, services=moved))
+        self.have(replace(order, state=state, services=moved), owner, key)
         self._record(kind, number)
         return True
 
@@ -112,21 +157,48 @@ class FakeOrders:
         """Name what waits in the module queue."""
         return await self.fates.read("module queue", lambda: self.module_failures.get(service_id, []))
 
-    async def invoiced(self, invoice_id: int, service_ids: Sequence[int]) -> int:
-        """Sum the invoice's lines."""
+    async def invoice(self, client_id: int, invoice_id: int) -> OrderInvoice | None:
+        """Give an invoice with what it charges for each service."""
 
-        def look() -> int:
-            _, _, order = self._orders[invoice_id - 50]
-            return sum(service.first_payment for service in order.services if service.id in service_ids)
+        def look() -> OrderInvoice | None:
+            owner, _, order = next((entry for entry in self._orders.values() if entry[2].invoice_id == invoice_id), _NO)
+            if owner != client_id:
+                return None
+            charged = {service.id: service.first_payment for service in order.services}
+            return OrderInvoice(invoice_id, self.invoices.get(invoice_id, "unpaid"), charged, sum(charged.values()) + self.fee)
 
         return await self.fates.read("invoice", look)
 
+    async def cancel_invoice(self, invoice_id: int, *, send_by: float) -> None:
+        """Cancel an invoice."""
+        await self.fates.write(
+            "UpdateInvoice", lambda: self.invoices.update({invoice_id: "cancelled"}), send_by=send_by
+        )
+
     async def annotate(self, notes: ServiceNotes) -> None:
         """Keep notes and numbers."""
-        await self.fates.read("annotate", lambda: self.notes.update({notes.service_id: notes}))
-        for number, (owner, key, order) in self._orders.items():
-            kept = tuple(_numbered(service, notes) for service in order.services)
-            self._orders[number] = (owner, key, replace(order, services=kept))
+
+        def write() -> None:
+            self.notes[notes.service_id] = notes
+            self._change(notes.service_id, lambda service: _numbered(service, notes))
+
+        await self.fates.write("annotate", write, send_by=math.inf)
+
+    async def mark(self, service_id: int, product_id: int, text: str) -> None:
+        """Write a marker."""
+        del product_id
+        order_id, ordinal = read_marker(text) or (None, None)
+
+        def write() -> None:
+            self._change(service_id, lambda service: replace(service, order_id=order_id, ordinal=ordinal))
+
+        await self.fates.write("mark", write, send_by=math.inf)
+
+    def _change(self, service_id: int, change: Callable[[FoundService], FoundService]) -> None:
+        for owner, key, order in list(self._orders.values()):
+            if any(service.id == service_id for service in order.services):
+                services = tuple(change(one) if one.id == service_id else one for one in order.services)
+                self.have(replace(order, services=services), owner, key)
 
     def orders_of(self, order_id: str) -> list[FoundOrder]:
         """Give what really exists of a Salesforce order."""
@@ -141,9 +213,10 @@ class FakeOrders:
 
 
 def _numbered(service: FoundService, notes: ServiceNotes) -> FoundService:
-    if service.id != notes.service_id:
-        return service
     return replace(service, phone_number=notes.phone_number or service.phone_number, iccid=notes.iccid or service.iccid)
+
+
+_NO: Final = (0, "", FoundOrder(0, "unknown", 0, None, ()))
 
 
 @dataclass(slots=True)

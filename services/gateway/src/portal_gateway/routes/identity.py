@@ -1,18 +1,13 @@
-"""Sign-up, log-in and who one is. Session tokens leave in cookies and nowhere else."""
+"""Sign-up, log-in and who one is."""
 
-from contextlib import suppress
-from datetime import datetime
 from typing import Final
 from uuid import uuid4
 
-from pydantic import Field
-
 from portal_contracts import identity
-from portal_contracts.message import Message
-from portal_contracts.problems import PortalProblem
 from portal_gateway.exchange import Exchange
 from portal_gateway.operation import Operation, without
-from portal_gateway.reply import NO_STORE, Headers, Reply, message_reply
+from portal_gateway.reply import NO_STORE, Reply, message_reply
+from portal_gateway.signed_in_reply import DELETES_COOKIES, SETS_COOKIES, LoggedIn, signed_in_reply, signed_out_reply
 
 _UNPROVEN: Final = (
     "SIGNUP_LINK_INVALID",
@@ -25,13 +20,6 @@ _UNPROVEN: Final = (
 )
 ResetRequestBody: Final = without(identity.RequestPasswordReset, "request_id", "client_address")
 LogInBody: Final = without(identity.LogIn, "request_id", "client_address", "user_agent")
-
-
-class LoggedIn(Message):
-    """Who is signed in now; the session itself is in the cookies."""
-
-    user_id: str
-    expires_at: datetime = Field(description="When the session ends at the latest")
 
 
 async def sign_up(exchange: Exchange) -> Reply:
@@ -52,7 +40,7 @@ async def confirm_signup(exchange: Exchange) -> Reply:
 
 
 async def log_in(exchange: Exchange) -> Reply:
-    """Open a session of its own; one that came along ends, so that none is planted (fixation)."""
+    """Open a session of its own."""
     body = await exchange.body(LogInBody)
     opened = await exchange.ask(
         identity.LogIn(
@@ -62,40 +50,14 @@ async def log_in(exchange: Exchange) -> Reply:
             user_agent=exchange.user_agent(),
         )
     )
-    await _end_earlier_session(exchange)
-    cookies = exchange.gateway.cookies.opened(
-        opened.session_token, opened.csrf_token, opened.expires_at, exchange.gateway.clock.now()
-    )
-    return message_reply(LoggedIn(user_id=opened.user_id, expires_at=opened.expires_at), 200, *_set(cookies))
-
-
-async def log_out(exchange: Exchange) -> Reply:
-    """End the session everywhere and delete the cookies."""
-    await exchange.ask(identity.LogOut(request_id=str(uuid4())))
-    exchange.gateway.sessions.forget(exchange.customer().actor.session_id)
-    return Reply(204, b"", [NO_STORE, *_set(exchange.gateway.cookies.closed())])
+    return await signed_in_reply(exchange, opened)
 
 
 async def read_me(exchange: Exchange) -> Reply:
     """Tell who is signed in, and the CSRF token for a page that cannot read the cookie."""
     reply = await exchange.pass_through()
-    reply.headers.append((b"x-csrf-token", exchange.customer().session.csrf_token.encode()))
+    reply.headers.append((b"x-csrf-token", exchange.signed_in().session.csrf_token.encode()))
     return reply
-
-
-async def _end_earlier_session(exchange: Exchange) -> None:
-    gateway = exchange.gateway
-    token = gateway.cookies.session_token(exchange.headers.get(b"cookie"))
-    if token is None:
-        return
-    with suppress(PortalProblem):  # a session that is over already needs no ending
-        earlier = await gateway.sessions.signed_in(token)
-        await gateway.bus.ask(identity.LogOut(request_id=str(uuid4())), actor=earlier.actor_token)
-        gateway.sessions.forget(earlier.actor.session_id)
-
-
-def _set(cookies: list[bytes]) -> Headers:
-    return [(b"set-cookie", cookie) for cookie in cookies]
 
 
 async def request_password_reset(exchange: Exchange) -> Reply:
@@ -156,15 +118,15 @@ OPERATIONS: Final = (
         reply=LoggedIn,
         replies={200: "Signed in"},
         problems=("CREDENTIALS_WRONG", "RATE_LIMITED"),
-        reply_headers={"Set-Cookie": "The session, which only the browser sees, and the CSRF token, which pages read"},
+        reply_headers=SETS_COOKIES,
     ),
     Operation(
         method="POST",
         path="/auth/logout",
         message=identity.LogOut,
-        answer=log_out,
+        answer=signed_out_reply,
         replies={204: "Signed out"},
-        reply_headers={"Set-Cookie": "Deletes both cookies"},
+        reply_headers=DELETES_COOKIES,
     ),
     Operation(
         method="POST",

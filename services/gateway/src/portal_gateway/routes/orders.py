@@ -28,7 +28,7 @@ async def follow_timeline(exchange: Exchange) -> StreamReply:
     """Send the entries after Last-Event-ID and then every new one, as server-sent events (D12)."""
     query = orders.ReadTimeline.model_validate_json(exchange.message())
     after = _resumed_after(exchange, query.after)
-    caller = exchange.customer()
+    caller = exchange.signed_in()
     gateway = exchange.gateway
     stream = gateway.streams.open(query.order_id, caller.actor.session_id)
 
@@ -80,6 +80,10 @@ OPERATIONS: Final = (
             "PAYMENT_METHOD_MISSING",
             "INTERNET_ALREADY_ORDERED",
             "NOT_ELIGIBLE",
+            "PORTING_DATA_MISSING",
+            "PORTING_TOO_SHORT",
+            "PORTING_NOT_OFFERED",
+            "SCHEDULE_INVALID",
             "IDEMPOTENCY_KEY_REUSED",
             "IN_PROGRESS",
         ),
@@ -117,5 +121,6 @@ OPERATIONS: Final = (
         media_type="text/event-stream",
         problems=("NOT_FOUND",),
         summary="Follow what happens to one of the caller's orders, live.",
+        operation_id="followTimeline",
     ),
 )

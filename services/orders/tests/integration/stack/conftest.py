@@ -34,12 +34,14 @@ from portal_contracts.billing import (
 )
 from portal_contracts.catalog import FindProducts, SoldProducts
 from portal_contracts.changefeed import EventsMissed, OrderChanged, OrderItemChanged, ProvisionEventReceived
+from portal_contracts.drift import FindLinkedClients, LinkedClients
 from portal_contracts.identity import CustomerLink, FindCustomer
 from portal_contracts.message import Acknowledged
 from portal_contracts.orders import CartLine, CheckOut, ListOrders, ReadOrder, ReadOrderMail, ReadTimeline
 from portal_contracts.problems import Refused
 from portal_contracts.topology import SERVICES
 from portal_contracts.values import PersonName
+from portal_contracts.whmcs_orders import BilledClientPage, ListBilledClients
 from portal_orders.testing import CLIENT, EID, HOME, PRICE_LIST
 from portal_sandbox.salesforce.seed import account_id, entry_id, product_id
 
@@ -57,6 +59,7 @@ class Others:
         self.services = []
         self.home = HOME
         self.linked = {ACCOUNT}
+        self.clients = []
         self.products = [
             one.model_copy(update={"product_id": product_id(one.sku), "pricebook_entry_id": entry_id(one.sku)})
             for one in PRICE_LIST
@@ -84,6 +87,13 @@ class Others:
             self.home = command.address
             return Acknowledged()
 
+        @bus.answers(ListBilledClients)
+        async def compare(query, _):
+            wanted = query.whmcs_client_ids
+            clients = [] if query.after_client_id else self.clients
+            chosen = [one for one in clients if not wanted or one.whmcs_client_id in wanted]
+            return BilledClientPage(clients=chosen)
+
     def _catalog(self, bus):
         @bus.answers(FindProducts)
         async def find(query, _):
@@ -91,6 +101,10 @@ class Others:
             return SoldProducts(products=found)
 
     def _identity(self, bus):
+        @bus.answers(FindLinkedClients)
+        async def linked(query, _):
+            return LinkedClients(linked={CLIENT: ACCOUNT} if CLIENT in query.whmcs_client_ids else {})
+
         @bus.answers(FindCustomer)
         async def find(query, _):
             if query.account_id not in self.linked:
@@ -156,6 +170,19 @@ class Stack:
             session_id="session-example",
             authenticated_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
             locale="ja",
+        )
+        return sign_actor(self._signer, KEY_ID, actor, 300)
+
+    def operator_token(self, *roles):
+        actor = Actor(
+            user_id="operator-1",
+            whmcs_client_id=0,
+            account_id="",
+            roles=roles,
+            session_id="session-operator",
+            authenticated_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+            locale="en",
+            operator="operator@staff.example",
         )
         return sign_actor(self._signer, KEY_ID, actor, 300)
 

@@ -1,0 +1,57 @@
+"""The answer of every way to sign in. Session tokens leave in cookies and nowhere else."""
+
+from contextlib import suppress
+from datetime import datetime
+from typing import Final
+from uuid import uuid4
+
+from pydantic import Field
+
+from portal_contracts.identity import LogOut, OpenedSession
+from portal_contracts.message import Message
+from portal_contracts.problems import PortalProblem
+from portal_gateway.exchange import Exchange
+from portal_gateway.reply import NO_STORE, Headers, Reply, message_reply
+
+SETS_COOKIES: Final = {
+    "Set-Cookie": "The session, which only the browser sees, and the CSRF token, which pages read",
+}
+DELETES_COOKIES: Final = {"Set-Cookie": "Deletes both cookies"}
+
+
+class LoggedIn(Message):
+    """Who is signed in now; the session itself is in the cookies."""
+
+    user_id: str
+    expires_at: datetime = Field(description="When the session ends at the latest")
+
+
+async def signed_in_reply(exchange: Exchange, opened: OpenedSession) -> Reply:
+    """Hand out a fresh session; one that came along ends, so that none is planted (fixation)."""
+    await _end_earlier_session(exchange)
+    cookies = exchange.gateway.cookies.opened(
+        opened.session_token, opened.csrf_token, opened.expires_at, exchange.gateway.clock.now()
+    )
+    return message_reply(LoggedIn(user_id=opened.user_id, expires_at=opened.expires_at), 200, *_set(cookies))
+
+
+async def signed_out_reply(exchange: Exchange) -> Reply:
+    """End the caller's session everywhere and delete the cookies."""
+    await exchange.ask(LogOut(request_id=str(uuid4())))
+    exchange.gateway.sessions.forget(exchange.signed_in().actor.session_id)
+    return Reply(204, b"", [NO_STORE, *_set(exchange.gateway.cookies.closed())])
+
+
+async def _end_earlier_session(exchange: Exchange) -> None:
+    gateway = exchange.gateway
+    token = gateway.cookies.session_token(exchange.headers.get(b"cookie"))
+    if token is None:
+        return
+    with suppress(PortalProblem):  # a session that is over already needs no ending
+        earlier = await gateway.sessions.signed_in(token)
+        await gateway.bus.ask(LogOut(request_id=str(uuid4())), actor=earlier.actor_token)
+        gateway.sessions.forget(earlier.actor.session_id)
+
+
+def _set(cookies: list[bytes]) -> Headers:
+    return [(b"set-cookie", cookie) for cookie in cookies]
