@@ -97,7 +97,7 @@ async def finish(journey: Journey, stack: PortalStack) -> None:
 
 
 async def judge(shopper, stack: PortalStack, order_id: str) -> list[str]:
-    await shopper.journey.compare(shopper.person)
+    await shopper.journey.compare()
     return [
         *(line for order in shopper.journey.orders for line in order.disagreements),
         *await broken_invariants(stack, order_id, shopper.person.eid),

@@ -20,8 +20,13 @@ async def _entries(stack: PortalStack, kind: str, key: str) -> list[dict[str, An
     return [entry for entry in await stack.sandbox.ledger(kind=kind) if str(entry["key"]).startswith(key)]
 
 
-async def broken_invariants(stack: PortalStack, order_id: str, eid: str | None = None) -> list[str]:
-    """Name what does not hold of an active order: I1, I2, I3, I9; `eid` where its service is a SIM."""
+async def broken_invariants(
+    stack: PortalStack, order_id: str, eid: str | None = None, *, card_line: str | None = None
+) -> list[str]:
+    """Name what does not hold of an active order: I1, I2, I3, I9.
+
+    `eid` where its service is an eSIM, `card_line` the phone number where it is a SIM card.
+    """
     created = await effects(stack, "whmcs.order.created", order_id)
     cancelled = await effects(stack, "whmcs.order.cancelled", order_id)
     accepted = await effects(stack, "whmcs.order.accepted", order_id)
@@ -33,6 +38,9 @@ async def broken_invariants(stack: PortalStack, order_id: str, eid: str | None =
     if eid is not None:
         activated = await effects(stack, "freebit.esim.activated", eid)
         rules[f"SIM activations: {activated}, must be 1"] = activated == 1
+    if card_line is not None:
+        activated = await effects(stack, "freebit.line.activated", card_line)
+        rules[f"card activations: {activated}, must be 1"] = activated == 1
     return [*_broken(rules), *await broken_history(stack, order_id)]
 
 

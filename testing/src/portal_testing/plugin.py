@@ -12,6 +12,7 @@ from portal_testing.server_fixtures import (
     servers_folder,
 )
 from portal_testing.stack_fixtures import (
+    operator,
     portal_http,
     portal_overrides,
     portal_plan,
@@ -25,6 +26,7 @@ __all__ = [
     "database_url",
     "nats_server",
     "nats_url",
+    "operator",
     "portal_http",
     "portal_overrides",
     "portal_plan",

@@ -1,10 +1,22 @@
 """The sandbox from a tester's side: faults, ledger, clock, switches. The portal sees none of it."""
 
+import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import httpx
+
+
+@dataclass(frozen=True)
+class SignedCallOutcome:
+    """What the portal answered to a signed call; `code` of a problem, `headers` as they were sent."""
+
+    status: int | None
+    code: str
+    headers: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -52,6 +64,31 @@ class SandboxControl:
     async def advance_clock(self, seconds: int) -> None:
         """Move business time forward, for vendors and portal alike."""
         await self._send("POST", "/clock", {"advanceSeconds": seconds})
+
+    async def now(self) -> datetime:
+        """Business time."""
+        return datetime.fromisoformat((await self._send("GET", "/clock"))["now"])
+
+    async def advance_to(self, moment: datetime) -> None:
+        """Move business time to a moment, to the second; raises ValueError when it has passed."""
+        left = math.ceil((moment - await self.now()).total_seconds())
+        if left < 0:
+            raise ValueError(f"{moment} has passed")
+        await self.advance_clock(left)
+
+    async def call_provision(self, order_id: str, **told: object) -> SignedCallOutcome:
+        """Have staff press "Provision in WHMCS": the signed call.
+
+        `told` spoils or names what the org would fill in: `requestedBy`, `correlationId`, `idempotencyKey`, `nonce`,
+        `timestamp`, `keyId`, `key`.
+        """
+        outcome = await self._send("POST", "/salesforce/provision-call", {"orderId": order_id, **told})
+        body = json.loads(outcome["body"] or "{}")
+        return SignedCallOutcome(outcome["status"], str(body.get("code", "")), outcome["headers"])
+
+    async def publish_events(self, **event: object) -> None:
+        """Publish `OrderProvisionRequested__e` as no healthy Flow would; see the control API."""
+        await self._send("POST", "/salesforce/events", event)
 
     async def set_switches(self, switches: Mapping[str, Mapping[str, object]]) -> None:
         """Move quirk switches by vendor; `GET /settings` of the control page lists them."""

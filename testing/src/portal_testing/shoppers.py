@@ -1,11 +1,13 @@
 """Customers of the portal under test, and what staff and operators see of them."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import httpx
 
-from portal_local.demo.customer import Customer
+from portal_local.demo.customer import Customer, eventually
 from portal_local.demo.journey import Journey, Person
 from portal_local.demo.sandbox_systems import sandbox_systems
 from portal_local.demo.vendors import SalesforceStaff
@@ -29,27 +31,68 @@ class Shopper:
         """A member of staff in Salesforce."""
         return self.journey.systems.salesforce
 
-    async def order(self, *lines: dict[str, Any]) -> list[str]:
+    async def order(self, *lines: dict[str, Any], activate_at: datetime | None = None) -> list[str]:
         """Order a cart and give the order ids."""
-        await self.journey.order(self.person, {"addressConfirmed": True, "lines": list(lines)})
+        cart: dict[str, Any] = {"addressConfirmed": True, "lines": list(lines)}
+        if activate_at is not None:
+            cart["activateAt"] = activate_at.isoformat()
+        await self.journey.order(self.person, cart)
         return [order.order_id for order in self.journey.orders]
 
-    async def order_esim(self) -> str:
-        """Order an eSIM with its activation fee."""
-        line = {"reference": "sim", "sku": "SIM-VOICE-ESIM-20G", "eid": self.person.eid}
-        (order_id,) = await self.order(line, {"reference": "fee", "sku": "SIM-ACTIVATION", "parent": "sim"})
+    async def order_services(self, *services: dict[str, Any], activate_at: datetime | None = None) -> list[str]:
+        """Order services by their `sku` and what else their lines have, each with its activation fee: ids in order."""
+        lines: list[dict[str, Any]] = []
+        for number, service in enumerate(services):
+            fee = f"{str(service['sku']).partition('-')[0]}-ACTIVATION"
+            lines.append({"reference": f"service{number}", **service})
+            lines.append({"reference": f"fee{number}", "sku": fee, "parent": f"service{number}"})
+        return await self.order(*lines, activate_at=activate_at)
+
+    async def order_esim(self, **line: Any) -> str:
+        """Order an eSIM with its activation fee; `line` says more about it, e.g. `porting`."""
+        (order_id,) = await self.order_services({"sku": "SIM-VOICE-ESIM-20G", "eid": self.person.eid, **line})
         return order_id
 
-    async def order_vpn(self) -> str:
+    async def order_vpn(self, sku: str = "VPN-US", *, activate_at: datetime | None = None) -> str:
         """Order a VPN with its activation fee."""
-        fee = {"reference": "fee", "sku": "VPN-ACTIVATION", "parent": "vpn"}
-        (order_id,) = await self.order({"reference": "vpn", "sku": "VPN-US"}, fee)
+        (order_id,) = await self.order_services({"sku": sku}, activate_at=activate_at)
         return order_id
+
+    async def change(self, order_id: str, **fields: Any) -> None:
+        """Have staff change fields of an order in Salesforce."""
+        await self.salesforce.change("Order", order_id, fields)
+
+    async def read(self, order_id: str) -> dict[str, Any]:
+        """What the customer sees of an order."""
+        found: dict[str, Any] = await self.customer.get(f"/orders/{order_id}")
+        return found
+
+    async def timeline(self, order_id: str) -> list[dict[str, Any]]:
+        """What the customer sees of how it went."""
+        found: list[dict[str, Any]] = (await self.customer.get(f"/orders/{order_id}/timeline"))["entries"]
+        return found
+
+    async def see(
+        self, order_id: str, kind: str, *, times: int = 1, wait: Callable[[], Awaitable[None]] | None = None
+    ) -> dict[str, Any]:
+        """Wait until the timeline holds so many entries of a kind and give the last; `wait` runs before each look."""
+
+        async def look() -> dict[str, Any] | None:
+            if wait is not None:
+                await wait()
+            found = [entry for entry in await self.timeline(order_id) if entry["kind"] == kind]
+            return found[-1] if len(found) >= times else None
+
+        return await eventually(look, f"{kind} ({times}) of order {order_id}")
 
     async def finish(self) -> list[str]:
         """Wait until all orders are active, compare all systems, and give the disagreements."""
         await self.journey.wait_until_active()
-        await self.journey.compare(self.person)
+        return await self.disagreements()
+
+    async def disagreements(self) -> list[str]:
+        """Compare all systems about the active orders of the last checkout."""
+        await self.journey.compare()
         return [line for order in self.journey.orders for line in order.disagreements]
 
 

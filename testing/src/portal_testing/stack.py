@@ -10,6 +10,7 @@ import httpx
 from portal_local.plan import Plan, whole_portal
 from portal_local.servers import NatsServer, PostgresServer, RedisServer
 from portal_local.stack import LocalStack
+from portal_testing.operators import OperatorAtWork
 from portal_testing.sandbox_control import SandboxControl
 
 
@@ -23,6 +24,8 @@ class PortalStack:
     def __init__(self, state_dir: Path, plan: Plan = whole_portal, overrides: Mapping[str, str] | None = None) -> None:
         """Nothing starts before `start_everything`. `overrides` are settings that win in every service."""
         self._stack = LocalStack(state_dir, fsync=False, restarts=False, plan=plan, overrides=overrides)
+        self.operator = OperatorAtWork(self._stack.ground_laid, lambda: self._stack.gateway_url)
+        """Its first operator, made when first asked for."""
 
     def start_everything(self) -> Self:
         """Start and wait until all is ready; raises LocalError naming what is not."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # every test run of every member loads this module
     import httpx
 
     from portal_local.plan import Plan
+    from portal_testing.operators import OperatorAtWork
     from portal_testing.shoppers import Shopper, Shoppers
     from portal_testing.stack import PortalStack
 
@@ -51,6 +52,12 @@ def portal_stack(portal_stack_of_the_run: PortalStack) -> PortalStack:
     """The whole portal on picked ports, all of it ready, no fault armed; rows of earlier tests are still there."""
     portal_stack_of_the_run.heal()
     return portal_stack_of_the_run
+
+
+@pytest.fixture
+def operator(portal_stack: PortalStack) -> OperatorAtWork:
+    """The operator of `portal_stack`: over HTTP and at the command line."""
+    return portal_stack.operator
 
 
 @pytest_asyncio.fixture

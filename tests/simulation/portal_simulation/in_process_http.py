@@ -9,12 +9,14 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from typing import Any, Final
+from urllib.parse import unquote
 
 import httpx
 
 from portal_sandbox.core.fault_middleware import ABORT_EXTENSION
 
 Message = MutableMapping[str, Any]
+Trace = Callable[[str, Any], Awaitable[None]]
 App = Callable[[Any, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
 _BEFORE_FIRST_BYTE: Final = "http11.send_request_headers.started"
 
@@ -119,16 +121,37 @@ class InProcessTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request and give the answer's head; the body follows as it comes."""
-        body = await request.aread()
+        url = request.url
+        headers = [(name.lower(), value) for name, value in request.headers.raw]
+        scope = scope_of(request.method, url.path, url.query, headers)
+        exchange = await self._depart(scope, await request.aread(), request.extensions.get("trace"))
+        read_seconds = request.extensions.get("timeout", {}).get("read")
+        head = await self._head(exchange, read_seconds)
+        return httpx.Response(
+            head["status"],
+            headers=head.get("headers", []),
+            stream=_Body(exchange, lambda: self._next(exchange, read_seconds)),
+            request=request,
+        )
+
+    async def send_whole(self, scope: dict[str, Any], body: bytes) -> tuple[int, bytes]:
+        """Send a request and give status and whole body, however long they take: the caller sets the limit."""
+        exchange = await self._depart(scope, body, None)
+        head = await self._head(exchange, None)
+        parts = [part async for part in _Body(exchange, lambda: self._next(exchange, None))]
+        return int(head["status"]), b"".join(parts)
+
+    async def _depart(self, scope: dict[str, Any], body: bytes, trace: Trace | None) -> Exchange:
+        """Connect and let the request arrive; what goes wrong before has surely not left."""
         await self._vendor.travel()  # connect
         if asyncio.get_running_loop().time() < self._vendor.unreachable_until:
             raise httpx.ConnectError("nobody listens")
         await self._reach(f"before {self._vendor.name}")
-        trace = request.extensions.get("trace")
         if trace is not None:
             await trace(_BEFORE_FIRST_BYTE, {})
-        exchange = self._vendor.open(scope_of(request.method, request.url, request.headers.raw), body)
-        read_seconds = request.extensions.get("timeout", {}).get("read")
+        return self._vendor.open(scope, body)
+
+    async def _head(self, exchange: Exchange, read_seconds: float | None) -> Message:
         try:
             await self._vendor.travel()
             head = await self._next(exchange, read_seconds)
@@ -136,12 +159,7 @@ class InProcessTransport(httpx.AsyncBaseTransport):
         except BaseException:
             exchange.leave()
             raise
-        return httpx.Response(
-            head["status"],
-            headers=head.get("headers", []),
-            stream=_Body(exchange, lambda: self._next(exchange, read_seconds)),
-            request=request,
-        )
+        return head
 
     async def _next(self, exchange: Exchange, seconds: float | None) -> Message:
         try:
@@ -170,19 +188,19 @@ class _Body(httpx.AsyncByteStream):
         self._exchange.leave()
 
 
-def scope_of(method: str, url: httpx.URL, headers: list[tuple[bytes, bytes]]) -> dict[str, Any]:
-    """Give the ASGI scope of a request."""
+def scope_of(method: str, path: str, query: bytes, headers: list[tuple[bytes, bytes]]) -> dict[str, Any]:
+    """Give the ASGI scope of a request; header names are lower-case."""
     return {
         "type": "http",
         "asgi": {"version": "3.0"},
         "http_version": "1.1",
         "method": method,
-        "scheme": url.scheme,
-        "path": url.path,
-        "raw_path": url.raw_path.split(b"?")[0],
-        "query_string": url.query,
+        "scheme": "http",
+        "path": unquote(path),
+        "raw_path": path.encode(),
+        "query_string": query,
         "root_path": "",
-        "headers": [(name.lower(), value) for name, value in headers],
+        "headers": headers,
         "client": ("127.0.0.1", 50_000),
-        "server": (url.host, url.port or 80),
+        "server": ("sandbox.invalid", 80),
     }

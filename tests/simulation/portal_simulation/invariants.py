@@ -365,7 +365,8 @@ def _timeline(facts: _Facts) -> Check:
     shown = Counter(
         entry.kind.removeprefix("provisioning.") for entry in entries if entry.kind.startswith("provisioning.")
     )
-    del shown["absorbed"]
+    for absorbed in ("absorbed", "ignored"):
+        del shown[absorbed]
     wanted: Counter[str] = Counter()
     for (stage, _), times in recorded.items():
         wanted[stage] += times

@@ -21,7 +21,51 @@ class KnownFault:
     covers: Callable[[Played, Broken], bool]
 
 
-KNOWN_FAULTS: Final[tuple[KnownFault, ...]] = ()
+def _asks_restart_the_ladder(played: Played, broken: Broken) -> bool:
+    failing = any(name.startswith("whmcs ") and hits for name, hits in played.hits.items())
+    return broken.invariant == "I14" and "whmcs" in broken.text and failing
+
+
+def _acts_on_an_old_approval(_: Played, broken: Broken) -> bool:
+    return broken.invariant == "I7" and "after it was cancelled" in broken.text
+
+
+def _follower_meets_a_refusal(_: Played, broken: Broken) -> bool:
+    return broken.invariant == "defect" and "SalesforceRefusal" in broken.text
+
+
+def _hidden_block(played: Played, broken: Broken) -> bool:
+    retried = any("retried" in order.done for order in played.orders)
+    return broken.invariant == "I6" and broken.text.endswith("Salesforce shows Activating") and retried
+
+
+KNOWN_FAULTS: Final[tuple[KnownFault, ...]] = (
+    KnownFault(
+        "every ask starts billing's ladder again",
+        "WorkOnOrder wakes the process with a fresh ladder whenever fulfillment asks, and fulfillment asks when the ladder's"
+        " first rung ends: a WHMCS that fails is called every two seconds for as long as it fails, nobody is ever shown"
+        " WHMCS_UNAVAILABLE, and the 72 hours after which a person is called begin anew with each ask. Seeds 5, 55.",
+        _asks_restart_the_ladder,
+    ),
+    KnownFault(
+        "billing acts on an approval read long before",
+        "an order process that waits on its ladder, or for a re-check after our set-up was refused, goes on by itself and"
+        " makes a WHMCS order that staff have meanwhile cancelled in Salesforce; it is released at once. Seeds 120, 820.",
+        _acts_on_an_old_approval,
+    ),
+    KnownFault(
+        "a query that Salesforce refuses ends the process",
+        "FollowOrders and SweepOrders let SalesforceRefusal through, which is no portal problem: the follower's background"
+        " task ends and with it the orders process. Seeds 424, 495.",
+        _follower_meets_a_refusal,
+    ),
+    KnownFault(
+        "a block that staff hid is not shown again",
+        "staff set Activating on an order that stands; the same problem is met again and Obstacles._tell, which remembers"
+        " that it was told, leaves Salesforce at Activating without a code. Seeds 486, 1067.",
+        _hidden_block,
+    ),
+)
 
 
 def known(played: Played, broken: Broken) -> KnownFault | None:

@@ -44,7 +44,7 @@ def _by_kind(voice: int, data: int, vpn: int, internet: int) -> Mapping[Kind, in
 
 
 CALLS: Final = (
-    OutsideCall("salesforce", "token", _by_kind(0, 0, 0, 0), lapses="query"),
+    OutsideCall("salesforce", "token", _by_kind(0, 0, 0, 0), is_read=False, lapses="query"),
     OutsideCall("salesforce", "query", _by_kind(7, 7, 6, 6)),
     OutsideCall("salesforce", "composite", _by_kind(1, 1, 1, 1), is_read=False),
     OutsideCall("whmcs", "GetPayMethods", _by_kind(1, 1, 1, 1)),
@@ -109,4 +109,3 @@ def recorded(kind: Kind) -> Recording:
     calls = {name: times for name, times in hits.items() if not name.endswith("*")}
     unnamed = sum(times for name, times in hits.items() if name.endswith("*"))
     return Recording({**calls, **asked}, unnamed, tuple(str(one) for one in verdict.broken))
-

@@ -2,16 +2,18 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from decimal import Decimal
 from time import time
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import httpx
 import jwt
 
 from portal_salesforce import CLIENT_NAME, SalesforceSettings
 from portal_salesforce.wire_request import Answered, NoAnswer, WireRequest
-from portal_simulation.in_process_http import InProcessTransport
+from portal_simulation.in_process_http import InProcessTransport, scope_of
 
 _GRANT: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _FIRST_ERROR: Final = 300
@@ -30,9 +32,11 @@ class InProcessWire:
 
     async def log_in(self) -> tuple[int, Any]:
         """Ask for an access token by the JWT bearer flow."""
-        url = f"{self._settings.login_url.rstrip('/')}/services/oauth2/token"
-        request = httpx.Request("POST", url, data={"grant_type": _GRANT, "assertion": _assertion(self._settings)})
-        status, body = await self._send(request, self._settings.call_seconds)
+        form = urlencode({"grant_type": _GRANT, "assertion": _assertion(self._settings)}).encode()
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        status, body = await self._send(
+            "POST", "/services/oauth2/token", b"", headers, form, self._settings.call_seconds
+        )
         try:
             return status, json.loads(body)
         except ValueError:
@@ -40,19 +44,17 @@ class InProcessWire:
 
     async def call(self, token: str, instance_url: str, request: WireRequest, seconds: float) -> Any:
         """Make one call; numbers with a point become Decimal."""
-        sent = httpx.Request(
-            request.method,
-            f"{instance_url}/services/data/v{self._settings.api_version}/{request.path}",
-            params=dict(request.parameters) if request.parameters else None,
-            headers={
-                "Authorization": f"Bearer {token}",
-                "Sforce-Call-Options": f"client={CLIENT_NAME}",
-                "Content-Type": "application/json",
-                **request.headers,
-            },
-            content=json.dumps(request.body) if request.body is not None else None,
-        )
-        status, body = await self._send(sent, seconds)
+        del instance_url  # there is one org
+        path, _, inline = f"/services/data/v{self._settings.api_version}/{request.path}".partition("?")
+        query = urlencode(dict(request.parameters or {})) or inline
+        headers = {
+            "authorization": f"Bearer {token}",
+            "sforce-call-options": f"client={CLIENT_NAME}",
+            "content-type": "application/json",
+            **{name.lower(): value for name, value in request.headers.items()},
+        }
+        sent = json.dumps(request.body).encode() if request.body is not None else b""
+        status, body = await self._send(request.method, path, query.encode(), headers, sent, seconds)
         try:
             content = json.loads(body, parse_float=Decimal) if body else None
         except ValueError as error:
@@ -63,14 +65,15 @@ class InProcessWire:
             raise Answered(status, content)
         return content
 
-    async def _send(self, request: httpx.Request, seconds: float) -> tuple[int, bytes]:
+    async def _send(
+        self, method: str, path: str, query: bytes, headers: Mapping[str, str], body: bytes, seconds: float
+    ) -> tuple[int, bytes]:
+        scope = scope_of(method, path, query, [(name.encode(), value.encode()) for name, value in headers.items()])
         try:
             async with asyncio.timeout(seconds):
-                response = await self._transport.handle_async_request(request)
-                body = await response.aread()
+                return await self._transport.send_whole(scope, body)
         except (httpx.TransportError, TimeoutError) as error:
             raise NoAnswer(type(error).__name__) from error
-        return response.status_code, body
 
 
 def _assertion(settings: SalesforceSettings) -> str:

@@ -114,6 +114,7 @@ class World:
         self.settings = BillingSettings(**settings)
         self.billed = FakeBilledClients(self.fates)
         self.desk = InMemoryOperatorDesk(self.store.database)
+        self.patience = PATIENCE
         self.interrupted = asyncio.Event()
         self.sleeping = False
         self.generation = 0
@@ -170,7 +171,7 @@ class World:
 
     async def _asked(self, use, command):
         """Wait for the answer as long as there is somebody who can give it, whatever the machine is busy with."""
-        return await self._unless_interrupted(lambda: use(command, Deadline.after(PATIENCE)))
+        return await self._unless_interrupted(lambda: use(command, Deadline.after(self.patience)))
 
     async def _unless_interrupted(self, work):
         """Wait for work; TryLater when its worker dies or falls asleep meanwhile."""

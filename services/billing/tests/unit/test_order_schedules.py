@@ -8,6 +8,7 @@ lives in billing is switched off in turn, and the same schedules must notice: mu
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -24,6 +25,7 @@ WRITES = ("AddOrder", "AcceptOrder", "CancelOrder")
 UNCLEAR = ("lost_before", "lost_after", "late", "killed_before", "killed_after", "killed_late", "slow", "paused")
 LATE = frozenset({"late", "killed_late", "paused"})
 QUIET = 125
+OUTAGE = 700
 UNMAPPED = OrderLine(
     sku="VPN", whmcs_product_id=299, billing_cycle="monthly", quantity=1, unit_price=1650, service=True
 )
@@ -35,6 +37,7 @@ class Schedule:
 
     seed: int
     chance: random.Random = field(init=False)
+    elapsed: Callable[[], float] = field(default=lambda: 0.0)
     left: int = field(init=False)
     overdue: Counter[str] = field(default_factory=Counter)
 
@@ -47,9 +50,12 @@ class Schedule:
         self.unmapped = self.chance.random() < 0.05
         self.two_workers = self.chance.random() < 0.3
         self.old_caller = self.chance.random() < 0.2
+        self.search_away = self.chance.random() < 0.15
 
     def choose(self, call):
         """Give the fate of a call; most faults hit writes."""
+        if self.search_away and call == "search" and 60 < self.elapsed() < OUTAGE:
+            return Fate("down")
         if self.left == 0 or self.chance.random() > (0.6 if call in WRITES else 0.15):
             return Fate()
         self.left -= 1
@@ -69,6 +75,8 @@ async def play(new_world, seed, change=lambda _: None, **settings):
     """Play a schedule to its end and check what is left."""
     schedule = Schedule(seed)
     world = new_world(schedule.choose, change, **settings)
+    begun = world.clock.monotonic()
+    schedule.elapsed = lambda: world.clock.monotonic() - begun
     world.orders.surcharge = schedule.surcharge
     world.orders.drop_markers = schedule.unmapped
     ends = {key: await follow(world, schedule, key) for key in schedule.keys}
@@ -273,16 +281,18 @@ def forget_intents(world):
 
 
 def ignore_leases(world):
-    """Rule 2 off: neither leases nor turns keep two workers apart."""
+    """Rule 2 off: neither leases nor fencing nor turns keep two workers apart."""
     claim = world.store.claim
 
     async def anything(kinds, now, limit, *, key=None):
-        for row in world.store._rows.values():
+        for row in world.store._rows.values() if key is not None else ():
             row.lease = None
         return await claim(kinds, now, limit, key=key)
 
     world.store.claim = anything
+    world.store._held = lambda claimed: world.store._by_id[claimed.id]
     world.turns = Generous(world.turns)
+    world.patience = 0.2  # two that have robbed one another of the lease wait for nothing
 
 
 def never_sweep(world):

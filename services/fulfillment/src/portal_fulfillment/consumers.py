@@ -14,19 +14,29 @@ from portal_fulfillment.take_decision import TakeDecision
 
 
 @dataclass(frozen=True, slots=True)
-class UseCases:
-    """What messages are handed to."""
+class PeoplesUseCases:
+    """What operators and customers ask for."""
 
-    look_at_signal: LookAtSignal
-    take_decision: TakeDecision
     show: ShowProvisioning
     operate: OperateProvisioning
     show_esim_code: ShowEsimCode
 
 
-def register(bus: Bus, use: UseCases) -> None:
-    """Take what asks for provisioning, and answer operators and customers."""
-    _register_signals(bus, use)
+def register(bus: Bus, look_at_signal: LookAtSignal) -> None:
+    """Take what asks for provisioning."""
+    take_decision = TakeDecision(look_at_signal)
+
+    @bus.consumes(ProvisionRequested)
+    async def on_provision_requested(event: ProvisionRequested, delivery: Delivery) -> None:
+        await look_at_signal(event, delivery.transaction, delivery.traceparent)
+
+    @bus.consumes(WhmcsOrderDecided)
+    async def on_whmcs_order_decided(event: WhmcsOrderDecided, delivery: Delivery) -> None:
+        await take_decision(event, delivery.transaction, delivery.message_id)
+
+
+def register_people(bus: Bus, use: PeoplesUseCases) -> None:
+    """Answer operators and customers."""
     _register_operators(bus, use)
 
     @bus.answers(provisioning.RevealEsimCode)
@@ -34,17 +44,7 @@ def register(bus: Bus, use: UseCases) -> None:
         return await use.show_esim_code(command, call.customer())
 
 
-def _register_signals(bus: Bus, use: UseCases) -> None:
-    @bus.consumes(ProvisionRequested)
-    async def on_provision_requested(event: ProvisionRequested, delivery: Delivery) -> None:
-        await use.look_at_signal(event, delivery.transaction, delivery.traceparent)
-
-    @bus.consumes(WhmcsOrderDecided)
-    async def on_whmcs_order_decided(event: WhmcsOrderDecided, delivery: Delivery) -> None:
-        await use.take_decision(event, delivery.transaction, delivery.message_id)
-
-
-def _register_operators(bus: Bus, use: UseCases) -> None:
+def _register_operators(bus: Bus, use: PeoplesUseCases) -> None:
     @bus.answers(provisioning.ListProvisioning)
     async def list_provisioning(query: provisioning.ListProvisioning, _: Call) -> provisioning.ProvisioningList:
         return await use.show.list(query)

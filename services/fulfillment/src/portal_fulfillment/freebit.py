@@ -131,7 +131,7 @@ class Freebit:
         reply = await self._wire.write(Call.ACTIVATE_ESIM, write_activation(wanted, self._tables), masked(wanted.eid))
         if not isinstance(wanted.number, AssignedNumber):
             return self._tables.accepted(Call.ACTIVATE_ESIM, wanted.number.account)
-        assigned = reply.get("account")
+        assigned = reply.get(self._tables.detail_fields["account"])
         return self._tables.accepted(Call.ACTIVATE_ESIM, assigned if isinstance(assigned, str) and assigned else None)
 
     async def activate_card(self, wanted: CardActivation) -> Accepted:

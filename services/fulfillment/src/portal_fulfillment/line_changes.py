@@ -40,14 +40,18 @@ class LineChange(Protocol):
         """The line's number."""
 
     @property
+    def takes_time(self) -> bool:
+        """Whether there is anything to wait for before the first look."""
+
+    @property
     def run_on(self) -> date | None:
         """The Japanese day as whose beginning the change is to take effect; None: at once."""
 
     async def ask(self, sims: Sims) -> Accepted:
         """Ask the operator."""
 
-    async def look(self, sims: Sims, since: datetime) -> Seen:
-        """Look what became of a request made at a time; a request of the same kind that runs counts as it."""
+    async def look(self, sims: Sims, now: datetime) -> Seen:
+        """Look what became of it; a request of the same kind that runs counts as it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +66,16 @@ class RegisterVoiceOptions:
     account: str
     options: VoiceOptions
 
+    @property
+    def takes_time(self) -> bool:
+        """Not when all are off, as they are on a new line."""
+        return any(asdict(self.options).values())
+
     async def ask(self, sims: Sims) -> Accepted:
         """PA05-05."""
         return await sims.register_voice_options(self.account, self.options)
 
-    async def look(self, sims: Sims, since: datetime) -> Seen:  # noqa: ARG002 - a line shows its options, not when
+    async def look(self, sims: Sims, now: datetime) -> Seen:  # noqa: ARG002 - a line shows what it is now
         """By the line's options."""
         return _seen(await sims.line(self.account), self.kind, lambda line: shows(line, self.options))
 
@@ -79,6 +88,7 @@ class ChangeVoiceOptions:
     unconfirmed: ClassVar[str] = "VOICE_OPTIONS_UNCONFIRMED"
     is_repeatable: ClassVar[bool] = True
     looks_first: ClassVar[bool] = True
+    takes_time: ClassVar[bool] = True
     run_on: ClassVar[None] = None
     account: str
     changes: VoiceOptions
@@ -87,33 +97,38 @@ class ChangeVoiceOptions:
         """PA05-06."""
         return await sims.change_voice_options(self.account, self.changes)
 
-    async def look(self, sims: Sims, since: datetime) -> Seen:  # noqa: ARG002 - as above
+    async def look(self, sims: Sims, now: datetime) -> Seen:  # noqa: ARG002 - as above
         """By the line's options."""
         return _seen(await sims.line(self.account), self.kind, lambda line: shows(line, self.changes))
 
 
 @dataclass(frozen=True, slots=True)
 class TopUpLine:
-    """More data, found again by its key. Never asked for twice after a yes: it would be added twice (C18)."""
+    """More data, found again by its key. Never asked for twice after a yes: it would be added twice (C18).
+
+    `asked_on`: the Japanese day on which the customer asked for it, the same for every replay.
+    """
 
     kind: ClassVar[OperationKind] = "top_up"
     unconfirmed: ClassVar[str] = "SIM_UNCLEAR"
     is_repeatable: ClassVar[bool] = False
     looks_first: ClassVar[bool] = True
+    takes_time: ClassVar[bool] = True
     run_on: ClassVar[None] = None
     account: str
     megabytes: int
     key: str
+    asked_on: date
     expires_on: date | None = None
 
     async def ask(self, sims: Sims) -> Accepted:
         """PA04-04."""
         return await sims.top_up(self.account, self.megabytes, self.key, self.expires_on)
 
-    async def look(self, sims: Sims, since: datetime) -> Seen:
-        """By the key in the quota history, from the day before to the day after: clocks differ around midnight."""
-        day = since.astimezone(TOKYO).date()
-        history = await sims.quota_history(self.account, day - timedelta(days=1), day + timedelta(days=1))
+    async def look(self, sims: Sims, now: datetime) -> Seen:
+        """By the key in the quota history, from the day before it was asked for: clocks differ around midnight."""
+        day = timedelta(days=1)
+        history = await sims.quota_history(self.account, self.asked_on - day, now.astimezone(TOKYO).date() + day)
         return Seen.DONE if any(entry.key == self.key for entry in history) else Seen.NOTHING
 
 
@@ -125,6 +140,7 @@ class ChangePlan:
     unconfirmed: ClassVar[str] = "SIM_UNCLEAR"
     is_repeatable: ClassVar[bool] = False
     looks_first: ClassVar[bool] = True
+    takes_time: ClassVar[bool] = True
     account: str
     plan_code: str
     run_on: date | None = None
@@ -133,7 +149,7 @@ class ChangePlan:
         """PA05-21."""
         return await sims.change_plan(self.account, self.plan_code, self.run_on)
 
-    async def look(self, sims: Sims, since: datetime) -> Seen:  # noqa: ARG002 - as above
+    async def look(self, sims: Sims, now: datetime) -> Seen:  # noqa: ARG002 - as above
         """By the line's plan."""
         return _seen(await sims.line(self.account), self.kind, lambda line: line.plan_code == self.plan_code)
 
@@ -146,6 +162,7 @@ class ChangeNetwork:
     unconfirmed: ClassVar[str] = "SIM_UNCLEAR"
     is_repeatable: ClassVar[bool] = False
     looks_first: ClassVar[bool] = True
+    takes_time: ClassVar[bool] = True
     run_on: ClassVar[None] = None
     account: str
     network: str
@@ -154,7 +171,7 @@ class ChangeNetwork:
         """PA05-38."""
         return await sims.change_network(self.account, self.network)
 
-    async def look(self, sims: Sims, since: datetime) -> Seen:  # noqa: ARG002 - as above
+    async def look(self, sims: Sims, now: datetime) -> Seen:  # noqa: ARG002 - as above
         """By the line's network."""
         return _seen(await sims.line(self.account), self.kind, lambda line: line.network == self.network)
 
@@ -167,6 +184,7 @@ class ReissueEsim:
     unconfirmed: ClassVar[str] = "SIM_UNCLEAR"
     is_repeatable: ClassVar[bool] = False
     looks_first: ClassVar[bool] = True
+    takes_time: ClassVar[bool] = True
     run_on: ClassVar[None] = None
     wanted: EsimReissue
     old_iccid: str
@@ -180,7 +198,7 @@ class ReissueEsim:
         """PA05-41 with R."""
         return await sims.reissue_esim(self.wanted)
 
-    async def look(self, sims: Sims, since: datetime) -> Seen:  # noqa: ARG002 - as above
+    async def look(self, sims: Sims, now: datetime) -> Seen:  # noqa: ARG002 - as above
         """By the line's EID and ICCID."""
         return _seen(await sims.line(self.account), self.kind, self._is_new)
 
@@ -196,6 +214,7 @@ class CancelLine:
     unconfirmed: ClassVar[str] = "SIM_UNCLEAR"
     is_repeatable: ClassVar[bool] = False
     looks_first: ClassVar[bool] = True
+    takes_time: ClassVar[bool] = True
     account: str
     run_on: date | None = None
 
@@ -203,7 +222,7 @@ class CancelLine:
         """PA02-04."""
         return await sims.cancel_line(self.account, self.run_on)
 
-    async def look(self, sims: Sims, since: datetime) -> Seen:  # noqa: ARG002 - as above
+    async def look(self, sims: Sims, now: datetime) -> Seen:  # noqa: ARG002 - as above
         """By the line's state."""
         line = await sims.line(self.account)
         if line is not None and line.state is LineState.ENDING:

@@ -17,7 +17,7 @@ from portal_fulfillment.after_pivot_steps import AfterPivotSteps
 from portal_fulfillment.billing_steps import BillingSteps
 from portal_fulfillment.bus_billing import BusBilling
 from portal_fulfillment.bus_orders import BusOrders
-from portal_fulfillment.consumers import UseCases, register
+from portal_fulfillment.consumers import PeoplesUseCases, register, register_people
 from portal_fulfillment.esim_codes import EsimCodes
 from portal_fulfillment.freebit import Freebit, FreebitSettings
 from portal_fulfillment.freebit_codes import FreebitTables
@@ -43,7 +43,6 @@ from portal_fulfillment.show_provisioning import ShowProvisioning
 from portal_fulfillment.sim_plans import SimPlans, load_plans
 from portal_fulfillment.sim_steps import SimPatience, SimSteps
 from portal_fulfillment.store import PostgresAttempts, PostgresLines, PostgresOperations
-from portal_fulfillment.take_decision import TakeDecision
 from portal_fulfillment.voice_steps import VoiceSteps
 
 _SCHEDULES: Final = SchedulePatience()
@@ -94,14 +93,13 @@ def _listen(service: Service, attempts: Attempts, codes: EsimCodes) -> None:
     """Join what messages are handed to, and what runs beside them."""
     records = PostgresRecords(service.database)
     look = LookAtSignal(attempts, service.processes, service.clock)
-    use = UseCases(
-        look_at_signal=look,
-        take_decision=TakeDecision(look),
+    register(service.bus, look)
+    people = PeoplesUseCases(
         show=ShowProvisioning(records, service.clock),
         operate=OperateProvisioning(service.operator_desk, look),
         show_esim_code=ShowEsimCode(service.database.transaction, codes, service.machine),
     )
-    register(service.bus, use)
+    register_people(service.bus, people)
     service.background("fulfillment-rounds", Rounds(records, codes, service.clock, service.machine).run)
 
 

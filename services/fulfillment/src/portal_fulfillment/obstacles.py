@@ -84,6 +84,7 @@ class Obstacles:
         self, action: Action, refused: Callable[[Run[ProvisioningState], Refused], Awaitable[Outcome]]
     ) -> Action:
         async def guarded(run: Run[ProvisioningState]) -> Outcome:
+            before = run.state.model_copy(deep=True)
             try:
                 with _traced(run):
                     outcome = await action(run)
@@ -92,6 +93,8 @@ class Obstacles:
             except (StoreUnavailable, StaleLease):
                 raise
             except Exception as error:  # noqa: BLE001 - whatever it is, the order must not stand still unseen
+                if not isinstance(error, TryLater | Misconfigured):
+                    run.state = before  # nobody knows how far the step came
                 outcome = await self._goes_wrong(run, error)
             run.state.waited.pass_to(turn_after(outcome), run.clock.now(), began=run.started_at)
             return outcome

@@ -51,7 +51,7 @@ class OperateOnLine:
         sent = possible_effects(await run.journal(change.kind), attempt)
         if not sent:
             return await self._begin(run, change, attempt)
-        seen = await change.look(self.sims, sent[0].at)
+        seen = await change.look(self.sims, run.clock.now())
         if seen is Seen.DONE or (seen is Seen.UNDER_WAY and _is_to_come(change, sent[-1].at)):
             return Next(effects=(self._settled(run, change, attempt, "confirmed"),))
         return await self._wait(run, change, attempt, sent, seen)
@@ -66,7 +66,7 @@ class OperateOnLine:
                 return Next(effects=(self._settled(run, change, attempt, "confirmed"),))
             if seen is Seen.UNDER_WAY:
                 raise TryLater("LINE_BUSY", retry_after=BUSY_SECONDS)  # somebody else's: we have not asked yet
-        return await self._ask(run, change, attempt)
+        return await self._ask(run, change, attempt, sent=[])
 
     async def _keep_distance(self, run: Run[Any], change: LineChange, attempt: int) -> None:
         if change.kind not in SPACED:
@@ -76,12 +76,12 @@ class OperateOnLine:
         if left > timedelta():
             raise TryLater("LINE_BUSY", retry_after=round(left.total_seconds()) + 1)
 
-    async def _ask(self, run: Run[Any], change: LineChange, attempt: int) -> Outcome:
+    async def _ask(self, run: Run[Any], change: LineChange, attempt: int, sent: list[JournalEntry]) -> Outcome:
         await self.operations.note_sent(change.kind, run.key, attempt, run.clock.now())
         try:
             async with run.outside(change.kind, fingerprint=fingerprint(attempt)) as intent:
                 try:
-                    accepted = await change.ask(self.sims)
+                    await change.ask(self.sims)
                 except (TryLater, Misconfigured):
                     intent.evidence["sent"] = NOT_SENT
                     raise
@@ -89,17 +89,12 @@ class OperateOnLine:
             _log.warning("it is unclear whether a line was changed", kind=change.kind, process=run.key)
             return Wait(after=timedelta(), because="it is unclear whether the operator was asked")
         except Refused:
+            if sent and await change.look(self.sims, run.clock.now()) is not Seen.NOTHING:
+                return Wait(after=timedelta(), because="an earlier request has landed after all")
             await self.operations.give_up(change.kind, run.key, attempt)
             raise
-        first = min(accepted.look_after, default=0.0) if await self._shows_not(run, change) else 0.0
+        first = min(self.sims.looks_after(change.kind), default=0.0) if change.takes_time else 0.0
         return Wait(after=timedelta(seconds=first), because="the operator is working")
-
-    async def _shows_not(self, run: Run[Any], change: LineChange) -> bool:
-        """Whether a look right after the request shows nothing yet; one that is not answered shows nothing."""
-        try:
-            return await change.look(self.sims, run.clock.now()) is not Seen.DONE
-        except TryLater:
-            return True
 
     async def _wait(
         self, run: Run[Any], change: LineChange, attempt: int, sent: list[JournalEntry], seen: Seen
@@ -117,7 +112,7 @@ class OperateOnLine:
             return Wait(until=look, because="the operator is working")
         may_repeat = seen is Seen.NOTHING and (not said_yes or change.is_repeatable)
         if may_repeat and len(sent) < MOST_REQUESTS:
-            return await self._ask(run, change, attempt)
+            return await self._ask(run, change, attempt, sent)
         raise Refused(change.unconfirmed)
 
     def _settled(self, run: Run[Any], change: LineChange, attempt: int, state: OperationState) -> Effect:

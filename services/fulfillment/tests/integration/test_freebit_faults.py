@@ -201,7 +201,11 @@ CHANGES = {
         "mvno/talkoption/changeOrder",
         ("line.talkoption_requested", "line.talkoption_changed"),
     ),
-    "top_up": (TopUpLine(LINE, 1000, "topup-1", date(2027, 3, 31)), "master/addSpec", ("quota.added",)),
+    "top_up": (
+        TopUpLine(LINE, 1000, "topup-1", ManualClock().today(), date(2027, 3, 31)),
+        "master/addSpec",
+        ("quota.added",),
+    ),
     "change_plan": (
         ChangePlan(LINE, "PASI_5G"),
         "mvno/changePlan",
@@ -229,6 +233,16 @@ async def test_a_change_has_exactly_one_effect_whatever_happens_to_its_request(s
         "done",
         dict.fromkeys(effects, 1),
     )
+
+
+@pytest.mark.parametrize("name", CHANGES)
+async def test_looks_that_show_the_past_double_no_change(sandbox_desk, name):
+    change, _, effects = CHANGES[name]
+    stale = {"vendor": "freebit", "call": "mvno/get*", "kind": "stale", "skip": 0 if name == "voice_options" else 1}
+    rule = sandbox_desk.sandbox.core.faults.arm({**stale, "times": 2})
+    view = await sandbox_desk.change(change)
+    assert rule.hits > 0
+    assert (view.status, [sandbox_desk.effects(kind, LINE) for kind in effects]) == ("done", [1] * len(effects))
 
 
 @pytest.mark.parametrize("fault", FAULTS)

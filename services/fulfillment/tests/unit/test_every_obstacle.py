@@ -11,6 +11,8 @@ from portal_contracts.porting import NumberPorting
 from portal_contracts.problems import CATALOGUE, Misconfigured, Refused, TryLater, staff_text
 from portal_contracts.provisioning import ListProvisioning
 from portal_fulfillment.obstacle_codes import OBSTACLES, meaning_of, recheck_of
+from portal_fulfillment.obstacles import Obstacles
+from portal_fulfillment.progress import Progress
 from portal_fulfillment.provisioning_state import STEPS
 from portal_fulfillment.sim import VoiceOptions
 
@@ -265,3 +267,20 @@ def test_the_readme_shows_every_obstacle():
         "a definite no": listed("back"),
         "not wanted": listed("withdrawn"),
     }
+
+
+async def test_a_step_that_breaks_half_way_leaves_the_state_as_it_was(desk, new_order):
+    async def breaks(run):
+        run.state.marked = False
+        run.state.whmcs_order_id = 1
+        raise RuntimeError
+
+    step = next(step for step in desk.definition.steps if step.name == "check_payment_method")
+    broken = replace(step, action=Obstacles(desk.orders, Progress(desk.attempts), RECHECK).checking(breaks))
+    desk.definition = replace(
+        desk.definition, steps=tuple(broken if one is step else one for one in desk.definition.steps)
+    )
+    desk.new_worker()
+    view = await desk.provision(new_order("internet"))
+    assert (view.status, view.code) == ("blocked", "INTERNAL_ERROR")
+    assert (view.state["marked"], view.state["whmcs_order_id"]) == (True, None)

@@ -60,7 +60,7 @@ def _operation(method: str, path: str, operation: Mapping[str, Any]) -> str:
     ]
     if description := operation.get("description"):
         parts.append(f"<p>{_marked(description)}</p>")
-    parts.append(f'<p class="who">{_who(operation["security"])}</p>')
+    parts.append(f'<p class="who">{_who(operation["security"], operation["tags"])}</p>')
     if parameters := operation.get("parameters"):
         parts.append(_parameters(parameters))
     if body := operation.get("requestBody"):
@@ -75,12 +75,13 @@ def _operation(method: str, path: str, operation: Mapping[str, Any]) -> str:
     return "".join([*parts, _problems(problems), "</section>"])
 
 
-def _who(security: list[Mapping[str, Any]]) -> str:
+def _who(security: list[Mapping[str, Any]], tags: list[str]) -> str:
     if not security:
         return "Anybody may ask."
     if "signature" in security[0]:
-        return "Needs a signature."
-    return "Needs a session" + (" and, with its cookie, X-CSRF-Token." if "csrf" in security[0] else ".")
+        return "Needs a signature in X-Signature."
+    whose = "an operator's session" if "operator" in tags else "a session"
+    return f"Needs {whose}" + (" and, with its cookie, X-CSRF-Token." if "csrf" in security[0] else ".")
 
 
 def _parameters(parameters: Iterable[Mapping[str, Any]]) -> str:

@@ -44,9 +44,11 @@ class PassSignals:
     ) -> None:
         """Drop or postpone every hint. `kept` is the row before the reading; `known`: a customer's order."""
         early = [hint for hint in hints if self._waits_for_approval(hint, reading)]
-        await self.hints.postpone(transaction, early, self.clock.now() + EARLY_AGAIN)
         due = [hint for hint in hints if hint not in early]
-        await self.hints.drop(transaction, due)
+        if early:
+            await self.hints.postpone(transaction, early, self.clock.now() + EARLY_AGAIN)
+        if due:
+            await self.hints.drop(transaction, due)
         for hint, signal in _each_once(due):
             with continue_from(hint.traceparent or current_traceparent()):
                 outcome = await self._pass(

@@ -211,8 +211,8 @@ class OrderBook(Protocol):
     ) -> Collection[str]:
         """Give those of the orders the sweeper has to look at.
 
-        They are unknown; their attempt failed; or provisioning was asked for before `asked_before` and never began, or
-        began and neither side was heard of since `silent_before`: fulfillment may have lost it.
+        They are unknown; their attempt failed; or provisioning was asked for before `asked_before` and never began or
+        was withdrawn; or it began and neither side was heard of since `silent_before`: fulfillment may have lost it.
         """
 
     async def reviewing(self) -> tuple[int, datetime | None]:

@@ -32,7 +32,7 @@ ON CONFLICT (order_id) DO UPDATE SET
 _QUIET: Final = """
 SELECT order_id FROM customer_order WHERE order_id = ANY ($1) AND CASE
     WHEN activation = 'failed' AND (progress IS NULL OR progress ->> 'stage' = ANY ($4)) THEN false
-    WHEN progressed_at IS NULL THEN requested_at >= $2
+    WHEN progressed_at IS NULL OR progress ->> 'stage' = 'withdrawn' THEN requested_at >= $2
     ELSE greatest(requested_at, progressed_at) >= $3 END
 """
 _PROGRESSED: Final = """

@@ -46,7 +46,8 @@ class WriteProgress:
     async def _scheduled(self, order: SalesOrder) -> SalesOrder:
         """Write the not-started wording back (C38); never over what was activated or has failed."""
         waits = order.state == "approved" and order.activation not in ("activated", "failed")
-        if not waits or (order.activation, order.error_text) == ("not_started", None):
+        clean = order.activation == "not_started" and order.error_code is None and order.error_text is None
+        if clean or not waits:
             return order
         return await self.sales.write_not_started(order)
 

@@ -128,8 +128,9 @@ class InMemoryBook:
 def _is_busy(order: KeptOrder, asked_before: datetime, silent_before: datetime) -> bool:
     if order.activation == "failed" and (order.progress is None or order.progress.ended):
         return False
-    heard = [moment for moment in (order.requested_at, order.progressed_at) if moment is not None]
-    return bool(heard) and max(heard) >= (asked_before if order.progressed_at is None else silent_before)
+    if order.progressed_at is None or (order.progress is not None and order.progress.stage == "withdrawn"):
+        return order.requested_at is not None and order.requested_at >= asked_before
+    return max(order.requested_at or order.progressed_at, order.progressed_at) >= silent_before
 
 
 @dataclass

@@ -44,10 +44,10 @@ class OrdersSettings(BaseSettings):
     porting_one_stop: bool = Field(
         default=False, description="Take numbers without a reservation: operators fetch it themselves (D09)"
     )
-    porting_days_for_esim: int = Field(
+    porting_days_esim: int = Field(
         default=DEFAULT_DAYS_FOR_ESIM, ge=1, description="Days a reservation must be good for on the day of activation"
     )
-    porting_days_for_card: int = Field(
+    porting_days_card: int = Field(
         default=DEFAULT_DAYS_FOR_CARD, ge=1, description="The same for a SIM card, which travels by post"
     )
     comparison_hour: int = Field(
@@ -61,7 +61,7 @@ class OrdersSettings(BaseSettings):
     @property
     def porting_terms(self) -> PortingTerms:
         """What a reservation must be good for."""
-        return PortingTerms(self.porting_one_stop, self.porting_days_for_esim, self.porting_days_for_card)
+        return PortingTerms(self.porting_one_stop, self.porting_days_esim, self.porting_days_card)
 
     @property
     def early(self) -> timedelta:

@@ -334,6 +334,7 @@ class InMemorySales:
         self._look()
         order = self.orders[order_id]
         self._void(order, order.rejection_reason)
+        self._answer("void")
 
     def concern_of(self, fields: Collection[str]) -> Concern:
         """Know the status fields and two of the others."""

@@ -151,7 +151,7 @@ def came_in_vain(signal: ProvisionRequested) -> NewEntry:
         "Asked to set the service up, but the order is not approved.",
         "承認されていないご注文の開通通知を受信しました。",
     )
-    return _signal_entry("provisioning.ignored", text, signal)
+    return _signal_entry("order.signal_ignored", text, signal)
 
 
 def _signal_entry(kind: str, text: LocalizedText, signal: ProvisionRequested) -> NewEntry:

@@ -65,6 +65,15 @@ async def test_an_order_comes_back_as_it_was_saved(rows):
     assert await rows.book.read(ORDER_ID) == order()
 
 
+async def test_an_order_saved_before_there_was_progress_to_keep_is_still_read(postgres_rows):
+    """Rows of the first version have none of the newer facts."""
+    async with postgres_rows.transaction() as transaction:
+        await postgres_rows.book.save(transaction, order())
+        newer = ["porting", "gone", "error_text", "error_at"]
+        await transaction.execute("UPDATE customer_order SET progress = NULL, facts = facts - $1::text[]", newer)
+    assert await postgres_rows.book.read(ORDER_ID) == order(progress=None)
+
+
 async def test_nothing_stays_of_a_transaction_that_failed(rows):
     with suppress(ZeroDivisionError):
         async with rows.transaction() as transaction:
@@ -123,6 +132,8 @@ LONG_AGO = NOW - timedelta(hours=2)
         ({"requested_at": None, "progressed_at": NOW}, False),
         ({"requested_at": LONG_AGO, "progressed_at": LONG_AGO}, True),
         ({"requested_at": NOW, "progressed_at": LONG_AGO}, False),
+        ({"requested_at": LONG_AGO, "progressed_at": NOW, "progress": said("withdrawn")}, True),
+        ({"requested_at": NOW, "progressed_at": NOW, "progress": said("withdrawn")}, False),
         ({"requested_at": LATER, "progressed_at": NOW, "activation": "failed", "progress": None}, True),
         ({"requested_at": LATER, "progressed_at": NOW, "activation": "failed", "progress": said("failed")}, True),
         ({"requested_at": LATER, "progressed_at": NOW, "activation": "failed", "progress": said("blocked")}, False),

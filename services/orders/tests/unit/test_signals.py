@@ -142,7 +142,7 @@ async def test_an_event_for_a_cancelled_order_ends_in_the_timeline(world):
     await world.follow()
     assert world.sources == []
     entry = (await world.orders.use.read_orders.file(order_id)).timeline[-1]
-    assert (entry.kind, entry.requested_by) == ("provisioning.ignored", "staff@example.jp")
+    assert (entry.kind, entry.requested_by) == ("order.signal_ignored", "staff@example.jp")
     assert "staff@example.jp" not in str(world.book.timelines[order_id]), "customers do not see staff's addresses"
 
 
@@ -152,7 +152,7 @@ async def test_an_event_whose_approval_never_comes_ends_in_the_timeline_and_the_
     await world.deliver(provision_event(world, order_id))
     world.clock.advance(61)
     await world.follow()
-    assert world.book.kinds(order_id)[-1] == "provisioning.ignored"
+    assert world.book.kinds(order_id)[-1] == "order.signal_ignored"
     world.sales.change(order_id, state="approved")
     await world.sweep()
     assert world.sources == ["sweeper"]

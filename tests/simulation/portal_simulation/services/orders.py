@@ -1,18 +1,27 @@
 """Orders: the real use cases, follower, sweeper and Salesforce adapter."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from portal_chassis.memory import InMemoryTransaction
 from portal_chassis.postgres import Transaction
+from portal_chassis.testing import InMemoryOperatorDesk
 from portal_orders import consumers, sweep_orders
-from portal_orders.bus_ports import BusBilling, BusCustomers, BusProducts
+from portal_orders.bus_ports import BusBilledClients, BusBilling, BusCustomers, BusLinks, BusProducts
+from portal_orders.comparison_in_memory import InMemoryDifferences
 from portal_orders.jobs import Follower
 from portal_orders.main import Outside, join
 from portal_orders.ports import Hint
-from portal_orders.rows_in_memory import InMemoryBook, InMemoryCheckouts, InMemoryHints
+from portal_orders.rows_in_memory import (
+    InMemoryBook,
+    InMemoryCheckouts,
+    InMemoryCommandLog,
+    InMemoryHints,
+    InMemorySignedCalls,
+)
 from portal_orders.salesforce import SalesforceOrders
+from portal_orders.salesforce_comparison import SalesforceRecords
 from portal_orders.settings import OrdersSettings
 from portal_orders.sweep_orders import SweepState
 from portal_simulation.services.parts import Parts
@@ -21,8 +30,8 @@ SELDOM: Final = 600.0
 """Pause between polls: an alarm rings when a hint is due, so that idle hours cost nothing."""
 
 
-class TransactionalHints(InMemoryHints):
-    """Hints whose changes are undone with their transaction; `due` hears of each moment at which one is due."""
+class AlarmedHints(InMemoryHints):
+    """Hints of which `due` hears when each is due, in the place of a poll every second."""
 
     def __init__(self, due: Callable[[datetime], None]) -> None:
         super().__init__()
@@ -40,43 +49,10 @@ class TransactionalHints(InMemoryHints):
             self._due(now + hidden_for)
         return taken
 
-    async def drop(self, transaction: Transaction, hints: Sequence[Hint]) -> None:
-        """Remove them."""
-        self._undone_with(transaction)
-        await super().drop(transaction, hints)
-
     async def postpone(self, transaction: Transaction, hints: Sequence[Hint], due_at: datetime) -> None:
         """Move them."""
-        self._undone_with(transaction)
         await super().postpone(transaction, hints, due_at)
         self._due(due_at)
-
-    def _undone_with(self, transaction: Transaction) -> None:
-        before = list(self.kept)
-        if isinstance(transaction, InMemoryTransaction):
-            transaction.on_rollback(lambda: self._restore(before))
-
-    def _restore(self, before: list[Hint]) -> None:
-        self.kept = before
-
-
-class TransactionalBook(InMemoryBook):
-    """A read model of which every change is undone with its transaction."""
-
-    async def progressed(self, transaction: Transaction, order_id: str, at: datetime, *, parked: bool) -> None:
-        """Replace two facts."""
-        self._undone_with(transaction, order_id)
-        await super().progressed(transaction, order_id, at, parked=parked)
-
-    async def requested(self, transaction: Transaction, order_id: str, at: datetime) -> None:
-        """Replace one fact."""
-        self._undone_with(transaction, order_id)
-        await super().requested(transaction, order_id, at)
-
-    def _undone_with(self, transaction: Transaction, order_id: str) -> None:
-        before = self.orders.get(order_id)
-        if isinstance(transaction, InMemoryTransaction):
-            transaction.on_rollback(lambda: self._restore(order_id, before))
 
 
 async def wire(parts: Parts) -> None:
@@ -89,19 +65,10 @@ async def wire(parts: Parts) -> None:
             if worker.alive:
                 follower.nudge()
 
-    hints = parts.rows.table("hints", lambda: TransactionalHints(lambda at: parts.alarm(at, hint_is_due)))
-    outside = Outside(
-        transactions=parts.database.transaction,
-        book=parts.rows.table("book", TransactionalBook),
-        checkouts=parts.rows.table("checkouts", InMemoryCheckouts),
-        hints=hints,
-        sales=SalesforceOrders(parts.salesforce(), internet_commodity=settings.internet_commodity),
-        customers=BusCustomers(parts.bus),  # type: ignore[arg-type]  # it is asked as the bus is
-        products=BusProducts(parts.bus),  # type: ignore[arg-type]  # the same
-        billing=BusBilling(parts.bus),  # type: ignore[arg-type]  # the same
-    )
-    orders = join(outside, parts.processes, parts.clock, parts.machine, settings)
-    follower = Follower(orders.follow, poll_seconds=SELDOM)
+    outside = _outside(parts, settings, lambda at: parts.alarm(at, hint_is_due))
+    hinted = asyncio.Event()
+    orders = join(outside, parts.processes, parts.clock, parts.machine, settings, hinted=hinted.set)
+    follower = Follower(orders.follow, hinted, poll_seconds=SELDOM)
     followers.append((parts.worker, follower))
     desk = consumers.EventDesk(
         hints=outside.hints,
@@ -110,11 +77,34 @@ async def wire(parts: Parts) -> None:
         take_reading=orders.take_reading,
         processes=parts.processes,
         clock=parts.clock,
-        early=timedelta(seconds=settings.early_event_seconds),
+        early=settings.early,
         hinted=follower.nudge,
     )
-    consumers.register(parts.bus, orders.use, desk)  # type: ignore[arg-type]  # the same
+    consumers.register(parts.bus, orders.use, desk)  # type: ignore[arg-type]  # it registers as on the bus
     if parts.rules.sweeper:
         async with parts.database.transaction() as transaction:
             await parts.processes.start(transaction, sweep_orders.KIND, sweep_orders.KEY, SweepState())
     parts.background("follower of orders", follower.run)
+
+
+def _outside(parts: Parts, settings: OrdersSettings, due: Callable[[datetime], None]) -> Outside:
+    """Everything behind the ports. The nightly comparison is never started, so its ports are the simplest there are."""
+    table, bus = parts.rows.table, parts.bus
+    salesforce = parts.salesforce()
+    return Outside(
+        transactions=parts.database.transaction,
+        book=table("book", InMemoryBook),
+        checkouts=table("checkouts", InMemoryCheckouts),
+        hints=table("hints", lambda: AlarmedHints(due)),
+        signed_calls=table("signed calls", InMemorySignedCalls),
+        commands=table("commands", InMemoryCommandLog),
+        sales=SalesforceOrders(salesforce, internet_commodity=settings.internet_commodity),
+        customers=BusCustomers(bus),  # type: ignore[arg-type]  # it is asked as the bus is
+        products=BusProducts(bus),  # type: ignore[arg-type]  # the same
+        billing=BusBilling(bus),  # type: ignore[arg-type]  # the same
+        records=SalesforceRecords(salesforce),
+        clients=BusBilledClients(bus),  # type: ignore[arg-type]  # the same
+        links=BusLinks(bus),  # type: ignore[arg-type]  # the same
+        differences=table("differences", InMemoryDifferences),
+        desk=table("desk", lambda: InMemoryOperatorDesk(parts.rows.database)),
+    )

@@ -16,6 +16,10 @@ class OrderFacts:
     order_number: str
     opportunity_id: str
     category: str
+    eid: str = ""
+    """Of the phone an eSIM is for."""
+    card_number: str = ""
+    """Of the SIM card, once staff entered it."""
     whmcs_order_id: int = 0
     service_id: int = 0
     invoice_id: int = 0
@@ -40,12 +44,12 @@ class Systems:
     freebit: FreebitApi
 
 
-async def read_back(systems: Systems, facts: OrderFacts, whmcs_client_id: int, eid: str) -> None:
+async def read_back(systems: Systems, facts: OrderFacts, whmcs_client_id: int) -> None:
     """Fill in the facts and compare Salesforce, WHMCS, Freebit and the portal with one another."""
     items = await _salesforce(systems, facts)
     await _whmcs(systems, facts, whmcs_client_id, items)
     if facts.category == "sim":
-        await _freebit(systems, facts, whmcs_client_id, eid)
+        await _freebit(systems, facts, whmcs_client_id)
     await _portal(systems, facts)
 
 
@@ -92,7 +96,7 @@ async def _whmcs(systems: Systems, facts: OrderFacts, whmcs_client_id: int, item
     facts.agree("invoice and Salesforce items, yen", facts.invoice_total, ordered)
 
 
-async def _freebit(systems: Systems, facts: OrderFacts, whmcs_client_id: int, eid: str) -> None:
+async def _freebit(systems: Systems, facts: OrderFacts, whmcs_client_id: int) -> None:
     service = next(
         service for service in await _services(systems, whmcs_client_id) if int(service["id"]) == facts.service_id
     )
@@ -101,8 +105,11 @@ async def _freebit(systems: Systems, facts: OrderFacts, whmcs_client_id: int, ei
     line = await systems.freebit.line(account)
     facts.line = account
     facts.agree("Freebit line", line["state"], "active")
-    facts.agree("EID at Freebit", line["eid"], eid)
-    facts.agree("EID at WHMCS", custom.get("EID"), eid)
+    if facts.eid:
+        facts.agree("EID at Freebit", line["eid"], facts.eid)
+        facts.agree("EID at WHMCS", custom.get("EID"), facts.eid)
+    if facts.card_number:
+        facts.agree("SIM card at Freebit", line["productNumber"], facts.card_number)
 
 
 async def _portal(systems: Systems, facts: OrderFacts) -> None:

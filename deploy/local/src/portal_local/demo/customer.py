@@ -1,8 +1,11 @@
 """The customer: a browser at the gateway, on WHMCS's pages and in the mailbox."""
 
 import asyncio
+import json
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from html import unescape
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 from uuid import uuid4
@@ -13,6 +16,7 @@ T = TypeVar("T")
 
 CSRF_COOKIES: Final = ("portal_csrf", "__Host-portal_csrf")
 TOKEN: Final = re.compile(r"token=([A-Za-z0-9_.-]+)")
+FORM: Final = re.compile(r'<form[^>]* action="([^"]+)"')
 PATIENCE: Final = 40.0
 """Seconds anything the customer waits for may take."""
 
@@ -93,12 +97,42 @@ class Customer:
             raise DemoFailed(f"WHMCS answered {page.status_code} to the single sign-on link")
         return page
 
-    async def submit(self, page: httpx.Response, fields: Mapping[str, str]) -> httpx.Response:
-        """Fill in and send the form of the page that is open."""
-        answer = await self._browser.post(page.url, data=dict(fields), follow_redirects=True)
+    async def submit(self, page: httpx.Response, fields: Mapping[str, str], *, action: str = "") -> httpx.Response:
+        """Fill in and send the form of the page that is open, or the one whose address contains `action`."""
+        url = page.url
+        if action:
+            found = next((address for address in FORM.findall(page.text) if action in address), None)
+            if found is None:
+                raise DemoFailed(f"the page {page.url.path} has no form for {action}")
+            url = page.url.join(unescape(found))
+        answer = await self._browser.post(url, data=dict(fields), follow_redirects=True)
         if answer.status_code != httpx.codes.OK:
             raise DemoFailed(f"the form at {page.url.path} was answered with {answer.status_code}")
         return answer
+
+    @asynccontextmanager
+    async def follow(self, order_id: str, *, after: str = "") -> AsyncIterator[AsyncIterator[tuple[str, Any]]]:
+        """Open the live stream of an order's timeline: event ids and entries; `after` is the id seen last (D12)."""
+        headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": after} if after else {})
+        path = f"{self._gateway}/orders/{order_id}/events"
+        async with self._browser.stream("GET", path, headers=headers) as response:
+            if response.status_code != httpx.codes.OK:
+                await response.aread()
+                _content(response)
+            yield _events(response.aiter_lines())
+
+
+async def _events(lines: AsyncIterator[str]) -> AsyncIterator[tuple[str, Any]]:
+    event_id, data = "", ""
+    async for line in lines:
+        name, _, value = line.partition(":")
+        if name == "id":
+            event_id = value.strip()
+        elif name == "data":
+            data += value.strip()
+        elif not line and data:
+            yield event_id, json.loads(data)
+            data = ""
 
 
 def _content(response: httpx.Response) -> Any:

@@ -53,7 +53,7 @@ class Journey:
         await self.order(person)
         await self.approve()
         await self.wait_until_active()
-        await self.compare(person)
+        await self.compare()
         await self.pay()
         await self.check_mails(person)
         return [line for order in self.orders for line in order.disagreements]
@@ -154,6 +154,12 @@ class Journey:
             if not summary["hasPaymentMethod"]:
                 raise DemoFailed("the portal does not see the new card")
 
+    async def remove_card(self) -> None:
+        """Delete the card on WHMCS's page."""
+        async with self._step("Follow a single-use link into WHMCS and delete the card there"):
+            page = await self._customer.open_single_sign_on("payment_methods")
+            await self._customer.submit(page, {}, action="/account/paymentmethods/delete/")
+
     async def order(self, person: Person, cart: dict[str, Any] | None = None) -> None:
         """Browse and order a cart, by default the full one."""
         cart = cart or self.full_cart(person)
@@ -173,12 +179,14 @@ class Journey:
                 return found if found["state"] == "placed" else None
 
             checkout = checkout if checkout["state"] == "placed" else await eventually(placed, "the checkout")
+            services = [line for line in cart["lines"] if "parent" not in line]
             self.orders = [
                 OrderFacts(order["orderId"], order["orderNumber"], order["opportunityId"], order["category"])
                 for order in checkout["orders"]
             ]
-            services = sum("parent" not in line for line in cart["lines"])
-            if len(self.orders) != services or len({order.opportunity_id for order in self.orders}) != services:
+            for facts, line in zip(self.orders, services, strict=False):  # orders stand as their services in the cart
+                facts.eid = str(line.get("eid", ""))
+            if len(self.orders) != len(services) or len({one.opportunity_id for one in self.orders}) != len(services):
                 raise DemoFailed("each service must make an order with an opportunity of its own")
             for order in self.orders:
                 record = await self.systems.salesforce.read("Order", order.order_id)
@@ -201,12 +209,12 @@ class Journey:
 
                 await eventually(completed, f"order {order.order_number} to be active", patience=90.0)
 
-    async def compare(self, person: Person) -> None:
+    async def compare(self) -> None:
         """Read every fact back and note where two systems disagree."""
         async with self._step("Read every fact back from Salesforce, WHMCS, Freebit and the portal"):
             client_id = (await self._customer.get("/me"))["whmcsClientId"]
             for order in self.orders:
-                await read_back(self.systems, order, client_id, person.eid)
+                await read_back(self.systems, order, client_id)
                 entries = (await self._customer.get(f"/orders/{order.order_id}/timeline"))["entries"]
                 order.stages = _stages(entries)
 

@@ -1,0 +1,31 @@
+"""The fault matrix on the real service code (reference reliability.md (b) §2; R264, C01, C07, C19, C20, C28, D09).
+
+One test is one cell: `-k "AddOrder and timeout_after_effect"` plays those of a call and a fault.
+"""
+
+import pytest
+
+from portal_simulation.matrix import cells
+from portal_simulation.matrix_calls import BUS, CALLS, KINDS, recorded
+from portal_simulation.matrix_exceptions import LEGAL_ENDS
+from portal_simulation.matrix_judging import judge_cell
+from portal_simulation.story import orders_told
+
+
+@pytest.mark.parametrize("cell", list(cells()), ids=str)
+def test_after_a_fault_of_one_call_everything_is_as_promised(cell):
+    verdict = judge_cell(cell)
+    assert verdict.broken == [], "\n".join([*map(str, verdict.broken), *orders_told(verdict.played)])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_matrix_has_every_call_an_order_makes(kind):
+    recording = recorded(kind)
+    assert recording.broken == ()
+    assert recording.unnamed == 0
+    assert recording.calls == {call.key: call.made[kind] for call in CALLS}
+
+
+def test_every_legal_end_belongs_to_a_cell_and_no_cell_to_two():
+    listed = [cell.legal_end for cell in cells()]
+    assert [one for one in LEGAL_ENDS if one not in listed] == []
