@@ -1,13 +1,13 @@
 """The ground the schedules stand on: time that jumps, workers that die, vendors without sockets."""
 
 import asyncio
-import random
 
 import httpx
 import pytest
 
 from portal_simulation.ground import ground
 from portal_simulation.in_process_http import InProcessTransport, InProcessVendor
+from portal_simulation.seeded import seeded
 from portal_simulation.virtual_time import NothingLeftToWaitFor, VirtualTimeLoop
 from portal_simulation.workers import Worker, WorkerKilled, follow_tasks
 
@@ -110,7 +110,7 @@ def test_a_vendor_in_process_fails_as_one_behind_a_socket_does(run, kind, params
     async def main():
         sandbox.begin()
         sandbox.core.faults.arm({"vendor": "whmcs", "call": "*", "kind": kind, "params": params})
-        vendor = InProcessVendor("whmcs", sandbox.app("whmcs"), random.Random(1))
+        vendor = InProcessVendor("whmcs", sandbox.app("whmcs"), seeded(1))
         client = httpx.AsyncClient(transport=InProcessTransport(vendor, passed), timeout=0.5 if kind == "drip" else 30)
         form = {"action": "GetOrders", "identifier": "sandbox-identifier", "secret": "sandbox-secret"}
         with pytest.raises(error):
@@ -126,7 +126,7 @@ def test_nothing_leaves_for_a_vendor_that_cannot_be_reached(run):
 
     async def main():
         sandbox.begin()
-        vendor = InProcessVendor("whmcs", sandbox.app("whmcs"), random.Random(1))
+        vendor = InProcessVendor("whmcs", sandbox.app("whmcs"), seeded(1))
         vendor.unreachable_until = 100.0
         client = httpx.AsyncClient(transport=InProcessTransport(vendor, passed))
         with pytest.raises(httpx.ConnectError):

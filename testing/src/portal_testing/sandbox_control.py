@@ -35,14 +35,16 @@ class SandboxControl:
         rate: float | None = None,
         seed: int | None = None,
         skip: int = 0,
+        contains: str = "",
         params: Mapping[str, object] | None = None,
     ) -> None:
         """Let the next `times` calls (or a seeded share of all) fail in a way named by `kind`; `call` may be `*`.
 
-        The first `skip` matching calls pass.
+        The first `skip` matching calls pass; `contains` asks for a text in the request's body.
         """
         rule = {"vendor": vendor, "call": call, "kind": kind, "times": times, "rate": rate, "seed": seed}
-        await self._send("POST", "/faults", {**rule, "skip": skip, "params": dict(params or {})})
+        more = {"skip": skip, "contains": contains, "params": dict(params or {})}
+        await self._send("POST", "/faults", {**rule, **more})
 
     async def faults(self) -> list[dict[str, Any]]:
         """Give the rules with how often each was applied."""

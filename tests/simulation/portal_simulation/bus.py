@@ -81,6 +81,7 @@ class Network:
     buses: dict[str, list["WorkerBus"]] = field(default_factory=dict)
     inboxes: dict[str, asyncio.Future[NatsMessage]] = field(default_factory=dict)
     dead_letters: list[DeadLetter] = field(default_factory=list)
+    _delivering: set[asyncio.Task[None]] = field(default_factory=set)
     absorbed: int = 0
     """Events that came again and were recognised."""
     asked: Counter[str] = field(default_factory=Counter)
@@ -101,10 +102,12 @@ class Network:
                 message_id = f"{owner}:{number}"
                 loop = asyncio.get_running_loop()
                 for _ in range(2 if self.chance.random() < self.repeats else 1):
-                    loop.create_task(
+                    delivering = loop.create_task(
                         unkilled(self._deliver)(service, type(event), body, message_id, inbox(service)),
                         context=contextvars.Context(),
                     )
+                    self._delivering.add(delivering)
+                    delivering.add_done_callback(self._delivering.discard)
 
     def _is_taken(self, service: str, kind: type[Event]) -> bool:
         """Whether the service has a consumer here: a neighbour that only answers has none."""
@@ -161,7 +164,7 @@ class NatsOfWorker:
         self._worker = worker
         self._asked = 0
 
-    async def subscribe(self, subject: str, queue: str, cb: Handle) -> None:
+    async def subscribe(self, subject: str, queue: str, cb: Handle) -> None:  # noqa: ARG002 - the client's own signature
         """Take a seat in the queue group."""
         self._network.seats.setdefault(subject, []).append(_Seat(self._worker, cb))
 

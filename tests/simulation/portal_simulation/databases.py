@@ -10,7 +10,6 @@ from typing import Any, Final
 from portal_chassis.clocks import MachineClock
 from portal_chassis.memory import InMemoryDatabase, InMemoryTransaction
 from portal_chassis.postgres import Transaction
-from portal_chassis.process_memory import InMemoryProcessStore
 from portal_chassis.process_model import JournalEntry, JournalState, ProcessView
 from portal_chassis.process_port import Change, Claim, Committed, Load, NewProcess
 from portal_contracts.message import Event

@@ -16,6 +16,7 @@ from portal_simulation import sandbox_on_virtual_time
 from portal_simulation.in_process_http import InProcessTransport, InProcessVendor
 from portal_simulation.salesforce_wire import InProcessWire
 from portal_simulation.sandbox_on_virtual_time import SALESFORCE, SandboxOnVirtualTime
+from portal_simulation.seeded import seeded
 from portal_simulation.services.billing import whmcs_settings
 from portal_simulation.services.neighbours import read_catalog
 from portal_simulation.virtual_time import START, VirtualTime, VirtualTimeLoop
@@ -60,8 +61,6 @@ def ground() -> Ground:
 
 
 def _catalog(sandbox: SandboxOnVirtualTime, settings: SalesforceSettings, time: VirtualTime) -> Snapshot:
-    import random
-
     loop = VirtualTimeLoop()
     time.follow(loop)
 
@@ -69,7 +68,7 @@ def _catalog(sandbox: SandboxOnVirtualTime, settings: SalesforceSettings, time: 
         return None
 
     async def read() -> Snapshot:
-        vendor = InProcessVendor("salesforce", sandbox.app("salesforce"), random.Random(0))
+        vendor = InProcessVendor("salesforce", sandbox.app("salesforce"), seeded(0))
         salesforce = Salesforce(settings, wire=InProcessWire(settings, InProcessTransport(vendor, reach)))
         return await read_catalog(SalesforceProducts(salesforce), sandbox.core.dataset, START)
 

@@ -1,5 +1,7 @@
 """The portal's logs during a schedule: nothing is printed, and what nobody expected fails the schedule."""
 
+import sys
+import traceback
 from collections import Counter
 from collections.abc import MutableMapping
 from typing import Any
@@ -29,9 +31,6 @@ class LogCapture:
 
 
 def _described(error: Any) -> str:
-    import sys
-    import traceback
-
     if error is True:
         error = sys.exc_info()[1]
     if not isinstance(error, BaseException):

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Final
 
-from portal_simulation.invariants import Broken, broken_invariants
+from portal_simulation.invariants import MOST_TIMES_FAULT_FREE, Broken, broken_invariants
 from portal_simulation.matrix import Cell
+from portal_simulation.matrix_schedule import SWITCHES, CellSchedule, orders_of
 from portal_simulation.play import PlacedOrder, Played, play
+from portal_simulation.schedule import Kind
 
 OTHERWISE: Final = ("end", "I14")
 """Checks of the schedules that a cell makes more strictly: how an order ends, and how often anything is called."""
@@ -19,20 +22,21 @@ class CellVerdict:
     cell: Cell
     broken: list[Broken] = field(default_factory=list)
     played: Played | None = None
-    calls: int = 0
 
 
 def judge_cell(cell: Cell) -> CellVerdict:
     """Play a cell and name everything that is not as it must be."""
     verdict = CellVerdict(cell)
+    schedule = cell.schedule()
+    usual = fault_free_calls(cell.kinds, schedule.lasts)
 
     def check(played: Played) -> None:
         verdict.broken += [one for one in broken_invariants(played) if one.invariant not in OTHERWISE]
         verdict.broken += _was_met(cell, played)
         verdict.broken += _ends(cell, played)
-        verdict.calls = sum(sum(n.values()) for n in played.world.sandbox.core.faults.calls.values())
+        verdict.broken += _calls(played, usual)
 
-    verdict.played = play(cell.schedule(), None, check)
+    verdict.played = play(schedule, None, check)
     return verdict
 
 
@@ -49,6 +53,26 @@ def _ends(cell: Cell, played: Played) -> Iterator[Broken]:
     for order, end in zip(played.orders, ends, strict=True):
         if end != ("done", None) and (legal is None or end != (legal.status, legal.code)):
             yield Broken("end", f"order {order.order_id} ({order.plan.kind}) ended {end}")
+
+
+def _calls(played: Played, usual: int) -> Iterator[Broken]:
+    """I14: all calls of all orders together are at most three times those without the fault."""
+    made = _made(played)
+    if made > MOST_TIMES_FAULT_FREE * usual:
+        yield Broken("I14", f"{made} calls; without the fault there are {usual}")
+
+
+@cache
+def fault_free_calls(kinds: tuple[Kind, ...], lasts: float) -> int:
+    """Count what orders of these kinds call, and the sweepers beside them, when nothing goes wrong for that long."""
+    counted: list[int] = []
+    schedule = CellSchedule(seed=1, workers=1, orders=orders_of(kinds), switches=SWITCHES, lasts=lasts)
+    play(schedule, None, lambda played: counted.append(_made(played)))
+    return counted[0]
+
+
+def _made(played: Played) -> int:
+    return sum(sum(calls.values()) for calls in played.world.sandbox.core.faults.calls.values())
 
 
 def _end(order: PlacedOrder) -> tuple[str, str | None]:

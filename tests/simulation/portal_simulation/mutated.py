@@ -54,7 +54,7 @@ def order_book_of(rules: Rules) -> MemoryOrderBook:
 
 
 class _EverybodyWins(MemoryOrderBook):
-    async def elect(self, order_id: str, round_: int, whmcs_order_id: int) -> int | None:
+    async def elect(self, order_id: str, round_: int, whmcs_order_id: int) -> int | None:  # noqa: ARG002 - the port's signature
         return whmcs_order_id
 
 

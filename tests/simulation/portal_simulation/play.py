@@ -23,6 +23,7 @@ from portal_simulation.log_capture import CAPTURE
 from portal_simulation.rules import Rules
 from portal_simulation.salesforce_wire import InProcessWire
 from portal_simulation.schedule import PRODUCTS, OrderPlan, Schedule
+from portal_simulation.seeded import seeded
 from portal_simulation.virtual_time import START, VirtualTimeLoop
 from portal_simulation.workers import WorkerKilled
 from portal_simulation.world import World
@@ -99,7 +100,8 @@ class _Player:
         self._world = World(replace(on, whmcs=settings), schedule.seed, workers=schedule.workers, rules=rules)
         self._orders: list[PlacedOrder] = []
         self._stuck: list[str] = []
-        self._left = [[trouble, trouble.skip, trouble.times] for trouble in schedule.bus]
+        self._seen: Counter[int] = Counter()
+        self._acting: list[asyncio.Task[Any]] = []
         self._calm = False
         self.hits: Counter[str] = Counter()
 
@@ -140,7 +142,7 @@ class _Player:
 
     async def _place(self) -> None:
         """Customers have ordered: as the portal's own checkout writes it, before any trouble."""
-        vendor = InProcessVendor("salesforce", self._on.sandbox.app("salesforce"), random.Random(0))
+        vendor = InProcessVendor("salesforce", self._on.sandbox.app("salesforce"), seeded(0))
 
         async def reach(_: str) -> None:
             return None
@@ -206,7 +208,7 @@ class _Player:
         def start() -> None:
             made = action(*arguments)
             if made is not None:
-                loop.create_task(made)
+                self._acting.append(loop.create_task(made))
 
         loop.call_later(seconds, start)
 
@@ -261,16 +263,12 @@ class _Player:
     def _fate(self, subject: str) -> BusFault | None:
         if self._calm:
             return None
-        for entry in self._left:
-            trouble, skip, times = entry
-            if times and fnmatch.fnmatchcase(subject, trouble.subject):
-                if skip:
-                    entry[1] -= 1
-                    continue
-                entry[2] -= 1
-                self.hits[f"bus {trouble.kind}"] += 1
-                kind: BusFault = trouble.kind
-                return kind
+        for number, trouble in enumerate(self._schedule.bus):
+            if self._seen[number] < trouble.skip + trouble.times and fnmatch.fnmatchcase(subject, trouble.subject):
+                self._seen[number] += 1
+                if self._seen[number] > trouble.skip:
+                    self.hits[f"bus {trouble.kind}"] += 1
+                    return trouble.kind
         return None
 
     def _be_calm(self) -> None:
@@ -335,12 +333,11 @@ class _Player:
         if view is None:
             # never approved, or cancelled before anybody looked; an approved one must have been found
             status = self._on.sandbox.order(order.order_id)["Status"]
-            return status != "Approved"
+            return bool(status != "Approved")
         if view.status in TERMINAL:
             shown = self._on.sandbox.order(order.order_id)
-            if view.status == "failed" and shown["Status"] == "Approved" and shown["Activation_Status__c"] != "Failed":
-                return False
-            return True
+            told = shown["Status"] != "Approved" or shown["Activation_Status__c"] == "Failed"
+            return bool(view.status != "failed" or told)
         if view.status in ("blocked", "needs_human"):
             return (clock.now() - view.started_at).total_seconds() > STANDS and await self._stands(order, view)
         return False

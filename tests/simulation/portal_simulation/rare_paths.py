@@ -3,8 +3,8 @@
 from collections import Counter
 from typing import Final
 
-from portal_simulation.invariants import journal_of
 from portal_simulation.ledger import Effects
+from portal_simulation.order_facts import journal_of
 from portal_simulation.play import PlacedOrder, Played
 
 LONG_OUTAGE: Final = 600.0

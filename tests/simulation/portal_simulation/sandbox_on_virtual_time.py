@@ -1,7 +1,7 @@
 """The sandbox in this process on virtual time: one for all schedules, put back to the first day before each.
 
-Its customers are those of the dataset that have no portal user, with a WHMCS client and a card of their own made through
-WHMCS's API once; later schedules start from a copy of that state, which takes less than a millisecond.
+Its customers are those of the dataset that have no portal user, with a WHMCS client and a card of their own made once
+through WHMCS's API; later schedules start from a copy of that state, which takes less than a millisecond.
 """
 
 import asyncio

@@ -1,11 +1,11 @@
 """What happens in one schedule, drawn from a seed: orders, staff, faults, deaths, quirks. No I/O."""
 
-import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from portal_simulation.bus import BusFault
+from portal_simulation.seeded import seeded
 
 Kind = Literal["voice", "voice_option", "data", "vpn", "internet"]
 PRODUCTS: Final[Mapping[Kind, tuple[str, ...]]] = {
@@ -191,7 +191,7 @@ class Schedule:
 class _Draw:
     def __init__(self, seed: int) -> None:
         self._seed = seed
-        self._chance = random.Random(seed)
+        self._chance = seeded(seed)
 
     def schedule(self) -> Schedule:
         chance = self._chance

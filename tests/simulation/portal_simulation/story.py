@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from portal_simulation.invariants import journal_of
 from portal_simulation.judging import Verdict
+from portal_simulation.order_facts import journal_of
 from portal_simulation.play import PlacedOrder, Played
 
 

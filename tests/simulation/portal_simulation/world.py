@@ -2,11 +2,10 @@
 
 import asyncio
 import contextvars
-import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from portal_chassis.clocks import TOKYO, Moves
 from portal_chassis.outbound import Outbound
@@ -21,6 +20,7 @@ from portal_simulation.in_process_http import InProcessTransport, InProcessVendo
 from portal_simulation.mutated import transport_of
 from portal_simulation.rules import Rules
 from portal_simulation.salesforce_wire import InProcessWire
+from portal_simulation.seeded import seeded
 from portal_simulation.services import billing, changefeed, fulfillment, neighbours, notifications, orders
 from portal_simulation.services.parts import Parts
 from portal_simulation.virtual_time import VirtualTimeLoop
@@ -67,11 +67,11 @@ class World:
         self.ground = ground
         self.sandbox = ground.sandbox
         self.rules = rules or Rules()
-        self.chance = random.Random(seed)
-        self.network = Network(random.Random(seed + 1))
+        self.chance = seeded(seed)
+        self.network = Network(seeded(seed + 1))
         self.clock = SandboxBusinessClock(ground.sandbox.core.clock.now)
         self.vendors = {
-            name: InProcessVendor(name, ground.sandbox.app(name), random.Random(f"{seed} {name}")) for name in VENDORS
+            name: InProcessVendor(name, ground.sandbox.app(name), seeded(f"{seed} {name}")) for name in VENDORS
         }
         self.rows: dict[str, ServiceRows] = {}
         self.workers: dict[str, list[Worker]] = {name: [] for name in WIRES}
@@ -94,12 +94,13 @@ class World:
     async def begin(self) -> None:
         """Put the sandbox back to the first day and start every service."""
         loop = asyncio.get_running_loop()
-        assert isinstance(loop, VirtualTimeLoop)
+        if not isinstance(loop, VirtualTimeLoop):
+            raise TypeError("a simulated portal runs on virtual time")
         follow_tasks(loop)
         self.sandbox.begin()
         self.sandbox.core.clock.on_move(self.clock.moved.announce)
         for service in WIRES:
-            self.rows[service] = ServiceRows(self._publisher(service), self.ground.time, self.rules)
+            self.rows[service] = ServiceRows(self._publish, self.ground.time, self.rules)
             for _ in range(self._workers_each if service in {"orders", "billing", "fulfillment"} else 1):
                 await self.start(service)
 
@@ -124,9 +125,9 @@ class World:
         self.workers[service].append(worker)
         starting = worker.spawn(self._build(worker), "starting")
         await asyncio.wait([starting])
-        if not starting.cancelled() and (problem := starting.exception()) is not None:
-            if not isinstance(problem, WorkerKilled):
-                raise problem
+        problem = None if starting.cancelled() else starting.exception()
+        if problem is not None and not isinstance(problem, WorkerKilled):
+            raise problem
         return worker
 
     async def _build(self, worker: Worker) -> None:
@@ -190,10 +191,8 @@ class World:
 
     # what happens in it
 
-    def _publisher(self, service: str) -> Callable[[int, Event], None]:
-        return lambda number, event: self.network.publish(
-            number, event, inbox=lambda consumer: self.rows[consumer].database
-        )
+    def _publish(self, number: int, event: Event) -> None:
+        self.network.publish(number, event, inbox=lambda consumer: self.rows[consumer].database)
 
     def _claimed(self, worker: Worker, claim: Claim, *, while_held: bool) -> None:
         """Hear of a claim: one of a process whose lease still holds would let two workers act at once."""

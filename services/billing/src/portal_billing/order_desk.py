@@ -66,7 +66,7 @@ def merged(standing: OrderDesk | None, wanted: OrderDesk, *, has_winner: bool) -
     """Give the desk after a want. `has_winner`: a reservation stands in the current round.
 
     TryLater IN_PROGRESS for a caller that was taken over, and while a release is under way; Refused NOT_FOUND when
-    there is nothing to accept, WHMCS_ORDER_CANCELLED after an operator gave it up, IDEMPOTENCY_KEY_REUSED when a
+    there is nothing to accept, PROVISIONING_CANCELLED after an operator gave it up, IDEMPOTENCY_KEY_REUSED when a
     standing reservation is asked for with other content.
     """
     if standing is None:
@@ -76,7 +76,7 @@ def merged(standing: OrderDesk | None, wanted: OrderDesk, *, has_winner: bool) -
     if wanted.generation < standing.generation:
         raise TryLater("IN_PROGRESS")
     if standing.given_up and wanted.goal != "release":
-        raise Refused("WHMCS_ORDER_CANCELLED", facts={"whmcs_order_id": 0})
+        raise Refused("PROVISIONING_CANCELLED")
     if standing.closing and wanted.goal != "release":
         raise TryLater("IN_PROGRESS")
     desk = replace(standing, goal=wanted.goal, generation=wanted.generation, ask=standing.ask + 1)

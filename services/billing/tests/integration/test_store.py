@@ -3,10 +3,11 @@
 import asyncio
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from portal_billing.order_desk import OrderDesk
+from portal_billing.order_desk import OrderDesk, Verdict, given_up, retried
 from portal_billing.store import PostgresClientTurns, PostgresCommandLog, PostgresOrderBook
 from portal_billing.testing import MemoryClientTurns, MemoryCommandLog, MemoryOrderBook
 from portal_chassis.migrating import migrate
@@ -17,7 +18,8 @@ from portal_contracts.message import Acknowledged
 from portal_contracts.problems import Refused, TryLater
 from portal_contracts.values import Address, long_salesforce_id
 
-ORDER = long_salesforce_id("801000000000001")
+ORDER, OTHER = long_salesforce_id("801000000000001"), long_salesforce_id("801000000000002")
+NOON = datetime(2026, 4, 1, 3, 0, tzinfo=UTC)
 LINE = OrderLine(sku="PLAN", whmcs_product_id=202, billing_cycle="monthly", quantity=1, unit_price=2970, service=True)
 DESK = OrderDesk(ORDER, "reserve", 1, client_id=5011, lines=(LINE,), eid="8904")
 
@@ -119,6 +121,63 @@ async def test_verdicts_race_to_one_decision(store):
             store.book.elect(ORDER, number, number), store.book.discard(ORDER, number, number)
         )
         assert (elected == number) is not discarded
+
+
+async def test_a_named_order_takes_the_crown_and_the_former_winner_is_an_extra(store):
+    await store.want(DESK)
+    await store.book.elect(ORDER, 1, 400)
+    await store.book.discard(ORDER, 1, 401)
+    for _ in range(2):
+        async with store.database.transaction() as transaction:
+            await store.book.crown(transaction, ORDER, 1, 401)
+        assert await store.book.verdicts(ORDER) == {400: Verdict(1, winner=False), 401: Verdict(1, winner=True)}
+    with suppress(RuntimeError):
+        async with store.database.transaction() as transaction:
+            await store.book.crown(transaction, ORDER, 1, 402)
+            raise RuntimeError
+    assert await store.book.verdicts(ORDER) == {400: Verdict(1, winner=False), 401: Verdict(1, winner=True)}
+
+
+async def test_nobody_takes_the_crown_with_another_orders_order(store):
+    await store.want(DESK)
+    await store.want(replace(DESK, order_id=OTHER))
+    await store.book.elect(OTHER, 1, 410)
+    await store.book.elect(ORDER, 1, 411)
+    with pytest.raises(Refused, match="WHMCS_ORDER_NOT_OURS"):
+        async with store.database.transaction() as transaction:
+            await store.book.crown(transaction, ORDER, 1, 410)
+    assert await store.book.verdicts(OTHER) == {410: Verdict(1, winner=True)}
+    assert await store.book.verdicts(ORDER) == {411: Verdict(1, winner=True)}
+
+
+async def test_operators_decisions_stand_on_the_desk_until_their_round_is_over(store):
+    await store.want(DESK)
+    async with store.database.transaction() as transaction:
+        desk = await store.book.lock(transaction, ORDER)
+        await store.book.put(transaction, given_up(retried(desk)))
+    desk = await store.book.read(ORDER)
+    assert (desk.retries, desk.given_up, desk.closing, desk.goal, desk.ask) == (1, True, True, "release", 3)
+    with pytest.raises(Refused, match="PROVISIONING_CANCELLED"):
+        await store.want(replace(DESK, generation=9))
+    await store.want(OrderDesk(ORDER, "release", 9))
+    async with store.database.transaction() as transaction:
+        await store.book.released(transaction, ORDER)
+    desk = await store.want(replace(DESK, generation=10))
+    assert (desk.retries, desk.given_up, desk.closing, desk.round) == (0, False, False, 2)
+
+
+async def test_a_later_search_for_twins_never_ends_sooner(store):
+    await store.want(DESK)
+    for hours, number, latest in ((6, 1, 6), (1, 2, 6), (9, 3, 9)):
+        async with store.database.transaction() as transaction:
+            desk = await store.book.sweep(transaction, ORDER, NOON + timedelta(hours=hours))
+        assert (desk.sweep, desk.swept_until) == (number, NOON + timedelta(hours=latest))
+    assert await store.book.read(ORDER) == desk
+
+
+async def test_a_desk_nobody_put_is_not_locked(store):
+    async with store.database.transaction() as transaction:
+        assert await store.book.lock(transaction, ORDER) is None
 
 
 async def test_personal_data_is_forgotten(store):

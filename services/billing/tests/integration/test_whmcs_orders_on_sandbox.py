@@ -103,6 +103,12 @@ async def test_more_orders_than_one_page_holds_are_all_searched(connected):
         ("status", {"status": 200, "body": '{"result":"error","message":"Deadlock found"}', "effect": True}),
         ("status", {"status": 302, "body": "", "headers": {"Location": "/login"}}),
         ("status", {"status": 200, "body": "[]"}),
+        ("late", {"businessSeconds": 600}),
+        ("nonsense", {}),
+        ("nonsense", {"shape": "ill_typed"}),
+        ("error", {"meaning": "transient"}),
+        ("error", {"meaning": "ambiguous", "effect": True}),
+        ("error", {"meaning": "permanent", "effect": True}),
     ],
 )
 async def test_whatever_hides_the_outcome_of_a_write_is_unclear_and_not_repeated(
@@ -129,6 +135,47 @@ async def test_a_clear_no_is_not_unclear(whmcs, sandbox_whmcs, params, problem):
     sandbox_whmcs.fault("AddOrder", "status", params=params)
     with pytest.raises(problem):
         await add(whmcs)
+
+
+@pytest.mark.parametrize(("kind", "problem"), [("quota", TryLater), ("auth", Misconfigured)])
+async def test_a_call_that_was_not_let_in_is_not_unclear(whmcs, sandbox_whmcs, kind, problem):
+    sandbox_whmcs.fault("AddOrder", kind)
+    with pytest.raises(problem):
+        await add(whmcs)
+    assert await whmcs.orders.search(CLIENT, ORDER) == []
+
+
+@pytest.mark.parametrize("call", ["AcceptOrder", "CancelOrder"])
+@pytest.mark.parametrize("kind", ["after_effect", "html", "empty", "malformed"])
+async def test_an_acceptance_or_cancellation_without_a_clear_answer_is_unclear(connected, sandbox_whmcs, call, kind):
+    whmcs = connected(order_seconds=1)
+    number = await add(whmcs)
+    sandbox_whmcs.fault(call, kind)
+    move = whmcs.orders.accept if call == "AcceptOrder" else whmcs.orders.cancel
+    with pytest.raises(Unclear):
+        await move(number, send_by=soon())
+    assert sandbox_whmcs.core.faults.all()[0].hits == 1
+
+
+async def test_services_that_an_old_list_lacks_are_found_through_their_orders(whmcs, sandbox_whmcs):
+    sandbox_whmcs.fault("GetClientsProducts", "stale")
+    number = await add(whmcs)
+    (found,) = await whmcs.orders.search(CLIENT, ORDER)
+    assert (found.id, len(found.services)) == (number, 2)
+
+
+async def test_a_list_of_orders_older_than_the_services_is_no_answer(whmcs, sandbox_whmcs):
+    sandbox_whmcs.fault("GetOrders", "stale")
+    await add(whmcs)
+    with pytest.raises(TryLater):
+        await whmcs.orders.search(CLIENT, ORDER)
+
+
+async def test_a_service_that_moved_to_another_client_is_no_difference(whmcs, sandbox_whmcs):
+    await add(whmcs)
+    with sandbox_whmcs.core.store.transaction() as db:
+        db.execute("UPDATE whmcs_service SET client_id = 5012 WHERE client_id = ?", (CLIENT,))
+    assert await whmcs.orders.search(CLIENT, ORDER) == []
 
 
 async def test_a_host_that_is_not_there_was_not_written_to(connected):

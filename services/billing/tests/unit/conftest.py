@@ -167,6 +167,7 @@ class World:
         return await self._asked((use or self.use).release, command)
 
     async def ensure(self, form=FORM):
+        self.revive()
         return await self._asked(self.use.ensure_client, form)
 
     async def _asked(self, use, command):
@@ -175,7 +176,6 @@ class World:
 
     async def _unless_interrupted(self, work):
         """Wait for work; TryLater when its worker dies or falls asleep meanwhile."""
-        self.revive()
         self.interrupted.clear()
         working = asyncio.ensure_future(work())
         interruption = asyncio.ensure_future(self.interrupted.wait())
@@ -189,10 +189,12 @@ class World:
     async def _idle(self):
         """Run what is due; whoever dies or falls asleep at it has a successor then."""
         while True:
+            self.revive()
             with suppress(TryLater):
-                return await self._unless_interrupted(lambda: self.engine.run_until_idle())
+                return await self._unless_interrupted(self.engine.run_until_idle)
 
     def _newer(self, more):
+        self.revive()
         self.generation += 1
         return more.pop("generation", self.generation)
 

@@ -130,7 +130,9 @@ async def test_two_candidates_for_active_wait_for_a_person_while_an_acceptance_m
     world.fate("AcceptOrder", Fate("late", 5000))
     assert (await world.accept()).state == "working"
     twin = replace(world.orders.orders_of(ORDER)[0], id=900, state="active", invoice_id=950)
-    world.orders.have(replace(twin, services=tuple(replace(one, id=one.id + 800) for one in twin.services)), CLIENT, ORDER)
+    world.orders.have(
+        replace(twin, services=tuple(replace(one, id=one.id + 800) for one in twin.services)), CLIENT, ORDER
+    )
     assert await world.until_done(world.accept) == "WHMCS_ORDER_UNCLEAR"
 
 
@@ -220,7 +222,9 @@ async def test_a_service_terminated_by_hand_blocks_and_nothing_is_made_in_its_pl
     world.fate("AcceptOrder", Fate("lost_after"))
     await world.accept()
     owner, key, order = world.orders._orders[100]
-    world.orders.have(replace(order, services=tuple(replace(one, state="terminated") for one in order.services)), owner, key)
+    world.orders.have(
+        replace(order, services=tuple(replace(one, state="terminated") for one in order.services)), owner, key
+    )
     assert await world.until_done(world.accept) == "WHMCS_SERVICE_NOT_ACTIVE"
     assert world.fates.calls.count("AddOrder") == world.fates.calls.count("AcceptOrder") == 1
 
@@ -230,7 +234,9 @@ async def test_every_write_leaves_a_journalled_intent(world, call):  # I13
     world.orders.keeps_invoices = True
     if call == "annotate":
         await world.until_done(lambda: whole(world))
-        assert [entry.state for entry in world.journal(ORDER) if entry.call == "UpdateClientProduct"] == ["succeeded"] * 2
+        assert [entry.state for entry in world.journal(ORDER) if entry.call == "UpdateClientProduct"] == [
+            "succeeded"
+        ] * 2
     else:
         await world.reserve()
         await world.release()

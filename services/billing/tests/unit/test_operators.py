@@ -1,4 +1,4 @@
-"""What operators see of an order's protocol, and their three buttons: link, retry, cancel (reliability.md (b)§7, D13)."""
+"""What operators see of an order's protocol, and their buttons: link, retry, cancel (reliability.md (b)§7, D13)."""
 
 from dataclasses import replace
 from itertools import count
@@ -191,12 +191,12 @@ async def test_a_cancelled_reservation_is_taken_back_and_needs_the_callers_relea
     await world.reserve()
     outcome = await cancel(world)
     assert outcome.changes == ("Give the reservation up.", "Cancel WHMCS order 100 and its unpaid invoice.")
-    with pytest.raises(Refused, match="WHMCS_ORDER_CANCELLED"):
+    with pytest.raises(Refused, match="PROVISIONING_CANCELLED"):
         await world.reserve()
     await world.pass_time(10)
     assert [order.state for order in world.orders.orders_of(ORDER)] == ["cancelled"]
     assert world.orders.invoices[150] == "cancelled"
-    with pytest.raises(Refused, match="WHMCS_ORDER_CANCELLED"):
+    with pytest.raises(Refused, match="PROVISIONING_CANCELLED"):
         await world.reserve()
     assert decisions(world) == ["cancelled"]
     assert (await world.release()).state == "done"

@@ -21,6 +21,17 @@ from portal_contracts.values import long_salesforce_id
 
 SEEDS = 400
 MUTANT_SEEDS = 500
+COUNTED = 150
+LEAST = {
+    "accepted": 60,
+    "unclear creation": 50,
+    "taken over": 20,
+    "needs a human": 3,
+    "refused": 8,
+    "swept": 5,
+    "released": 20,
+}
+"""How often the first schedules must get to each of these, so that they cannot become harmless unnoticed."""
 WRITES = ("AddOrder", "AcceptOrder", "CancelOrder")
 UNCLEAR = ("lost_before", "lost_after", "late", "killed_before", "killed_after", "killed_late", "slow", "paused")
 LATE = frozenset({"late", "killed_late", "paused"})
@@ -56,7 +67,8 @@ class Schedule:
         """Give the fate of a call; most faults hit writes."""
         if self.search_away and call == "search" and 60 < self.elapsed() < OUTAGE:
             return Fate("down")
-        if self.left == 0 or self.chance.random() > (0.6 if call in WRITES else 0.15):
+        often = 0.85 if call == "AddOrder" else 0.6 if call in WRITES else 0.15
+        if self.left == 0 or self.chance.random() > often:
             return Fate()
         self.left -= 1
         if call not in WRITES:
@@ -113,7 +125,9 @@ async def asked(world, schedule, key):
     first, second = await asyncio.gather(*both, return_exceptions=True)
     if isinstance(first, Exception):
         raise first
-    return first if not isinstance(second, Exception) else first
+    if isinstance(second, Exception) and not isinstance(second, TryLater):
+        raise second
+    return first
 
 
 def check(world, schedule, key, end):
@@ -145,39 +159,25 @@ def winner(world, key):
     )
 
 
-@pytest.fixture(scope="module")
-def reached():
-    """Count what the schedules got to, so that they cannot become harmless unnoticed."""
-    return Counter()
-
-
 @pytest.mark.parametrize("seed", range(SEEDS))
-async def test_every_schedule_ends_with_at_most_one_accepted_order_and_no_extra_left(new_world, reached, seed):
-    world, ends = await play(new_world, seed)
-    journal = [entry for key in ends for entry in world.journal(key)]
-    reached["schedules"] += 1
-    reached["accepted"] += sum(effect.kind == "accepted" for effect in world.orders.ledger)
-    reached["unclear creation"] += any(entry.call == "AddOrder" and entry.state != "succeeded" for entry in journal)
-    reached["taken over"] += any(entry.state == "started" for entry in journal)
-    reached["needs a human"] += "WHMCS_ORDER_UNCLEAR" in ends.values()
-    reached["refused"] += bool({"PRICE_MISMATCH", "MARKER_UNMAPPED"} & {str(end) for end in ends.values()})
-    reached["swept"] += any(not verdict.winner for _, verdict in world.book.judged.values())
-    reached["released"] += any(desk.round > 1 for desk in world.book.desks.values())
+async def test_every_schedule_ends_with_at_most_one_accepted_order_and_no_extra_left(new_world, seed):
+    await play(new_world, seed)
 
 
-def test_the_schedules_reach_what_they_are_for(reached):
-    if reached["schedules"] < SEEDS:
-        pytest.skip("only some of the schedules ran")
-    wanted = {
-        "accepted": 200,
-        "unclear creation": 150,
-        "taken over": 50,
-        "needs a human": 10,
-        "refused": 20,
-        "swept": 10,
-        "released": 50,
-    }
-    assert {name: reached[name] for name, least in wanted.items() if reached[name] < least} == {}
+async def test_the_schedules_reach_what_they_are_for(new_world):
+    reached = Counter()
+    for seed in range(COUNTED):
+        world, ends = await play(new_world, seed)
+        journal = [entry for key in ends for entry in world.journal(key)]
+        unclear = [entry for entry in journal if entry.call == "AddOrder" and entry.state != "succeeded"]
+        reached["accepted"] += sum(effect.kind == "accepted" for effect in world.orders.ledger)
+        reached["unclear creation"] += bool(unclear)
+        reached["taken over"] += any(entry.state == "started" for entry in journal)
+        reached["needs a human"] += "WHMCS_ORDER_UNCLEAR" in ends.values()
+        reached["refused"] += bool({"PRICE_MISMATCH", "MARKER_UNMAPPED"} & {str(end) for end in ends.values()})
+        reached["swept"] += any(not verdict.winner for _, verdict in world.book.judged.values())
+        reached["released"] += any(desk.round > 1 for desk in world.book.desks.values())
+    assert {name for name in LEAST if reached[name] < LEAST[name]} == set(), reached
 
 
 class Seen:
@@ -193,7 +193,7 @@ class Seen:
 class Blind(Seen):
     """Rule 3 off: nothing is searched."""
 
-    async def search(self, client_id, order_id):
+    async def search(self, *_):
         return []
 
 
@@ -250,8 +250,8 @@ class Trusting(Seen):
 class Unregistered(Seen):
     """Rule 6 off: whoever is found is the winner."""
 
-    async def elect(self, order_id, round_, number):
-        return number
+    async def elect(self, *candidate):
+        return candidate[-1]
 
 
 class Ageless(Seen):
@@ -266,7 +266,7 @@ class Ageless(Seen):
 class Generous(Seen):
     """One write at a time off: everybody has the client's turn."""
 
-    def turn(self, client_id):
+    def turn(self, _):
         return self._port.turn(object())
 
 

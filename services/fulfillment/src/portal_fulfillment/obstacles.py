@@ -184,13 +184,18 @@ class Obstacles:
     ) -> tuple[Effect, ...]:
         """Write the problem to Salesforce and the timeline, once for as long as it stands (C04, C37, R172)."""
         before, told = run.state.told, Told(code=code, facts=facts, step=run.step)
-        if before is not None and (before.code, before.facts) == (code, facts):
-            run.state.told = told
-            return ()
-        await self.orders.record(
-            RecordOutcome(order_id=run.key, attempt=run.state.attempt, outcome="blocked", code=code, facts=facts)
-        )
+        is_told = before is not None and (before.code, before.facts) == (code, facts)
+        try:
+            # Orders looks before it writes. What is told already is told again because staff may have hidden it.
+            await self.orders.record(
+                RecordOutcome(order_id=run.key, attempt=run.state.attempt, outcome="blocked", code=code, facts=facts)
+            )
+        except TryLater:
+            if not is_told:
+                raise
         run.state.told = told
+        if is_told:
+            return ()
         until = run.clock.now() + pause
         return (self.progress.reached(run, stage, code, facts, until=until),)
 

@@ -145,6 +145,8 @@ class Schedule:
             await desk.run(timedelta(seconds=self.chance.choice([0, 5, 120, 900])))
         if self.start is not None:
             await self._while_it_waits()
+        if self.chance.random() < 0.1:
+            await self._ask_operators()
         await desk.run(timedelta(hours=6))
         if self.chance.random() < 0.1:
             await self._ask_operators()

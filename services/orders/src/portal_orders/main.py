@@ -175,7 +175,7 @@ def join(
         ),
         look_at_checkout=LookAtCheckout(outside.checkouts, processes),
         read_orders=ReadOrders(book, fetch_older, clock, settings.stuck_after),
-        read_for_provisioning=ReadForProvisioning(sales, outside.products, outside.customers, book, clock),
+        read_for_provisioning=ReadForProvisioning(sales, outside.products, outside.customers, book),
         write_progress=WriteProgress(sales, products, take_reading, transactions, clock),
         take_signed_call=TakeSignedCall(
             transactions, outside.signed_calls, hints, book, clock, early=settings.early, hinted=hinted

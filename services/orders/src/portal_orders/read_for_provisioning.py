@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from portal_chassis.clocks import BusinessClock
 from portal_contracts.billing import OrderLine
 from portal_contracts.catalog import SoldProduct
 from portal_contracts.orders import ProvisioningOrder
 from portal_contracts.problems import Refused
 from portal_orders.metrics import PRICE_MISMATCHES
-from portal_orders.order import KeptOrder, SalesItem, SalesOrder, schedule_of, shown_activation
+from portal_orders.order import KeptOrder, SalesItem, SalesOrder, schedule_of
 from portal_orders.porting import porting_of
 from portal_orders.ports import Customers, OrderBook, Products, SalesOrders
 
@@ -22,7 +21,6 @@ class ReadForProvisioning:
     products: Products
     customers: Customers
     book: OrderBook
-    clock: BusinessClock
 
     async def __call__(self, order_id: str) -> ProvisioningOrder:
         """Raise Refused NOT_FOUND, CUSTOMER_NOT_LINKED, PRODUCT_UNMAPPED, PRICE_MISMATCH or PORTING_DATA_MISSING."""
@@ -48,7 +46,7 @@ class ReadForProvisioning:
             order_id=order.order_id,
             order_number=order.order_number,
             state=order.state,
-            activation=shown_activation(order, self.clock.now()),
+            activation=order.activation,  # as Salesforce has it: what the portal shows is derived from the facts (C38)
             account_id=order.account_id,
             whmcs_client_id=whmcs_client_id,
             category=service.category,

@@ -28,7 +28,7 @@ async def test_a_wanted_time_reaches_provisioning_with_and_without_the_orgs_fiel
     assert world.sales.orders[order_id].scheduled is fields
     await world.approve(order_id)
     order = await world.orders.use.read_for_provisioning(order_id)
-    assert (order.activation_type, order.scheduled_at, order.activation) == ("scheduled", AT, "scheduled")
+    assert (order.activation_type, order.scheduled_at) == ("scheduled", AT)
     detail = await world.detail(order_id)
     assert (detail.status.en, detail.status.ja) == ("Scheduled for 2026-04-11 09:30", "2026-04-11 09:30 開通予定")
     assert (detail.who_acts.owner, detail.who_acts.until) == ("us", AT)

@@ -62,7 +62,7 @@ class InProcessPubSub:
         self._rules = rules
 
     @asynccontextmanager
-    async def open(self, topic: str, after: bytes | None, demand: int) -> AsyncIterator[InProcessStream]:
+    async def open(self, topic: str, after: bytes | None, demand: int) -> AsyncIterator[InProcessStream]:  # noqa: ARG002 - the port's signature
         """Open a stream strictly after a position; raises StreamFailed for one that is unknown or too old."""
         oldest = 0 if self._rules.earliest_on_a_lost_position else self._org.bus.latest_position()
         position = oldest if after is None else self._org.bus.decode(after)

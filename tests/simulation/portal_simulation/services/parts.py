@@ -4,12 +4,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
+
 from portal_chassis.clocks import BusinessClock, MachineClock
 from portal_chassis.process import ProcessEngine
 from portal_salesforce import Salesforce
 from portal_simulation.bus import WorkerBus
 from portal_simulation.databases import ServiceRows, WorkerDatabase
-from portal_simulation.in_process_http import InProcessTransport
 from portal_simulation.rules import Rules
 from portal_simulation.workers import Worker
 
@@ -25,7 +26,7 @@ class Parts:
     processes: ProcessEngine
     clock: BusinessClock
     machine: MachineClock
-    transport: Callable[[str], InProcessTransport]
+    transport: Callable[[str], httpx.AsyncBaseTransport]
     """The way to a vendor, by name."""
     salesforce: Callable[[], Salesforce]
     """A connector of the worker's own."""

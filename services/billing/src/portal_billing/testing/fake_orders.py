@@ -165,7 +165,9 @@ class FakeOrders:
             if owner != client_id:
                 return None
             charged = {service.id: service.first_payment for service in order.services}
-            return OrderInvoice(invoice_id, self.invoices.get(invoice_id, "unpaid"), charged, sum(charged.values()) + self.fee)
+            return OrderInvoice(
+                invoice_id, self.invoices.get(invoice_id, "unpaid"), charged, sum(charged.values()) + self.fee
+            )
 
         return await self.fates.read("invoice", look)
 
