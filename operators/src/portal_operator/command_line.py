@@ -3,6 +3,7 @@
 from typing import Any
 
 import click
+from pydantic import ValidationError
 
 from portal_contracts.problems import PortalProblem
 from portal_operator import output
@@ -26,6 +27,8 @@ class PortalGroup(click.Group):
             return super().invoke(ctx)
         except PortalProblem as error:
             ctx.exit(output.problem(error))
+        except ValidationError as error:
+            ctx.exit(output.wrong_arguments(error))
         except BusAway as error:
             click.echo(
                 f"The bus at {error} does not let us in: check PORTAL_NATS_URL, PORTAL_NATS_SEED_PATH.", err=True

@@ -6,6 +6,8 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import click
+from pydantic import ValidationError
+from pydantic.alias_generators import to_snake
 
 from portal_contracts.message import Message
 from portal_contracts.operators import OperatorOutcome
@@ -13,6 +15,7 @@ from portal_contracts.problems import PortalProblem, Refused, TryLater, customer
 
 TOKYO: Final = ZoneInfo("Asia/Tokyo")
 EXIT_REFUSED: Final = 1
+EXIT_WRONG_USE: Final = 2
 EXIT_TRY_LATER: Final = 3
 EXIT_SIGN_IN: Final = 4
 _SIGN_IN: Final = frozenset({"SESSION_REQUIRED", "SESSION_EXPIRED"})
@@ -58,6 +61,14 @@ def outcome(reply: OperatorOutcome, request_id: str) -> None:
         click.echo(f"Request id: {request_id}")
 
 
+def wrong_arguments(error: ValidationError) -> int:
+    """Print which arguments a message does not take, and give the exit code."""
+    for wrong in error.errors():
+        name = ".".join(str(part) for part in wrong["loc"])
+        click.echo(f"{to_snake(name).replace('_', ' ')}: {wrong['msg']}", err=True)
+    return EXIT_WRONG_USE
+
+
 def problem(error: PortalProblem) -> int:
     """Print why something was refused and give the exit code."""
     click.echo(f"{error.code}: {customer_text(error.code, 'en', error.facts)}", err=True)
@@ -70,4 +81,4 @@ def problem(error: PortalProblem) -> int:
     if isinstance(error, TryLater):
         click.echo("  Nothing is lost: try again. The same --request-id never acts twice.", err=True)
         return EXIT_TRY_LATER
-    return EXIT_REFUSED if isinstance(error, Refused) else EXIT_REFUSED + 1
+    return EXIT_REFUSED if isinstance(error, Refused) else EXIT_WRONG_USE

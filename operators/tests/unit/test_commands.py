@@ -179,3 +179,18 @@ def test_an_unclear_whmcs_is_shown_as_not_known_rather_than_as_nothing(portal: F
     original = portal.ask
     portal.ask = lambda message: original(message).model_copy(update={"found": None})  # type: ignore[method-assign]
     assert "not known" in run(portal, "whmcs-order", "show", ORDER).output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("retry", ORDER, "--reason", "a test", "--request-id", "short"), "request id: String should have at least 8"),
+        (("retry", ORDER, "--reason", "x" * 501), "reason: String should have at most 500"),
+        (("operators", "revoke", "nobody", "--reason", "a test"), "email:"),
+    ],
+)
+def test_an_argument_no_message_takes_is_named(portal: FakePortal, arguments: tuple[str, ...], says: str) -> None:
+    refused = run(portal, *arguments)
+    assert refused.exit_code == 2
+    assert says in refused.output
+    assert portal.asked == []
