@@ -15,6 +15,7 @@ import pytest
 
 from portal_chassis.testing import CollectedSpan, SpanCollector
 from portal_contracts.identity import LogIn
+from portal_contracts.provisioning import RevealEsimCode
 from portal_contracts.topology import SERVICES
 from portal_local.demo.customer import Problem
 from portal_testing.stack import PortalStack
@@ -248,3 +249,21 @@ async def test_no_span_tells_who_the_customer_is(shopper, collector) -> None:  #
     told = str([(span.name, dict(span.attributes)) for span in collector.spans])
     for secret in (person.email, person.eid, "demo-only-long-passphrase", "4242", "見本", "神宮前"):
         assert secret not in told
+
+
+async def test_an_esim_code_is_nowhere_but_with_its_owner(shopper, portal_stack, collector) -> None:  # D11
+    order_id = await shopper.order_esim()
+    await shopper.journey.approve()
+    assert await shopper.finish() == []
+    shown = await shopper.customer.post(f"/orders/{order_id}/esim-code", {})
+    answered = shopper.customer.trace_ids[-1]
+    await tree(collector, answered, {RevealEsimCode.subject})
+    secret = shown["matchingId"].encode()
+    sandbox = portal_stack.state_folder / "sandbox"
+    held = [
+        path
+        for path in portal_stack.state_folder.rglob("*")
+        if sandbox not in path.parents and path.is_file() and secret in path.read_bytes()
+    ]
+    assert held == []  # no log, no stream of NATS, no row in clear text
+    assert secret.decode() not in str([(span.name, dict(span.attributes)) for span in collector.spans])

@@ -6,9 +6,10 @@ One test is one cell: `-k "AddOrder and timeout_after_effect"` plays those of a 
 import pytest
 
 from portal_simulation.matrix import cells
-from portal_simulation.matrix_calls import BUS, CALLS, KINDS, recorded
+from portal_simulation.matrix_calls import CALLS, recorded
 from portal_simulation.matrix_exceptions import LEGAL_ENDS
 from portal_simulation.matrix_judging import judge_cell
+from portal_simulation.matrix_schedule import SORTS
 from portal_simulation.story import orders_told
 
 
@@ -18,12 +19,12 @@ def test_after_a_fault_of_one_call_everything_is_as_promised(cell):
     assert verdict.broken == [], "\n".join([*map(str, verdict.broken), *orders_told(verdict.played)])
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_matrix_has_every_call_an_order_makes(kind):
-    recording = recorded(kind)
+@pytest.mark.parametrize("sort", SORTS)
+def test_the_matrix_has_every_call_an_order_makes(sort):
+    recording = recorded(sort)
     assert recording.broken == ()
     assert recording.unnamed == 0
-    assert recording.calls == {call.key: call.made[kind] for call in CALLS}
+    assert recording.calls == {call.key: call.made[sort] for call in CALLS}
 
 
 def test_every_legal_end_belongs_to_a_cell_and_no_cell_to_two():

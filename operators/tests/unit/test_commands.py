@@ -185,7 +185,7 @@ def test_an_unclear_whmcs_is_shown_as_not_known_rather_than_as_nothing(portal: F
     ("arguments", "says"),
     [
         (("retry", ORDER, "--reason", "a test", "--request-id", "short"), "request id: String should have at least 8"),
-        (("retry", ORDER, "--reason", "x" * 501), "reason: String should have at most 500"),
+        (("retry", ORDER, "--reason", "x" * 501), "reason: Value should have at most 500"),
         (("operators", "revoke", "nobody", "--reason", "a test"), "email:"),
     ],
 )

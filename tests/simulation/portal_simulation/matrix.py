@@ -13,8 +13,8 @@ from portal_simulation.bus import BusFault
 from portal_simulation.matrix_calls import BUS, CALLS, OutsideCall
 from portal_simulation.matrix_exceptions import LegalEnd, Period, legal_end
 from portal_simulation.matrix_faults import BUS_FAULTS, VENDOR_FAULTS, FaultKind
-from portal_simulation.matrix_schedule import SWITCHES, CellSchedule, orders_of
-from portal_simulation.schedule import BusTrouble, Kind, Outage, VendorFault
+from portal_simulation.matrix_schedule import SORTS, SWITCHES, CellSchedule, Sort, orders_of
+from portal_simulation.schedule import BusTrouble, Outage, VendorFault
 
 ONCE_LASTS: Final = 300.0
 """Seconds within which the one fault must have been met."""
@@ -22,6 +22,8 @@ LONG: Final = 720.0
 """Ten minutes from the latest first occurrence of any call: an order with a line is accepted two minutes after its approval."""
 FOR_EVER: Final = 10**9
 NO_CONNECTION: Final = "no_connection"
+_WRITE_WAYS: Final[tuple[Sort, ...]] = ("ported", "card", "vpn")
+"""Sorts of orders that come to a write another way than a new voice line does."""
 _OUTAGE_SECONDS: Final[dict[Period, float]] = {"once": 3.0, "for_ten_minutes": 600.0}
 
 
@@ -33,7 +35,7 @@ class Cell:
     fault: FaultKind | BusFault | None
     """None: nobody can connect to the vendor at all."""
     period: Period
-    kinds: tuple[Kind, ...]
+    sorts: tuple[Sort, ...]
     occurrence: int = 1
 
     @property
@@ -45,7 +47,7 @@ class Cell:
 
     def __str__(self) -> str:
         which = f"[{self.occurrence}]" if self.occurrence > 1 else ""
-        return f"{self.call.key}{which} {self.fault_name} {self.period} {'+'.join(self.kinds)}"
+        return f"{self.call.key}{which} {self.fault_name} {self.period} {'+'.join(self.sorts)}"
 
     @property
     def legal_end(self) -> LegalEnd | None:
@@ -74,7 +76,7 @@ class Cell:
         return CellSchedule(
             seed=crc32(str(self).encode()),
             workers=1,
-            orders=orders_of(self.kinds),
+            orders=orders_of(self.sorts),
             faults=faults,
             outages=outages,
             bus=bus,
@@ -105,21 +107,24 @@ def cells() -> Iterator[Cell]:
         )
         for fault in kinds:
             yield from _once(call, fault)
-            yield Cell(call, fault, "for_ten_minutes", _both_sorts(call))
+            yield _long(call, fault)
     for vendor in dict.fromkeys(call.vendor for call in CALLS if call.vendor != BUS):
         for period in _OUTAGE_SECONDS:
             yield Cell(OutsideCall(vendor, "*", {}), None, period, ("voice", "vpn"))
 
 
 def _once(call: OutsideCall, fault: FaultKind | BusFault) -> Iterator[Cell]:
-    """Each occurrence in an order with a line and voice, which makes every call; a write in each other order too."""
-    for occurrence in range(1, max(1, call.made["voice"]) + 1):
-        yield Cell(call, fault, "once", ("voice",), occurrence)
-    if call.made["vpn"] and not call.is_read and call.vendor != BUS:
-        yield Cell(call, fault, "once", ("vpn",))
+    """Each occurrence in an order with a voice line; in another sort of order what is the same there only if it writes."""
+    for sort in SORTS:
+        if sort == "voice" or call.made[sort] > call.made["voice"]:
+            times = max(call.made[sort], 1 if call.lapses else 0)
+        else:
+            times = min(1, call.made[sort]) if sort in _WRITE_WAYS and not call.is_read and call.vendor != BUS else 0
+        for occurrence in range(1, times + 1):
+            yield Cell(call, fault, "once", (sort,), occurrence)
 
 
-def _both_sorts(call: OutsideCall) -> tuple[Kind, ...]:
-    return (
-        ("voice", "vpn") if call.made["vpn"] or call.lapses else ("voice", "data") if call.made["data"] else ("voice",)
-    )
+def _long(call: OutsideCall, fault: FaultKind | BusFault) -> Cell:
+    """Orders of two sorts at once: one with a line and one without, unless only lines make the call."""
+    makers = [sort for sort in ("voice", "vpn", "ported", "card") if call.made[sort] or call.lapses]
+    return Cell(call, fault, "for_ten_minutes", tuple(makers[:2]))

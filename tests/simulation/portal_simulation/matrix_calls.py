@@ -1,6 +1,6 @@
-"""Every outside call of provisioning, and how often an order of each kind makes it when nothing goes wrong.
+"""Every outside call of provisioning, and how often an order of each sort makes it when nothing goes wrong.
 
-The numbers are measured: `recorded` plays an order of each kind with a rule that delays nothing at each call, and a test
+The numbers are measured: `recorded` plays an order of each sort with a rule that delays nothing at each call, and a test
 compares. A call that the process begins to make, or makes once more, fails that test before it has cells.
 """
 
@@ -10,22 +10,22 @@ from dataclasses import dataclass
 from typing import Final
 
 from portal_simulation.judging import judge
-from portal_simulation.matrix_schedule import SWITCHES, CellSchedule, orders_of
-from portal_simulation.schedule import Kind, VendorFault
+from portal_simulation.matrix_schedule import SORTS, SWITCHES, CellSchedule, Sort, orders_of
+from portal_simulation.schedule import VendorFault
 
 BUS: Final = "bus"
 _ENDED: Final = 230.0
-"""Every kind of order is active by then, and the sweepers have not looked again: what was called is the process's."""
+"""Every sort of order is active by then, and the sweepers have not looked again: what was called is the process's."""
 _VENDORS: Final = ("salesforce", "whmcs", "freebit", "sendgrid")
 
 
 @dataclass(frozen=True, slots=True)
 class OutsideCall:
-    """A vendor's call, or (`vendor` is `bus`) a question to another service. `made`: how often, by kind of order."""
+    """A vendor's call, or (`vendor` is `bus`) a question to another service. `made`: how often, by sort of order."""
 
     vendor: str
     name: str
-    made: Mapping[Kind, int]
+    made: Mapping[Sort, int]
     is_read: bool = True
     lapses: str = ""
     """A login: the call whose refused session makes it necessary again."""
@@ -36,42 +36,40 @@ class OutsideCall:
         return f"{self.vendor}.{self.name}"
 
 
-KINDS: Final[tuple[Kind, ...]] = ("voice", "data", "vpn", "internet")
-
-
-def _by_kind(voice: int, data: int, vpn: int, internet: int) -> Mapping[Kind, int]:
-    return {"voice": voice, "data": data, "vpn": vpn, "internet": internet}
+def _by_sort(*times: int) -> Mapping[Sort, int]:
+    return dict(zip(SORTS, times, strict=True))
 
 
 CALLS: Final = (
-    OutsideCall("salesforce", "token", _by_kind(0, 0, 0, 0), is_read=False, lapses="query"),
-    OutsideCall("salesforce", "query", _by_kind(7, 7, 6, 6)),
-    OutsideCall("salesforce", "composite", _by_kind(1, 1, 1, 1), is_read=False),
-    OutsideCall("whmcs", "GetPayMethods", _by_kind(1, 1, 1, 1)),
-    OutsideCall("whmcs", "GetProducts", _by_kind(2, 2, 2, 2)),
-    OutsideCall("whmcs", "GetClientsProducts", _by_kind(8, 8, 8, 8)),
-    OutsideCall("whmcs", "GetOrders", _by_kind(8, 8, 8, 8)),
-    OutsideCall("whmcs", "AddOrder", _by_kind(1, 1, 1, 1), is_read=False),
-    OutsideCall("whmcs", "GetInvoice", _by_kind(2, 2, 2, 2)),
-    OutsideCall("whmcs", "AcceptOrder", _by_kind(1, 1, 1, 1), is_read=False),
-    OutsideCall("whmcs", "GetModuleQueue", _by_kind(2, 1, 2, 1)),
-    OutsideCall("whmcs", "UpdateClientProduct", _by_kind(2, 1, 2, 1), is_read=False),
-    OutsideCall("freebit", "authOem", _by_kind(1, 1, 0, 0)),
-    OutsideCall("freebit", "mvno/getDetail", _by_kind(3, 2, 0, 0)),
-    OutsideCall("freebit", "mvno/esim/addAcnt", _by_kind(1, 1, 0, 0), is_read=False),
-    OutsideCall("freebit", "mvno/talkoption/addOrder", _by_kind(1, 0, 0, 0), is_read=False),
-    OutsideCall("sendgrid", "mail/send", _by_kind(1, 1, 1, 1), is_read=False),
-    OutsideCall("bus", "orders.provisioning.read.v1", _by_kind(3, 3, 2, 2)),
-    OutsideCall("bus", "orders.provisioning.mark_activating.v1", _by_kind(1, 1, 1, 1), is_read=False),
-    OutsideCall("bus", "orders.provisioning.record_outcome.v1", _by_kind(1, 1, 1, 1), is_read=False),
-    OutsideCall("bus", "orders.mail.read.v1", _by_kind(1, 1, 1, 1)),
-    OutsideCall("bus", "billing.payment_method.check.v1", _by_kind(1, 1, 1, 1)),
-    OutsideCall("bus", "billing.product.list.v1", _by_kind(1, 1, 1, 1)),
-    OutsideCall("bus", "billing.order.reserve.v1", _by_kind(1, 1, 1, 1), is_read=False),
-    OutsideCall("bus", "billing.order.accept.v1", _by_kind(1, 1, 1, 1), is_read=False),
-    OutsideCall("bus", "catalog.product.find.v1", _by_kind(4, 4, 3, 3)),
-    OutsideCall("bus", "identity.customer.find.v1", _by_kind(4, 4, 3, 3)),
-    OutsideCall("bus", "identity.recipient.read.v1", _by_kind(1, 1, 1, 1)),
+    OutsideCall("salesforce", "token", _by_sort(0, 0, 0, 0, 0, 0, 0), is_read=False, lapses="query"),
+    OutsideCall("salesforce", "query", _by_sort(8, 8, 8, 8, 6, 6, 8)),
+    OutsideCall("salesforce", "composite", _by_sort(1, 1, 1, 1, 1, 1, 3), is_read=False),
+    OutsideCall("whmcs", "GetPayMethods", _by_sort(1, 1, 1, 1, 1, 1, 2)),
+    OutsideCall("whmcs", "GetProducts", _by_sort(2, 2, 2, 2, 2, 2, 3)),
+    OutsideCall("whmcs", "GetClientsProducts", _by_sort(8, 8, 8, 8, 8, 8, 8)),
+    OutsideCall("whmcs", "GetOrders", _by_sort(8, 8, 8, 8, 8, 8, 8)),
+    OutsideCall("whmcs", "AddOrder", _by_sort(1, 1, 1, 1, 1, 1, 1), is_read=False),
+    OutsideCall("whmcs", "GetInvoice", _by_sort(2, 2, 2, 2, 2, 2, 2)),
+    OutsideCall("whmcs", "AcceptOrder", _by_sort(1, 1, 1, 1, 1, 1, 1), is_read=False),
+    OutsideCall("whmcs", "GetModuleQueue", _by_sort(2, 1, 1, 1, 2, 1, 2)),
+    OutsideCall("whmcs", "UpdateClientProduct", _by_sort(2, 1, 1, 1, 2, 1, 2), is_read=False),
+    OutsideCall("freebit", "authOem", _by_sort(1, 1, 1, 1, 0, 0, 0), is_read=False),
+    OutsideCall("freebit", "mvno/getDetail", _by_sort(3, 2, 2, 2, 0, 0, 0)),
+    OutsideCall("freebit", "mvno/esim/addAcnt", _by_sort(1, 1, 1, 0, 0, 0, 0), is_read=False),
+    OutsideCall("freebit", "master/addAcnt", _by_sort(0, 0, 0, 1, 0, 0, 0), is_read=False),
+    OutsideCall("freebit", "mvno/talkoption/addOrder", _by_sort(1, 0, 0, 0, 0, 0, 0), is_read=False),
+    OutsideCall("sendgrid", "mail/send", _by_sort(1, 1, 1, 1, 1, 1, 1), is_read=False),
+    OutsideCall("bus", "orders.provisioning.read.v1", _by_sort(4, 4, 4, 4, 2, 2, 3)),
+    OutsideCall("bus", "orders.provisioning.mark_activating.v1", _by_sort(1, 1, 1, 1, 1, 1, 1), is_read=False),
+    OutsideCall("bus", "orders.provisioning.record_outcome.v1", _by_sort(1, 1, 1, 1, 1, 1, 2), is_read=False),
+    OutsideCall("bus", "orders.mail.read.v1", _by_sort(1, 1, 1, 1, 1, 1, 1)),
+    OutsideCall("bus", "billing.payment_method.check.v1", _by_sort(1, 1, 1, 1, 1, 1, 2)),
+    OutsideCall("bus", "billing.product.list.v1", _by_sort(1, 1, 1, 1, 1, 1, 2)),
+    OutsideCall("bus", "billing.order.reserve.v1", _by_sort(1, 1, 1, 1, 1, 1, 1), is_read=False),
+    OutsideCall("bus", "billing.order.accept.v1", _by_sort(1, 1, 1, 1, 1, 1, 1), is_read=False),
+    OutsideCall("bus", "catalog.product.find.v1", _by_sort(5, 5, 5, 5, 3, 3, 4)),
+    OutsideCall("bus", "identity.customer.find.v1", _by_sort(5, 5, 5, 5, 3, 3, 4)),
+    OutsideCall("bus", "identity.recipient.read.v1", _by_sort(1, 1, 1, 1, 1, 1, 1)),
 )
 """What provisioning asks of vendors, and its services of one another."""
 
@@ -86,8 +84,8 @@ class Recording:
     broken: tuple[str, ...]
 
 
-def recorded(kind: Kind) -> Recording:
-    """Play one order of a kind and count what it calls."""
+def recorded(sort: Sort) -> Recording:
+    """Play one order of a sort and count what it calls."""
     counting = [
         VendorFault(call.vendor, call.name, "slow", times=None, params={"seconds": 0})
         for call in CALLS
@@ -97,7 +95,7 @@ def recorded(kind: Kind) -> Recording:
     counting += [VendorFault(vendor, "*", "slow", at=0.5, times=None, params={"seconds": 0}) for vendor in _VENDORS]
     verdict = judge(
         CellSchedule(
-            seed=1, workers=1, orders=orders_of([kind]), faults=tuple(counting), switches=SWITCHES, lasts=_ENDED
+            seed=1, workers=1, orders=orders_of([sort]), faults=tuple(counting), switches=SWITCHES, lasts=_ENDED
         )
     )
     assert verdict.played is not None

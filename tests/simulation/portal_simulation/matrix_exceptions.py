@@ -8,6 +8,19 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 Period = Literal["once", "for_ten_minutes"]
+_NO_TRACE: Final = frozenset(
+    {
+        "refused",
+        "timeout_before_effect",
+        "reset_before_effect",
+        "status_503_before_effect",
+        "page_with_200",
+        "error_permanent",
+        "error_transient",
+        "error_ambiguous",
+    }
+)
+"""Faults after which nobody can know whether the call will land, and which leave nothing that a search could find."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +36,33 @@ class LegalEnd:
     reason: str
 
 
-LEGAL_ENDS: Final[tuple[LegalEnd, ...]] = ()
+LEGAL_ENDS: Final[tuple[LegalEnd, ...]] = (
+    LegalEnd(
+        "whmcs.AddOrder",
+        _NO_TRACE,
+        ("for_ten_minutes",),
+        "needs_human",
+        "WHMCS_ORDER_UNCLEAR",
+        "Two calls went unclear, two minutes apart, and no order shows: a third is for a person to decide (rule 5)."
+        " What WHMCS calls an error is unclear too, as its words do not say whether the order was made.",
+    ),
+    LegalEnd(
+        "freebit.mvno/esim/addAcnt",
+        {"error_permanent"},
+        ("once", "for_ten_minutes"),
+        "failed",
+        "SIM_REFUSED",
+        "The operator said a definite no to this line: the reservation is released, staff mend the cause and ask again.",
+    ),
+    LegalEnd(
+        "freebit.master/addAcnt",
+        {"error_permanent"},
+        ("once", "for_ten_minutes"),
+        "failed",
+        "SIM_REFUSED",
+        "The same for a SIM card.",
+    ),
+)
 
 
 def legal_end(call: str, fault: str, period: Period) -> LegalEnd | None:

@@ -7,9 +7,8 @@ from typing import Final
 
 from portal_simulation.invariants import MOST_TIMES_FAULT_FREE, Broken, broken_invariants
 from portal_simulation.matrix import Cell
-from portal_simulation.matrix_schedule import SWITCHES, CellSchedule, orders_of
+from portal_simulation.matrix_schedule import SWITCHES, CellSchedule, Sort, orders_of
 from portal_simulation.play import PlacedOrder, Played, play
-from portal_simulation.schedule import Kind
 
 OTHERWISE: Final = ("end", "I14")
 """Checks of the schedules that a cell makes more strictly: how an order ends, and how often anything is called."""
@@ -28,7 +27,7 @@ def judge_cell(cell: Cell) -> CellVerdict:
     """Play a cell and name everything that is not as it must be."""
     verdict = CellVerdict(cell)
     schedule = cell.schedule()
-    usual = fault_free_calls(cell.kinds, schedule.lasts)
+    usual = fault_free_calls(cell.sorts, schedule.lasts)
 
     def check(played: Played) -> None:
         verdict.broken += [one for one in broken_invariants(played) if one.invariant not in OTHERWISE]
@@ -63,10 +62,10 @@ def _calls(played: Played, usual: int) -> Iterator[Broken]:
 
 
 @cache
-def fault_free_calls(kinds: tuple[Kind, ...], lasts: float) -> int:
-    """Count what orders of these kinds call, and the sweepers beside them, when nothing goes wrong for that long."""
+def fault_free_calls(sorts: tuple[Sort, ...], lasts: float) -> int:
+    """Count what orders of these sorts call, and the sweepers beside them, when nothing goes wrong for that long."""
     counted: list[int] = []
-    schedule = CellSchedule(seed=1, workers=1, orders=orders_of(kinds), switches=SWITCHES, lasts=lasts)
+    schedule = CellSchedule(seed=1, workers=1, orders=orders_of(sorts), switches=SWITCHES, lasts=lasts)
     play(schedule, None, lambda played: counted.append(_made(played)))
     return counted[0]
 

@@ -120,12 +120,7 @@ class _Player:
             sandbox.core.switches.update({"salesforce": {"changeEvents": False, "flowEnabled": False}})
         world.network.fate = self._fate
         world.network.repeats, world.network.dawdles = schedule.repeats, schedule.dawdles
-        world.deaths = {
-            (death.service, world.points[death.service] + death.point): death.down for death in schedule.deaths
-        }
-        world.freezes = {
-            (freeze.service, world.points[freeze.service] + freeze.point): freeze.seconds for freeze in schedule.freezes
-        }
+        world.strike_later(schedule)
         self._plan()
         await asyncio.sleep(schedule.calm_at)
         self._be_calm()
@@ -176,13 +171,23 @@ class _Player:
             effective_on=self._world.clock.today(),
             items=items,
             eid=plan.eid,
-            esim=True if plan.is_sim else None,
+            esim=plan.esim,
+            porting=plan.porting,
+            activate_at=self._due_at(plan),
         )
         placed = await sales.place(wanted, None)
+        if plan.card is not None:
+            await self._on.sandbox.change_order(placed.order_id, {"SIM_Card_Number__c": plan.card})
         total = sum(item.unit_price for item in items)
         self._orders.append(PlacedOrder(plan, placed.order_id, customer.whmcs_client_id, total))
         if plan.card_added_at is not None:
             self._on.sandbox.remove_cards(customer.whmcs_client_id)
+
+    def _due_at(self, plan: OrderPlan) -> datetime | None:
+        if plan.due_after is None:
+            return None
+        at = self._world.clock.now() + timedelta(seconds=plan.due_after)
+        return at.replace(second=0, microsecond=0) + timedelta(minutes=1)
 
     def _plan(self) -> None:
         """Set the alarm clocks of everything that will happen."""
@@ -277,8 +282,7 @@ class _Player:
         for rule in self._on.sandbox.core.faults.all():
             self.hits[f"{rule.vendor} {rule.call} {rule.kind}"] += rule.hits
             rule.times = 0
-        self._world.deaths.clear()
-        self._world.freezes.clear()
+        self._world.be_calm()
         self._world.network.repeats = self._world.network.dawdles = 0.0
         switches: dict[str, dict[str, Any]] = {
             "salesforce": {"publishBeforeCommit": False, "flowSelfTrigger": False},

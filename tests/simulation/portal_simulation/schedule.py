@@ -4,14 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from portal_contracts.porting import NumberPorting
 from portal_simulation.bus import BusFault
 from portal_simulation.seeded import seeded
 
-Kind = Literal["voice", "voice_option", "data", "vpn", "internet"]
+Kind = Literal["voice", "voice_option", "data", "ported", "card", "vpn", "internet"]
 PRODUCTS: Final[Mapping[Kind, tuple[str, ...]]] = {
     "voice": ("SIM-VOICE-ESIM-20G", "SIM-ACTIVATION"),
     "voice_option": ("SIM-VOICE-ESIM-20G", "SIM-ACTIVATION", "SIM-VOICEMAIL"),
     "data": ("SIM-DATA-ESIM-10G",),
+    "ported": ("SIM-DATA-ESIM-10G",),
+    "card": ("SIM-DATA-PHYS-5G",),
     "vpn": ("VPN-US", "VPN-ACTIVATION"),
     "internet": ("INT-HOME-1G",),
 }
@@ -52,6 +55,14 @@ SUBJECTS: Final = (
     "*",
 )
 MORTAL: Final = ("orders", "billing", "billing", "fulfillment", "fulfillment", "notifications", "changefeed")
+_AT_WRITES: Final = ("after intent", "before the end of an intent", "after the end of an intent", "after commit")
+DECISIVE: Final[Mapping[str, tuple[str, ...]]] = {
+    "billing": (*_AT_WRITES, "after whmcs", "before reply"),
+    "fulfillment": (*_AT_WRITES, "after freebit"),
+    "orders": ("after salesforce", "after transaction", "before reply"),
+    "notifications": (*_AT_WRITES, "after sendgrid"),
+}
+"""Points at which dying is worst."""
 AMBIGUOUS: Final = frozenset(
     {"refused", "before_effect", "after_effect", "late", "slow", "drip", "malformed", "html", "empty", "nonsense"}
 )
@@ -104,11 +115,15 @@ class BusTrouble:
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """A worker dies at the n-th point its service passes, and another takes its place `down` seconds later."""
+    """A worker dies at the n-th point its service passes, and another takes its place `down` seconds later.
+
+    With `where` only points with that text in their names count, such as `after intent`.
+    """
 
     service: str
     point: int
     down: float
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +133,7 @@ class Freeze:
     service: str
     point: int
     seconds: float
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +150,22 @@ class OrderPlan:
     accepted_by_hand_at: float | None = None
     retried_at: float | None = None
     """When staff ask for another try of an order that has failed."""
+    porting: NumberPorting | None = None
+    """The number that comes along."""
+    card: str | None = None
+    """What is printed on the SIM card that staff have put aside; None for an eSIM."""
+    due_after: float | None = None
+    """The customer wants it so many seconds after ordering, rounded up to the minute; None: at once."""
 
     @property
     def is_sim(self) -> bool:
         """Whether a line has to be switched on."""
-        return self.eid is not None
+        return self.eid is not None or self.card is not None
+
+    @property
+    def esim(self) -> bool | None:
+        """Whether it is an eSIM; None for what is no SIM."""
+        return None if not self.is_sim else self.card is None
 
     @property
     def is_plain(self) -> bool:
@@ -214,7 +241,8 @@ class _Draw:
                 deaths.append(self._death(len(orders)))
             else:
                 stopped = self._death(len(orders), chance.choice(("billing", "fulfillment")))
-                freezes.append(Freeze(stopped.service, stopped.point, chance.choice((15.0, 45.0, 60.0, 200.0, 300.0))))
+                seconds = chance.choice((15.0, 45.0, 60.0, 200.0, 300.0))
+                freezes.append(Freeze(stopped.service, stopped.point, seconds, stopped.where))
         eids = [order.eid for order in orders if order.eid is not None]
         return Schedule(
             seed=self._seed,
@@ -307,7 +335,10 @@ class _Draw:
         chance = self._chance
         service = service or chance.choice(MORTAL)
         each = {"orders": 60, "billing": 80, "fulfillment": 60, "notifications": 14, "changefeed": 14}[service]
-        return Death(service, chance.randint(1, each * orders), chance.choice((0.5, 5.0, 40.0, 120.0)))
+        down = chance.choice((0.5, 5.0, 40.0, 120.0))
+        if service in DECISIVE and self._happens(0.5):
+            return Death(service, chance.randint(1, 2 * orders), down, chance.choice(DECISIVE[service]))
+        return Death(service, chance.randint(1, each * orders), down)
 
     def _switches(self) -> dict[str, dict[str, Any]]:
         chance = self._chance

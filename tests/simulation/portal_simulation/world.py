@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
@@ -20,6 +21,7 @@ from portal_simulation.in_process_http import InProcessTransport, InProcessVendo
 from portal_simulation.mutated import transport_of
 from portal_simulation.rules import Rules
 from portal_simulation.salesforce_wire import InProcessWire
+from portal_simulation.schedule import Schedule
 from portal_simulation.seeded import seeded
 from portal_simulation.services import billing, changefeed, fulfillment, neighbours, notifications, orders
 from portal_simulation.services.parts import Parts
@@ -60,6 +62,17 @@ class SandboxBusinessClock:
         return self._now().astimezone(TOKYO).date()
 
 
+@dataclass(slots=True)
+class Blow:
+    """What will befall a worker of a service, `left` points with a name like `where` from now."""
+
+    service: str
+    where: str
+    left: int
+    seconds: float
+    deadly: bool
+
+
 class World:
     """Everything of one schedule. `begin` starts it on the running virtual loop, `end` stops it."""
 
@@ -78,10 +91,7 @@ class World:
         self.engines: dict[str, list[tuple[Worker, ProcessEngine]]] = {name: [] for name in WIRES}
         self.points: Counter[str] = Counter()
         """How often each service passed a point at which it may die."""
-        self.deaths: dict[tuple[str, int], float] = {}
-        """At which point of which service a worker dies, and for how many seconds it stays down."""
-        self.freezes: dict[tuple[str, int], float] = {}
-        """At which point of which service a worker is stopped, and for how many seconds."""
+        self._blows: list[Blow] = []
         self.died: list[tuple[str, str]] = []
         self.froze: list[tuple[str, str]] = []
         self.failures: list[str] = []
@@ -210,14 +220,29 @@ class World:
 
     def _reached(self, worker: Worker, point: str) -> None:
         self.points[worker.service] += 1
-        down = self.deaths.pop((worker.service, self.points[worker.service]), None)
-        if down is not None:
+        for blow in self._blows:
+            if blow.service == worker.service and blow.where in point:
+                blow.left -= 1
+                if not blow.left:
+                    self._strike(blow, worker, point)
+        self._blows = [blow for blow in self._blows if blow.left > 0]
+
+    def _strike(self, blow: "Blow", worker: Worker, point: str) -> None:
+        if blow.deadly:
             self.died.append((worker.name, point))
-            self.kill(worker, down)
-        still = self.freezes.pop((worker.service, self.points[worker.service]), None)
-        if still is not None:
+            self.kill(worker, blow.seconds)
+        else:
             self.froze.append((worker.name, point))
-            self.freeze(worker, still)
+            self.freeze(worker, blow.seconds)
+
+    def strike_later(self, schedule: Schedule) -> None:
+        """Let workers die and freeze at the points the schedule names, counted from now."""
+        self._blows += [Blow(one.service, one.where, one.point, one.down, deadly=True) for one in schedule.deaths]
+        self._blows += [Blow(one.service, one.where, one.point, one.seconds, deadly=False) for one in schedule.freezes]
+
+    def be_calm(self) -> None:
+        """Let nobody die or freeze any more."""
+        self._blows.clear()
 
     def freeze(self, worker: Worker, seconds: float) -> None:
         """Stop a worker for a while; where it is the only one, a supervisor starts another beside it."""

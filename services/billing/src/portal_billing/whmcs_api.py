@@ -125,10 +125,12 @@ class WhmcsApi:
                     action, {**parameters, "limitstart": start, "limitnum": self._settings.page_rows}
                 )
                 total, page = whole(body, "totalresults"), rows(body, plural, singular)
-                first_total = total if first_total is None else first_total
+                if first_total not in (None, total):
+                    return None
+                first_total = total
                 found.update({whole(row, key): row for row in page})
                 start += len(page)
-                if start >= total or not page or total != first_total:
+                if start >= total or not page:
                     break
         except BadAnswer as error:
             _give_up(action, error)
