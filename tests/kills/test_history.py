@@ -31,7 +31,7 @@ async def orders(shoppers) -> BulkOrders:
     people = [await shoppers.somebody() for _ in range(max(ORDERS // ORDERS_EACH, 1))]
     bulk = BulkOrders(people[0].salesforce)
     accounts = [(await person.customer.get("/me"))["accountId"] for person in people]
-    await bulk.create(accounts, min(ORDERS, ORDERS_EACH))
+    await bulk.create(accounts, min(ORDERS, ORDERS_EACH), every_other_esim=True)
     return bulk
 
 
@@ -46,12 +46,15 @@ async def all_active(orders: BulkOrders) -> None:
 
 
 async def doubled_or_lost(stack: PortalStack, orders: BulkOrders) -> list[str]:
-    """Name the orders that have not exactly one accepted WHMCS order, and extras that were left."""
+    """Name the orders that have not exactly one accepted WHMCS order and, for an eSIM, one activation; and extras."""
     counts: dict[str, Counter[str]] = {}
     for kind in ("created", "accepted", "cancelled"):
         entries = await stack.sandbox.ledger(kind=f"whmcs.order.{kind}", limit=100_000)
         counts[kind] = Counter(str(entry["key"])[:18] for entry in entries)
-    return [
+    lines = await stack.sandbox.ledger(kind="freebit.esim.activated", limit=100_000)
+    activations = Counter(str(entry["key"]) for entry in lines)
+    doubled = [f"EID of {one}: {activations[eid]} lines" for one, eid in orders.eids.items() if activations[eid] != 1]
+    return doubled + [
         f"{order_id}: {counts['created'][order_id]} created, {counts['accepted'][order_id]} accepted,"
         f" {counts['cancelled'][order_id]} cancelled"
         for order_id in orders.order_ids

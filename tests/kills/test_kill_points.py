@@ -23,6 +23,7 @@ PROVISIONING = (
     "reserve",
     "activate_sim",
     "confirm_sim",
+    "confirm_approval",
     "accept",
     "voice_options",
     "record_outcome",

@@ -10,13 +10,13 @@ from portal_simulation.matrix_calls import CALLS, recorded
 from portal_simulation.matrix_exceptions import LEGAL_ENDS
 from portal_simulation.matrix_judging import judge_cell
 from portal_simulation.matrix_schedule import SORTS
-from portal_simulation.story import orders_told
+from portal_simulation.story import told
 
 
 @pytest.mark.parametrize("cell", list(cells()), ids=str)
 def test_after_a_fault_of_one_call_everything_is_as_promised(cell):
     verdict = judge_cell(cell)
-    assert verdict.broken == [], "\n".join([*map(str, verdict.broken), *orders_told(verdict.played)])
+    assert verdict.broken == [], "\n".join([*map(str, verdict.broken), told(verdict)])
 
 
 @pytest.mark.parametrize("sort", SORTS)
@@ -24,9 +24,9 @@ def test_the_matrix_has_every_call_an_order_makes(sort):
     recording = recorded(sort)
     assert recording.broken == ()
     assert recording.unnamed == 0
-    assert recording.calls == {call.key: call.made[sort] for call in CALLS}
+    assert recording.calls == {call.key: call.made[sort] for call in CALLS if call.made[sort]}
 
 
-def test_every_legal_end_belongs_to_a_cell_and_no_cell_to_two():
+def test_every_legal_end_belongs_to_a_cell():
     listed = [cell.legal_end for cell in cells()]
     assert [one for one in LEGAL_ENDS if one not in listed] == []

@@ -348,8 +348,8 @@ class OrderProtocolState(Message):
 class ReserveOrder(ServiceCommand[OrderProtocolState]):
     """Have exactly one Pending WHMCS order for a Salesforce order (D01). Harmless to repeat.
 
-    Refused with MARKER_UNMAPPED, PRODUCT_UNMAPPED, PRICE_MISMATCH, WHMCS_ORDER_REFUSED, WHMCS_ORDER_CANCELLED or
-    WHMCS_ORDER_UNCLEAR (twice unclear: a person decides).
+    Refused with MARKER_UNMAPPED, PRODUCT_UNMAPPED, PRICE_MISMATCH, WHMCS_ORDER_REFUSED, WHMCS_ORDER_CANCELLED,
+    WHMCS_ORDER_UNCLEAR (twice unclear: a person decides) or PROVISIONING_CANCELLED (an operator did, until released).
     """
 
     subject: ClassVar[str] = "billing.order.reserve.v1"

@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from portal_local.demo.journey import new_eid
 from portal_local.demo.vendors import SalesforceStaff
 
 CART: Final = ("VPN-US", "VPN-ACTIVATION")
+ESIM_CART: Final = ("SIM-DATA-ESIM-10G", "SIM-ACTIVATION")
 _PRICES: Final = (
     "SELECT Id, Product2Id, UnitPrice, Product2.StockKeepingUnit FROM PricebookEntry"
-    " WHERE Pricebook2Id = '{pricebook}' AND Product2.StockKeepingUnit IN ('VPN-US', 'VPN-ACTIVATION')"
+    " WHERE Pricebook2Id = '{pricebook}' AND Product2.StockKeepingUnit IN {skus}"
 )
 PRICEBOOK: Final = "01sSd0000000001IAA"
 """The portal's price book in every sandbox."""
@@ -18,20 +20,24 @@ PRICEBOOK: Final = "01sSd0000000001IAA"
 
 @dataclass
 class BulkOrders:
-    """VPN orders of the given accounts, in Pending Review until `approve`."""
+    """Orders of VPNs, and of eSIMs if wanted, of the given accounts, in Pending Review until `approve`."""
 
     staff: SalesforceStaff
     order_ids: list[str] = field(default_factory=list)
+    eids: dict[str, str] = field(default_factory=dict)
+    """EID by order id, of the eSIM orders."""
 
-    async def create(self, account_ids: Sequence[str], orders_each: int) -> None:
+    async def create(self, account_ids: Sequence[str], orders_each: int, *, every_other_esim: bool = False) -> None:
         """Create the orders with items and an opportunity each, as an order made by hand has them."""
         await self.staff.log_in()
-        prices = await self.staff.query(_PRICES.format(pricebook=PRICEBOOK))
+        query = _PRICES.format(pricebook=PRICEBOOK, skus=(*CART, *ESIM_CART))
+        prices = {str(price["Product2"]["StockKeepingUnit"]): price for price in await self.staff.query(query)}
         owners = [account_id for account_id in account_ids for _ in range(orders_each)]
         today = datetime.now(UTC).date().isoformat()
         opportunities = await self.staff.create_many(
             "Opportunity", [_opportunity(account_id, number, today) for number, account_id in enumerate(owners)]
         )
+        eids = [new_eid() if every_other_esim and number % 2 else "" for number in range(len(owners))]
         self.order_ids = await self.staff.create_many(
             "Order",
             [
@@ -41,13 +47,15 @@ class BulkOrders:
                     "Pricebook2Id": PRICEBOOK,
                     "Status": "Draft",
                     "EffectiveDate": today,
+                    **({"SIM_Type__c": "eSIM", "EID__c": eid} if eid else {}),
                 }
-                for account_id, opportunity_id in zip(owners, opportunities, strict=True)
+                for account_id, opportunity_id, eid in zip(owners, opportunities, eids, strict=True)
             ],
         )
-        await self.staff.create_many(
-            "OrderItem", [_item(order_id, price) for order_id in self.order_ids for price in prices]
-        )
+        self.eids = {order_id: eid for order_id, eid in zip(self.order_ids, eids, strict=True) if eid}
+        carts = [(order_id, ESIM_CART if order_id in self.eids else CART) for order_id in self.order_ids]
+        items = [_item(order_id, prices[sku]) for order_id, cart in carts for sku in cart]
+        await self.staff.create_many("OrderItem", items)
         await self._set_status("Pending Review")
 
     async def approve(self) -> None:

@@ -1,7 +1,8 @@
 """The fault matrix: each outside call, with each kind of fault, once and for ten minutes (reliability.md (b) §2).
 
-A cell breaks one call and nothing else. `once` breaks one occurrence of it in one order, each occurrence in a cell of its
-own; `for_ten_minutes` breaks every occurrence that long, for an order with a line and one without at once.
+A cell breaks one call and nothing else. `once` breaks one occurrence of it in one order, each occurrence in a cell of
+its own; `for_ten_minutes` breaks every occurrence that long, for an order with a line and one without at once, beside
+one that nobody has approved.
 """
 
 from collections.abc import Iterator
@@ -13,13 +14,13 @@ from portal_simulation.bus import BusFault
 from portal_simulation.matrix_calls import BUS, CALLS, OutsideCall
 from portal_simulation.matrix_exceptions import LegalEnd, Period, legal_end
 from portal_simulation.matrix_faults import BUS_FAULTS, VENDOR_FAULTS, FaultKind
-from portal_simulation.matrix_schedule import SORTS, SWITCHES, CellSchedule, Sort, orders_of
+from portal_simulation.matrix_schedule import SORTS, SWITCHES, CellSchedule, Sort, bystander, orders_of
 from portal_simulation.schedule import BusTrouble, Outage, VendorFault
 
 ONCE_LASTS: Final = 300.0
 """Seconds within which the one fault must have been met."""
 LONG: Final = 720.0
-"""Ten minutes from the latest first occurrence of any call: an order with a line is accepted two minutes after its approval."""
+"""Ten minutes from the latest first occurrence of any call: a line is accepted two minutes after its approval."""
 FOR_EVER: Final = 10**9
 NO_CONNECTION: Final = "no_connection"
 _WRITE_WAYS: Final[tuple[Sort, ...]] = ("ported", "card", "vpn")
@@ -76,7 +77,7 @@ class Cell:
         return CellSchedule(
             seed=crc32(str(self).encode()),
             workers=1,
-            orders=orders_of(self.sorts),
+            orders=orders_of(self.sorts) if once else (*orders_of(self.sorts), bystander(len(self.sorts))),
             faults=faults,
             outages=outages,
             bus=bus,
@@ -114,7 +115,7 @@ def cells() -> Iterator[Cell]:
 
 
 def _once(call: OutsideCall, fault: FaultKind | BusFault) -> Iterator[Cell]:
-    """Each occurrence in an order with a voice line; in another sort of order what is the same there only if it writes."""
+    """Each occurrence in an order with a voice line; in others what they do more often, and the writes again."""
     for sort in SORTS:
         if sort == "voice" or call.made[sort] > call.made["voice"]:
             times = max(call.made[sort], 1 if call.lapses else 0)

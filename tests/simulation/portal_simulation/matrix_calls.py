@@ -1,7 +1,7 @@
 """Every outside call of provisioning, and how often an order of each sort makes it when nothing goes wrong.
 
-The numbers are measured: `recorded` plays an order of each sort with a rule that delays nothing at each call, and a test
-compares. A call that the process begins to make, or makes once more, fails that test before it has cells.
+The numbers are measured: `recorded` plays an order of each sort with a rule that delays nothing at each call, and a
+test compares. A call that the process begins to make, or makes once more, fails that test before it has cells.
 """
 
 from collections import Counter
@@ -104,6 +104,6 @@ def recorded(sort: Sort) -> Recording:
         vendor, call, _ = name.split(" ")
         hits[f"{vendor}.{call}"] += times
     asked = {f"bus.{subject}": times for subject, times in verdict.played.world.network.asked.items()}
-    calls = {name: times for name, times in hits.items() if not name.endswith("*")}
+    calls = {name: times for name, times in hits.items() if times and not name.endswith("*")}
     unnamed = sum(times for name, times in hits.items() if name.endswith("*"))
     return Recording({**calls, **asked}, unnamed, tuple(str(one) for one in verdict.broken))

@@ -1,4 +1,4 @@
-"""The cells in which an order may rightly end without being active: the code it ends with, and why nothing better is due.
+"""The cells in which an order may rightly end without being active: with which code, and why nothing better is due.
 
 Every other cell must end active and without a person. An entry that a cell no longer needs fails that cell.
 """
@@ -52,7 +52,7 @@ LEGAL_ENDS: Final[tuple[LegalEnd, ...]] = (
         ("once", "for_ten_minutes"),
         "failed",
         "SIM_REFUSED",
-        "The operator said a definite no to this line: the reservation is released, staff mend the cause and ask again.",
+        "The operator said a definite no: the reservation is released, staff mend the cause and ask again.",
     ),
     LegalEnd(
         "freebit.master/addAcnt",

@@ -49,6 +49,11 @@ def orders_of(sorts: Sequence[Sort]) -> tuple[OrderPlan, ...]:
     return tuple(_order(sort, number) for number, sort in enumerate(sorts))
 
 
+def bystander(number: int) -> OrderPlan:
+    """An order that nobody approves: nothing may come of it, whatever goes wrong beside it."""
+    return OrderPlan(kind="vpn", customer=number + 1, eid=None, approved_at=None)
+
+
 def _order(sort: Sort, number: int) -> OrderPlan:
     kind: Kind = "vpn" if sort == "scheduled" else sort
     return OrderPlan(
