@@ -57,8 +57,8 @@ SUBJECTS: Final = (
 MORTAL: Final = ("orders", "billing", "billing", "fulfillment", "fulfillment", "notifications", "changefeed")
 _AT_WRITES: Final = ("after intent", "before the end of an intent", "after the end of an intent", "after commit")
 DECISIVE: Final[Mapping[str, tuple[str, ...]]] = {
-    "billing": (*_AT_WRITES, "after whmcs", "before reply"),
-    "fulfillment": (*_AT_WRITES, "after freebit"),
+    "billing": (*_AT_WRITES, "before whmcs", "before whmcs", "after whmcs", "before reply"),
+    "fulfillment": (*_AT_WRITES, "before freebit", "before freebit", "after freebit"),
     "orders": ("after salesforce", "after transaction", "before reply"),
     "notifications": (*_AT_WRITES, "after sendgrid"),
 }

@@ -19,7 +19,7 @@ READERS = {
 }
 OURS = re.compile(r"\b(?:PORTAL|SF|WHMCS|FREEBIT|SENDGRID|MAIL)_[A-Z0-9_]*[A-Z0-9]\b")
 MADE = re.compile(r"^CREATE (?:OR REPLACE )?(?:TABLE|VIEW) (\w+)", re.MULTILINE)
-OF_TESTS = re.compile(r"^PORTAL_TEST_|^FREEBIT_TEST_")
+OF_TESTS = re.compile(r"^(?:PORTAL|FREEBIT|WHMCS)_TEST_")
 
 
 def names_read_by(member: str) -> set[str]:
