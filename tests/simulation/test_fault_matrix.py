@@ -3,6 +3,8 @@
 One test is one cell: `-k "AddOrder and timeout_after_effect"` plays those of a call and a fault.
 """
 
+from dataclasses import replace
+
 import pytest
 
 from portal_simulation.matrix import cells
@@ -10,6 +12,7 @@ from portal_simulation.matrix_calls import CALLS, recorded
 from portal_simulation.matrix_exceptions import LEGAL_ENDS
 from portal_simulation.matrix_judging import judge_cell
 from portal_simulation.matrix_schedule import SORTS
+from portal_simulation.rules import Rules
 from portal_simulation.story import told
 
 
@@ -30,3 +33,15 @@ def test_the_matrix_has_every_call_an_order_makes(sort):
 def test_every_legal_end_belongs_to_a_cell():
     listed = [cell.legal_end for cell in cells()]
     assert [one for one in LEGAL_ENDS if one not in listed] == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "name"),
+    [
+        ("quiet_period", "whmcs.AddOrder late_effect_120_s once voice"),
+        ("quiet_period", "freebit.mvno/esim/addAcnt late_effect_600_s once voice"),
+    ],
+)
+def test_a_cell_notices_that_a_rule_is_off(rule, name):
+    (cell,) = [cell for cell in cells() if str(cell) == name]
+    assert judge_cell(cell, replace(Rules(), **{rule: False})).broken != []

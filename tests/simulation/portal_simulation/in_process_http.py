@@ -146,8 +146,10 @@ class InProcessTransport(httpx.AsyncBaseTransport):
         await self._vendor.travel()  # connect
         if asyncio.get_running_loop().time() < self._vendor.unreachable_until:
             raise httpx.ConnectError("nobody listens")
-        await self._reach(f"before {self._vendor.name}")
-        if trace is not None:
+        if trace is None:
+            await self._reach(f"before {self._vendor.name}")
+        else:  # who looks at the last moment whether to send at all
+            await self._reach(f"before a write to {self._vendor.name}")
             await trace(_BEFORE_FIRST_BYTE, {})
         return self._vendor.open(scope, body)
 

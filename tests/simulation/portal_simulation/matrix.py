@@ -14,7 +14,7 @@ from portal_simulation.bus import BusFault
 from portal_simulation.matrix_calls import BUS, CALLS, OutsideCall
 from portal_simulation.matrix_exceptions import LegalEnd, Period, legal_end
 from portal_simulation.matrix_faults import BUS_FAULTS, VENDOR_FAULTS, FaultKind
-from portal_simulation.matrix_schedule import SORTS, SWITCHES, CellSchedule, Sort, bystander, orders_of
+from portal_simulation.matrix_schedule import RECORDED_SEED, SORTS, SWITCHES, CellSchedule, Sort, bystander, orders_of
 from portal_simulation.schedule import BusTrouble, Outage, VendorFault
 
 ONCE_LASTS: Final = 300.0
@@ -25,6 +25,8 @@ FOR_EVER: Final = 10**9
 NO_CONNECTION: Final = "no_connection"
 _WRITE_WAYS: Final[tuple[Sort, ...]] = ("ported", "card", "vpn")
 """Sorts of orders that come to a write another way than a new voice line does."""
+_MAKERS: Final[tuple[Sort, ...]] = ("voice", "vpn", "ported", "card")
+"""Who shows a long fault: the first two of them that make the call."""
 _OUTAGE_SECONDS: Final[dict[Period, float]] = {"once": 3.0, "for_ten_minutes": 600.0}
 
 
@@ -66,7 +68,9 @@ class Cell:
 
     def schedule(self) -> CellSchedule:
         """Give what is to be played."""
-        faults, outages, bus = (), (), ()
+        faults: tuple[VendorFault, ...] = ()
+        outages: tuple[Outage, ...] = ()
+        bus: tuple[BusTrouble, ...] = ()
         once = self.period == "once"
         if self.fault is None:
             outages = (Outage(self.call.vendor, 0.0, _OUTAGE_SECONDS[self.period]),)
@@ -75,7 +79,7 @@ class Cell:
         else:
             bus = (BusTrouble(self.call.name, self.fault, self.occurrence - 1, 1 if once else FOR_EVER),)
         return CellSchedule(
-            seed=crc32(str(self).encode()),
+            seed=RECORDED_SEED if once else crc32(str(self).encode()),
             workers=1,
             orders=orders_of(self.sorts) if once else (*orders_of(self.sorts), bystander(len(self.sorts))),
             faults=faults,
@@ -127,5 +131,5 @@ def _once(call: OutsideCall, fault: FaultKind | BusFault) -> Iterator[Cell]:
 
 def _long(call: OutsideCall, fault: FaultKind | BusFault) -> Cell:
     """Orders of two sorts at once: one with a line and one without, unless only lines make the call."""
-    makers = [sort for sort in ("voice", "vpn", "ported", "card") if call.made[sort] or call.lapses]
+    makers = [sort for sort in _MAKERS if call.made[sort] or call.lapses]
     return Cell(call, fault, "for_ten_minutes", tuple(makers[:2]))

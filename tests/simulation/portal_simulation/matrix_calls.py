@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from portal_simulation.judging import judge
-from portal_simulation.matrix_schedule import SORTS, SWITCHES, CellSchedule, Sort, orders_of
+from portal_simulation.matrix_schedule import RECORDED_SEED, SORTS, SWITCHES, CellSchedule, Sort, orders_of
 from portal_simulation.schedule import VendorFault
 
 BUS: Final = "bus"
@@ -95,7 +95,12 @@ def recorded(sort: Sort) -> Recording:
     counting += [VendorFault(vendor, "*", "slow", at=0.5, times=None, params={"seconds": 0}) for vendor in _VENDORS]
     verdict = judge(
         CellSchedule(
-            seed=1, workers=1, orders=orders_of([sort]), faults=tuple(counting), switches=SWITCHES, lasts=_ENDED
+            seed=RECORDED_SEED,
+            workers=1,
+            orders=orders_of([sort]),
+            faults=tuple(counting),
+            switches=SWITCHES,
+            lasts=_ENDED,
         )
     )
     assert verdict.played is not None

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 Period = Literal["once", "for_ten_minutes"]
+_LONG: Final[tuple[Period, ...]] = ("for_ten_minutes",)
+_EVER: Final[tuple[Period, ...]] = ("once", "for_ten_minutes")
 _NO_TRACE: Final = frozenset(
     {
         "refused",
@@ -40,7 +42,7 @@ LEGAL_ENDS: Final[tuple[LegalEnd, ...]] = (
     LegalEnd(
         "whmcs.AddOrder",
         _NO_TRACE,
-        ("for_ten_minutes",),
+        _LONG,
         "needs_human",
         "WHMCS_ORDER_UNCLEAR",
         "Two calls went unclear, two minutes apart, and no order shows: a third is for a person to decide (rule 5)."
@@ -49,7 +51,7 @@ LEGAL_ENDS: Final[tuple[LegalEnd, ...]] = (
     LegalEnd(
         "freebit.mvno/esim/addAcnt",
         {"error_permanent"},
-        ("once", "for_ten_minutes"),
+        _EVER,
         "failed",
         "SIM_REFUSED",
         "The operator said a definite no: the reservation is released, staff mend the cause and ask again.",
@@ -57,7 +59,7 @@ LEGAL_ENDS: Final[tuple[LegalEnd, ...]] = (
     LegalEnd(
         "freebit.master/addAcnt",
         {"error_permanent"},
-        ("once", "for_ten_minutes"),
+        _EVER,
         "failed",
         "SIM_REFUSED",
         "The same for a SIM card.",

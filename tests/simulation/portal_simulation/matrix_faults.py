@@ -12,7 +12,10 @@ READ_TIMEOUT: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class FaultKind:
-    """One way in which a vendor's call goes wrong. `where` says at which calls it means something of its own."""
+    """One way in which a vendor's call goes wrong. `where` says at which calls it means something of its own.
+
+    A read has no effect: what happens to it after "the effect" is to the portal what happens before.
+    """
 
     name: str
     rule: str
@@ -27,14 +30,14 @@ class FaultKind:
 VENDOR_FAULTS: Final = (
     FaultKind("refused", "refused"),
     FaultKind("timeout_before_effect", "before_effect", {"seconds": READ_TIMEOUT}),
-    FaultKind("timeout_after_effect", "after_effect", {"seconds": READ_TIMEOUT}),
+    FaultKind("timeout_after_effect", "after_effect", {"seconds": READ_TIMEOUT}, "writes"),
     FaultKind("late_effect_10_s", "late", {"businessSeconds": 10}, "writes"),
     FaultKind("late_effect_120_s", "late", {"businessSeconds": 120}, "writes"),
     FaultKind("late_effect_600_s", "late", {"businessSeconds": 600}, "writes"),
     FaultKind("reset_before_effect", "before_effect", {"seconds": 1}),
-    FaultKind("reset_after_effect", "after_effect"),
+    FaultKind("reset_after_effect", "after_effect", {}, "writes"),
     FaultKind("status_503_before_effect", "status", {"status": 503}),
-    FaultKind("status_504_after_effect", "status", {"status": 504, "effect": True}),
+    FaultKind("status_504_after_effect", "status", {"status": 504, "effect": True}, "writes"),
     FaultKind("quota_with_retry_after", "quota", {"retryAfter": 20}),
     FaultKind("quota", "quota"),
     FaultKind("truncated", "malformed"),

@@ -11,13 +11,14 @@ from portal_simulation.matrix import Cell
 from portal_simulation.matrix_schedule import SWITCHES, CellSchedule, Sort, orders_of
 from portal_simulation.order_facts import journal_of
 from portal_simulation.play import PlacedOrder, Played, play
+from portal_simulation.rules import Rules
 
 OTHERWISE: Final = ("end", "I14")
 """Checks of the schedules that a cell makes more strictly: how an order ends, and how often anything is called."""
 _ACTIVE: Final = ("done", None)
 
 
-def judge_cell(cell: Cell) -> Verdict:
+def judge_cell(cell: Cell, rules: Rules | None = None) -> Verdict:
     """Play a cell and name everything that is not as it must be."""
     schedule = cell.schedule()
     usual = fault_free_calls(cell.sorts, schedule.lasts)
@@ -30,7 +31,7 @@ def judge_cell(cell: Cell) -> Verdict:
         verdict.broken += _lines(played)
         verdict.broken += _calls(played, usual)
 
-    verdict.played = play(schedule, None, check)
+    verdict.played = play(schedule, rules, check)
     return verdict
 
 

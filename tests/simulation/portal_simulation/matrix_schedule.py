@@ -15,6 +15,8 @@ SORTS: Final[tuple[Sort, ...]] = ("voice", "data", "ported", "card", "vpn", "int
 DUE_AFTER: Final = 60.0
 """Seconds; rounded up to the minute, the activation of a scheduled order is due within two minutes."""
 CARD: Final = "AX0000000000001"
+RECORDED_SEED: Final = 1
+"""With it an order makes the calls that are counted, so that each of them can be met."""
 APPROVED_AT: Final = 1.0
 """Seconds after the start; faults are armed before."""
 SWITCHES: Final[dict[str, dict[str, Any]]] = {"salesforce": {}, "freebit": {"completionSeconds": 2}, "whmcs": {}}

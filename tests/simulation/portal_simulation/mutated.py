@@ -5,6 +5,7 @@ Nothing here is used by the portal; the parts stand where the portal's own would
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +18,7 @@ from portal_chassis.process_memory import InMemoryProcessStore
 from portal_chassis.process_port import Claim
 from portal_contracts.message import Event
 from portal_contracts.orders import ProvisioningOrder, ProvisionRequested
+from portal_contracts.problems import Refused
 from portal_fulfillment.ports import Orders
 from portal_simulation.in_process_http import InProcessTransport, InProcessVendor
 from portal_simulation.rules import Rules
@@ -75,6 +77,10 @@ class _ReadOnce:
         if order_id not in self._known:
             self._known[order_id] = await self._port.read(order_id)
         return self._known[order_id]
+
+    async def mark_activating(self, order_id: str, attempt: int) -> None:
+        with suppress(Refused):  # orders looks as well, and says that the approval is gone
+            await self._port.mark_activating(order_id, attempt)
 
 
 def event_as_read(event: Event, rules: Rules) -> Event:

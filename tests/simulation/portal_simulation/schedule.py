@@ -57,7 +57,7 @@ SUBJECTS: Final = (
 MORTAL: Final = ("orders", "billing", "billing", "fulfillment", "fulfillment", "notifications", "changefeed")
 _AT_WRITES: Final = ("after intent", "before the end of an intent", "after the end of an intent", "after commit")
 DECISIVE: Final[Mapping[str, tuple[str, ...]]] = {
-    "billing": (*_AT_WRITES, "before whmcs", "before whmcs", "after whmcs", "before reply"),
+    "billing": (*_AT_WRITES, "before a write to whmcs", "before a write to whmcs", "after whmcs", "before reply"),
     "fulfillment": (*_AT_WRITES, "before freebit", "before freebit", "after freebit"),
     "orders": ("after salesforce", "after transaction", "before reply"),
     "notifications": (*_AT_WRITES, "after sendgrid"),
@@ -274,13 +274,16 @@ class _Draw:
         kind: Kind = chance.choice(("voice", "voice_option", "voice_option", "data", "data", "vpn", "internet"))
         approved_at = chance.uniform(0, 40)
         drawn = chance.random()
+        cancelled_at = approved_at + chance.choice((0.2, 1, 3, 60, 400)) if 0.04 <= drawn < 0.11 else None
+        no_card = 0.08 <= drawn < 0.17
+        card_added_at = (cancelled_at or approved_at) + chance.uniform(60, 1200) if no_card else None
         return OrderPlan(
             kind=kind,
             customer=chance.randrange(5) if self._happens(0.3) else number + 1,
             eid=None if kind in ("vpn", "internet") else f"890490320000000000000000{number:08d}",
             approved_at=None if drawn < 0.04 else approved_at,
-            cancelled_at=approved_at + chance.choice((0.2, 1, 3, 60, 400)) if 0.04 <= drawn < 0.10 else None,
-            card_added_at=approved_at + chance.uniform(60, 1200) if 0.10 <= drawn < 0.17 else None,
+            cancelled_at=cancelled_at,
+            card_added_at=card_added_at,
             accepted_by_hand_at=approved_at + chance.uniform(1, 120) if 0.17 <= drawn < 0.20 else None,
             retried_at=chance.uniform(1500, 4000) if self._happens(0.5) else None,
         )

@@ -19,7 +19,7 @@ from portal_salesforce.composite import (
     record_path,
     upsertion,
 )
-from portal_salesforce.errors import SalesforceRefusal, Verdict, unavailable
+from portal_salesforce.errors import SalesforceRefusal, Verdict, refused_reading, unavailable
 from portal_salesforce.field_values import Fields, Record, incoming, outgoing
 from portal_salesforce.ids import long_id, long_id_or_none
 from portal_salesforce.record_rows import RowReply, batches, rejection, row_replies, row_with_id, row_with_type
@@ -37,9 +37,10 @@ class Salesforce:
     """The org, as the integration user sees it. One per process; close it when the service stops.
 
     Every method raises TryLater SALESFORCE_UNAVAILABLE (no answer, row locked, quota used up: repeat the whole step
-    later), Misconfigured SALESFORCE_MISCONFIGURED (rights, unknown fields, refused login) or SalesforceRefusal (a rule
-    of the org said no: the caller says what that means). After TryLater a write may have happened: update, upsert and
-    composites of them are safe to repeat. Source: reference salesforce.md 2.
+    later) and Misconfigured SALESFORCE_MISCONFIGURED (rights, unknown fields, refused login, anything else for which it
+    refuses to be read). Writing raises SalesforceRefusal besides (a rule of the org said no: the caller says what that
+    means). After TryLater a write may have happened: update, upsert and composites of them are safe to repeat. Source:
+    reference salesforce.md 2.
     """
 
     def __init__(
@@ -106,7 +107,7 @@ class Salesforce:
         except SalesforceRefusal as refusal:
             if refusal.missing:
                 return None
-            raise
+            raise refused_reading(refusal) from None
         return incoming(_object(found, *asked))
 
     async def read_many(self, object_name: str, record_ids: Iterable[str], fields: Iterable[str]) -> dict[str, Record]:
@@ -173,6 +174,8 @@ class Salesforce:
         try:
             content = await self._ask("POST", "composite", "composite", body=body, harmless=harmless, accept=accept)
         except SalesforceRefusal as refusal:
+            if all(step.method == "GET" for step in steps):
+                raise refused_reading(refusal) from None
             if not (refusal.duplicate and harmless):
                 raise
             content = await self._ask("POST", "composite", "composite", body=body, harmless=harmless, accept=accept)
@@ -203,11 +206,11 @@ class Salesforce:
     async def describe(self, object_name: str) -> Record:
         """Give an object's fields and picklists as Salesforce describes them (reference 2.4)."""
         path = f"sobjects/{soql.name(object_name)}/describe"
-        return dict(_object(await self._ask("GET", path, "describe"), "fields"))
+        return dict(_object(await self._look(path, "describe"), "fields"))
 
     async def limits(self) -> dict[str, dict[str, Any]]:
         """Give the org's allocations: `{"DailyApiRequests": {"Max": …, "Remaining": …}, …}`."""
-        return dict(_object(await self._ask("GET", "limits/", "limits"), "DailyApiRequests"))
+        return dict(_object(await self._look("limits/", "limits"), "DailyApiRequests"))
 
     async def _ask(
         self,
@@ -223,17 +226,23 @@ class Salesforce:
         request = WireRequest(name, method, path, parameters, body, self._headers, harmless=harmless)
         return await self._calls.make(request, accept)
 
+    async def _look(self, path: str, name: str, parameters: Mapping[str, str] | None = None) -> Any:
+        try:
+            return await self._ask("GET", path, name, parameters=parameters)
+        except SalesforceRefusal as refusal:
+            raise refused_reading(refusal) from None
+
     async def _first_page(self, query: soql.Select) -> Any:
         text = str(query)
         if len(quote(text)) <= LONGEST_ADDRESS:
-            return _page(await self._ask("GET", "query/", "query", parameters={"q": text}))
+            return _page(await self._look("query/", "query", {"q": text}))
         step = SubRequest("page", "GET", f"query/?q={quote(text, safe='')}")
         return _page((await self.composite([step]))["page"].body)
 
     async def _next_page(self, address: Any) -> Any:
         # Salesforce names the next page by a path; only its last part is taken, so that no other address is called.
         locator = soql.locator(str(address))
-        return _page(await self._ask("GET", f"query/{locator}", "query"))
+        return _page(await self._look(f"query/{locator}", "query"))
 
     async def _complete_children(self, record: Mapping[str, Any], children: Iterable[str]) -> None:
         for relationship in children:

@@ -6,7 +6,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from portal_salesforce import soql
-from portal_salesforce.errors import ECHOES, Verdict, details, judge, unavailable
+from portal_salesforce.errors import ECHOES, Verdict, details, judge, names_nothing, unavailable
 from portal_salesforce.field_values import Fields, Record, Reference, incoming, outgoing
 from portal_salesforce.ids import long_id
 from portal_salesforce.wire_request import Method
@@ -123,4 +123,5 @@ def culprit(replies: Mapping[str, SubReply]) -> Verdict | None:
     """Give the verdict on the sub-request that failed by itself; None when all went well."""
     failed = [reply for reply in replies.values() if reply.verdict is not None]
     own = [reply for reply in failed if not {detail.code for detail in details(reply.body)} <= ECHOES]
-    return next((reply.verdict for reply in [*own, *failed]), None)
+    unmet = [reply for reply in failed if any(names_nothing(detail.message) for detail in details(reply.body))]
+    return next((reply.verdict for reply in [*own, *unmet, *failed]), None)

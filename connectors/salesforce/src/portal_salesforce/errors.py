@@ -22,6 +22,8 @@ MISSING: Final = frozenset({"NOT_FOUND", "ENTITY_IS_DELETED"})
 ECHOES: Final = frozenset({"PROCESSING_HALTED", "ALL_OR_NONE_OPERATION_ROLLED_BACK"})
 """Codes of records that were rolled back because of another one: never the cause."""
 
+_NAMES_NOTHING: Final = "Invalid reference specified. No value for"
+"""How the answer begins when a reference leads nowhere; its code is that of an echo (seen in orgs, reference 2.5)."""
 _TRANSIENT: Final = frozenset(
     {"SERVER_UNAVAILABLE", "UNKNOWN_EXCEPTION", "INVALID_QUERY_LOCATOR", "QUERY_TIMEOUT", "REQUEST_RUNNING_TOO_LONG"}
 )
@@ -67,9 +69,19 @@ class SalesforceRefusal(Exception):  # noqa: N818 - it says what happened
         return self.error_code in MISSING
 
     @property
+    def nothing_found(self) -> bool:
+        """A step of a composite names the first record of a query that found none: the write's condition is not met."""
+        return self.error_code in ECHOES and names_nothing(self.message)
+
+    @property
     def duplicate(self) -> bool:
         """Another record has the same unique value: usually the first try of the same write."""
         return self.error_code == "DUPLICATE_VALUE"
+
+
+def names_nothing(message: str) -> bool:
+    """Whether a sub-request failed because what it refers to is not there."""
+    return message.startswith(_NAMES_NOTHING)
 
 
 class Again(Enum):
@@ -132,6 +144,14 @@ def unavailable(retry_after: int | None = None) -> TryLater:
 def misconfigured(message: str) -> Misconfigured:
     """Salesforce refuses our set-up; the message is for operators and holds no data of customers."""
     return Misconfigured("SALESFORCE_MISCONFIGURED", facts={"message": message[:LONGEST_MESSAGE]})
+
+
+def refused_reading(refusal: SalesforceRefusal) -> Misconfigured:
+    """Give what a refusal means when nothing was to be written: no rule of the org can say no to that, our set-up can.
+
+    Its text is left out, as it may quote the query and so a customer's data.
+    """
+    return misconfigured(f"a reading was refused: {refusal.error_code}")
 
 
 def judge(status: int, content: Any) -> Verdict:

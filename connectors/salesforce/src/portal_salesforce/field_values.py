@@ -18,14 +18,19 @@ _REFERENCE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Stands for the id of a record that an earlier sub-request of the same composite creates or finds."""
+    """Stands for the id of a record that an earlier sub-request of the same composite creates.
+
+    With `found`, for the first record of an earlier query: when it finds none, the sub-request fails (SalesforceRefusal
+    `.nothing_found`), and with it a composite that is all or nothing. That makes a write conditional.
+    """
 
     to: str
+    found: bool = False
 
     def __str__(self) -> str:
         if not _REFERENCE.fullmatch(self.to):
             raise ValueError(f"{self.to!r} cannot name a sub-request")
-        return f"@{{{self.to}.id}}"
+        return f"@{{{self.to}.records[0].Id}}" if self.found else f"@{{{self.to}.id}}"
 
 
 Fields = Mapping[str, "FieldValue | Reference | Mapping[str, FieldValue]"]

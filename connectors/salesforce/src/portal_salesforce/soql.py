@@ -121,6 +121,11 @@ def at_most(field: str, value: Value) -> Condition:
     return _compare(field, "<=", value)
 
 
+def below(field: str, value: Value) -> Condition:
+    """Match the records whose field is less than the value."""
+    return _compare(field, "<", value)
+
+
 def one_of(field: str, values: Iterable[Value]) -> Condition:
     """Match the records whose field has one of the values, of which there must be one at least."""
     return Condition(f"{path(field)} IN ({_listed(values)})")

@@ -44,6 +44,9 @@ from portal_orders.take_signed_call import TakeSignedCall
 EVENT_VERSIONS: Final = frozenset({None, 1})
 """Versions of `OrderProvisionRequested__e` we can read (R150)."""
 
+COMMITS_LAST: Final = timedelta(seconds=2)
+"""How much later than a record's own time, which is exact to a second, its change may be committed."""
+
 
 @dataclass(frozen=True, slots=True)
 class UseCases:
@@ -77,6 +80,15 @@ class EventDesk:
         """Keep a hint, with the delivery's trace, in its transaction."""
         await self.hints.add(delivery.transaction, replace(hint, traceparent=current_traceparent()))
         delivery.transaction.after_commit(self.hinted)
+
+    async def hint_if_late(self, delivery: Delivery, event: OrderChanged) -> None:
+        """Have a finished order looked at that changed in our name after all was written.
+
+        Anything else that the portal writes, it takes into its rows itself.
+        """
+        kept = await self.book.read(event.record_id)
+        if kept is not None and kept.finished and event.committed_at > kept.changed_at + COMMITS_LAST:
+            await self.hint(delivery, Hint(event.record_id, self.clock.now()))
 
 
 def register(bus: Bus, use: UseCases, desk: EventDesk) -> None:
@@ -169,7 +181,9 @@ def _register_provisioning(bus: Bus, use: UseCases) -> None:
 def _register_changes(bus: Bus, desk: EventDesk) -> None:
     @bus.consumes(OrderChanged)
     async def on_order_changed(event: OrderChanged, delivery: Delivery) -> None:
-        if not event.by_us:  # what the portal writes, it takes into its rows itself
+        if event.by_us:
+            await desk.hint_if_late(delivery, event)
+        else:
             concern = "nothing" if event.change == "deleted" else desk.sales.concern_of(event.fields)
             signal = None if concern == "nothing" else change_signal(event, delivery.message_id)
             hint = Hint(event.record_id, desk.clock.now(), signal=signal, only_wakes=concern == "data")

@@ -20,6 +20,7 @@ _ENDED: Final = frozenset({"terminated", "cancelled", "fraud"})
 _RECURRING: Final = frozenset({"monthly", "annually"})
 _STANDING: Final = frozenset({"blocked", "needs_human", "scheduled", "preflight_passed", "preflight_failed"})
 """Stages in which fulfillment shows by itself what an order waits for."""
+_WRITE_OUTCOME: Final = "Write to Salesforce that the order is active, with the ids of WHMCS."
 _PREFERRED: Final = ("active", "suspended", "pending")
 
 
@@ -146,16 +147,23 @@ class Compared:
                 return "The order is active and its service still Pending: accept the order in WHMCS.", False
             case "completed" if main.state in _ENDED and self._stage(order) == "active":
                 return "The service has ended and the opportunity is still Active: finish the cancellation.", False
+            case "completed" if main.state == "active" and self._taken_back(order):
+                return _WRITE_OUTCOME, _is_named(main)
             case "approved" if main.state == "active" and order.activation != "failed":
                 return self._unfinished(order, main)
         return None
+
+    def _taken_back(self, order: SalesOrder) -> bool:
+        """Whether the portal activated it and Salesforce says otherwise; orders from before the portal say anything."""
+        kept = self.kept.get(order.order_id)
+        return kept is not None and kept.finished and order.activation not in ("activated", "unknown")
 
     def _unfinished(self, order: SalesOrder, main: BilledService) -> tuple[str, bool]:
         """Say what mends an active service whose order is not: the outcome is written when provisioning was done."""
         kept = self.kept.get(order.order_id)
         done = kept is not None and kept.progress is not None and kept.progress.stage == "accepted"
-        if done and main.whmcs_order_id is not None:
-            return "Write to Salesforce that the order is active, with the ids of WHMCS.", True
+        if done and _is_named(main):
+            return _WRITE_OUTCOME, True
         return "The service is active and provisioning has not finished: look at it and retry it.", False
 
     def _price(self, order: SalesOrder, services: Sequence[BilledService]) -> Iterator[Difference]:
@@ -282,3 +290,8 @@ def order_without_client(order: SalesOrder) -> Difference:
 
 def _rank(state: str) -> int:
     return _PREFERRED.index(state) if state in _PREFERRED else len(_PREFERRED)
+
+
+def _is_named(service: BilledService) -> bool:
+    """Whether WHMCS says which order of its own a service belongs to, so that both ids can be written."""
+    return service.whmcs_order_id is not None

@@ -15,6 +15,7 @@ from portal_orders.metrics import SIGNALS
 from portal_orders.order import SalesOrder
 from portal_orders.pass_signals import PassSignals, is_early
 from portal_orders.ports import Checkouts, Customers, Hint, Hints, OrderBook, SalesOrders, Transactions
+from portal_orders.stay_active import StayActive
 from portal_orders.take_reading import SoldProducts, TakeReading
 
 MOST_HINTS: Final = 1000
@@ -42,6 +43,7 @@ class FollowOrders:
     products: SoldProducts
     take_reading: TakeReading
     pass_signals: PassSignals
+    stay_active: StayActive
     clock: BusinessClock
     strangers: dict[str, datetime] = field(default_factory=dict)
     """Accounts without a portal user, and until when that is believed: an org has many of them."""
@@ -119,8 +121,12 @@ class FollowOrders:
                 await self._later(hints, SOON)  # the checkout itself writes the first row
                 return
         ours = kept is not None or await self._is_customer(reading.account_id)
+        written = await self.stay_active(kept, reading)
         async with self.transactions() as transaction:
-            if ours:
+            if written is not None:
+                reading = written
+                await self.stay_active.note(transaction, written, products)
+            elif ours:
                 await self.take_reading(transaction, reading, products, ours=False)
             await self.pass_signals(transaction, hints, reading, kept, known=ours)
 

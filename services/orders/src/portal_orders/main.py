@@ -42,6 +42,7 @@ from portal_orders.repair_difference import Desk, Drifts, RepairProcess
 from portal_orders.salesforce import SalesforceOrders
 from portal_orders.salesforce_comparison import SalesforceRecords
 from portal_orders.settings import OrdersSettings
+from portal_orders.stay_active import StayActive
 from portal_orders.store import PostgresCheckouts, PostgresCommandLog, PostgresHints, PostgresSignedCalls
 from portal_orders.sweep_orders import SweepOrders, SweepState
 from portal_orders.take_reading import SoldProducts, TakeReading
@@ -197,6 +198,7 @@ def join(
         products,
         take_reading,
         pass_signals,
+        StayActive(book, sales, take_reading, clock),
         clock,
     )
     upkeep = Upkeep(transactions, outside.signed_calls, book, outside.differences, processes, clock)

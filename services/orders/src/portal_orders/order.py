@@ -178,6 +178,13 @@ class KeptOrder:
     """Cancelled before it was approved."""
     gone: bool = False
     """Deleted in the sales system."""
+    put_right: int = 0
+    """How often the sales system was told again that the finished order is active."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether it was completed and activated, whatever the sales system says of it later."""
+        return self.state == "completed" and self.activated_at is not None
 
     @property
     def service(self) -> KeptItem | None:

@@ -49,6 +49,7 @@ def updated(kept: KeptOrder | None, sales: SalesOrder, items: tuple[KeptItem, ..
         rejected=bool(kept) and sales.state == "cancelled" and (kept.rejected or kept.state in BEFORE_APPROVAL)
         if kept
         else False,
+        put_right=kept.put_right if kept else 0,
     )
 
 

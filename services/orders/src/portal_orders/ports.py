@@ -16,6 +16,7 @@ from portal_contracts.identity import CustomerLink
 from portal_contracts.message import Command
 from portal_contracts.orders import ProvisionRequested, TimelineEntry, WhoActs
 from portal_contracts.porting import NumberPorting
+from portal_contracts.problems import TryLater
 from portal_contracts.provisioning_requests import StaffTimelineEntry
 from portal_contracts.values import Address
 from portal_orders.order import KeptOrder, KeptProgress, SalesOrder
@@ -103,6 +104,13 @@ class Prospects:
     """Open opportunities of the same commodity that nothing was ordered from, the newest first (C13)."""
 
 
+class OrderMoved(TryLater):
+    """An order is not any more as it was read, so nothing was written: read it again and decide anew."""
+
+    def __init__(self) -> None:
+        super().__init__("SALESFORCE_UNAVAILABLE", retry_after=1)
+
+
 Concern = Literal["nothing", "data", "approval"]
 """What a change of an order means for provisioning.
 
@@ -112,7 +120,11 @@ never starts again what has failed (§2.1).
 
 
 class SalesOrders(Protocol):
-    """Orders and their opportunities in the sales system (Salesforce: one writer, this service)."""
+    """Orders and their opportunities in the sales system (Salesforce: one writer, this service).
+
+    A write to an order holds only while the order is as it was read; otherwise nothing is written and OrderMoved
+    raised. So one whose answer was lost cannot undo, minutes later, what was written after it.
+    """
 
     async def eligibility(self, account_id: str) -> frozenset[str]:
         """Give the Internet types staff found available, in comparable form, live (R080); empty for none."""
@@ -158,6 +170,9 @@ class SalesOrders(Protocol):
 
     async def write_activated(self, order: SalesOrder, whmcs_order_id: int, whmcs_service_id: int) -> SalesOrder:
         """Write order and opportunity in one go (R126, R161, R162); gives the order as it stands then."""
+
+    async def write_activation_again(self, order: SalesOrder) -> SalesOrder:
+        """Write that the order is active and clear the error, nothing else; gives the order as it stands then."""
 
     async def write_service(self, order: SalesOrder, whmcs_order_id: int, whmcs_service_id: int) -> SalesOrder:
         """Write WHMCS's ids to order and opportunity and nothing else; gives the order as it stands then (D14)."""

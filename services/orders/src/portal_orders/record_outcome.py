@@ -1,6 +1,9 @@
 """How provisioning stands, written to Salesforce for fulfillment (R125, R126, R161, R162, C20)."""
 
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
 from portal_chassis.clocks import BusinessClock
 from portal_contracts.message import Acknowledged
@@ -8,13 +11,19 @@ from portal_contracts.orders import MarkActivating, RecordOutcome
 from portal_contracts.problems import CATALOGUE, Refused, staff_text
 from portal_orders.metrics import PRICE_MISMATCHES
 from portal_orders.order import SalesOrder
-from portal_orders.ports import SalesOrders, Transactions
+from portal_orders.ports import OrderMoved, SalesOrders, Transactions
 from portal_orders.take_reading import SoldProducts, TakeReading
+
+MORE_LOOKS: Final = 2
+"""How often an order that moves between reading and writing is read again within one command."""
 
 
 @dataclass(frozen=True, slots=True)
 class WriteProgress:
-    """Every write looks at the order first, so that repeats do nothing, and takes what it wrote into the read model."""
+    """Every write looks at the order first, so that repeats do nothing, and takes what it wrote into the read model.
+
+    Others may change the order between the two, and so may a write of ours that was given up: then it looks again.
+    """
 
     sales: SalesOrders
     products: SoldProducts
@@ -24,24 +33,26 @@ class WriteProgress:
 
     async def mark_activating(self, command: MarkActivating) -> Acknowledged:
         """Write Activating unless it stands there (C20). Refused NOT_FOUND or ORDER_NOT_APPROVED."""
-        order = await self._read(command.order_id)
-        if order.state != "approved":
-            raise Refused("ORDER_NOT_APPROVED")
-        if order.activation != "activating":
-            order = await self.sales.write_activating(order)
-        return await self._keep(order)
+        return await self._write(command.order_id, self._activating)
 
     async def record(self, command: RecordOutcome) -> Acknowledged:
         """Write the outcome; a completed order stays completed whatever comes late. Refused as above or BAD_REQUEST."""
-        order = await self._read(command.order_id)
-        match command.outcome:
-            case "activated":
-                order = await self._activated(order, command)
-            case "scheduled":
-                order = await self._scheduled(order)
-            case "blocked" | "failed":
-                order = await self._stopped(order, command)
-        return await self._keep(order)
+
+        async def written(order: SalesOrder) -> SalesOrder:
+            match command.outcome:
+                case "activated":
+                    return await self._activated(order, command)
+                case "scheduled":
+                    return await self._scheduled(order)
+                case "blocked" | "failed":
+                    return await self._stopped(order, command)
+
+        return await self._write(command.order_id, written)
+
+    async def _activating(self, order: SalesOrder) -> SalesOrder:
+        if order.state != "approved":
+            raise Refused("ORDER_NOT_APPROVED")
+        return order if order.activation == "activating" else await self.sales.write_activating(order)
 
     async def _scheduled(self, order: SalesOrder) -> SalesOrder:
         """Write the not-started wording back (C38); never over what was activated or has failed."""
@@ -58,9 +69,10 @@ class WriteProgress:
             raise Refused("BAD_REQUEST")
         if order.state != "approved" or (order.activation == "failed" and order.error_code == code):
             return order
+        written = await self.sales.write_failure(order, code, staff_text(code, command.facts), self.clock.now())
         if code == "PRICE_MISMATCH":
             PRICE_MISMATCHES.labels("provisioning").inc()
-        return await self.sales.write_failure(order, code, staff_text(code, command.facts), self.clock.now())
+        return written
 
     async def _activated(self, order: SalesOrder, command: RecordOutcome) -> SalesOrder:
         """Write order and opportunity. An order that staff cancelled meanwhile is not opened again."""
@@ -73,6 +85,12 @@ class WriteProgress:
         if (order.state, order.activation, ids) == ("completed", "activated", wanted):
             return order
         return await self.sales.write_activated(order, *wanted)
+
+    async def _write(self, order_id: str, work: Callable[[SalesOrder], Awaitable[SalesOrder]]) -> Acknowledged:
+        for _ in range(MORE_LOOKS):
+            with suppress(OrderMoved):
+                return await self._keep(await work(await self._read(order_id)))
+        return await self._keep(await work(await self._read(order_id)))
 
     async def _read(self, order_id: str) -> SalesOrder:
         order = (await self.sales.read([order_id])).get(order_id)

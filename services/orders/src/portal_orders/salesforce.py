@@ -1,11 +1,15 @@
 """Orders and opportunities in Salesforce (reference salesforce.md 2.5, 3.2, 3.3): the `SalesOrders` port.
 
+Orders are changed under a condition: the composite first looks for the order as it was read and names what it found, so
+that a write which arrives late, after others, finds nothing and fails as a whole (reference salesforce.md 2.5; ETags are
+for some objects only, 2.8).
+
 What must not happen twice is created in one all-or-nothing composite under unique keys. An upsert would do the same,
 but one that arrives late would set a submitted order back to Draft; a late create is refused as a duplicate.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from portal_chassis.clocks import TOKYO
@@ -15,7 +19,7 @@ from portal_contracts.problems import Refused, TryLater
 from portal_contracts.values import comparable_text
 from portal_orders import salesforce_records as records
 from portal_orders.order import BEFORE_APPROVAL, SalesOrder
-from portal_orders.ports import Concern, NewOrder, Prospects
+from portal_orders.ports import Concern, NewOrder, OrderMoved, Prospects
 from portal_orders.salesforce_porting import FIELDS as PORTING_FIELDS
 from portal_orders.salesforce_porting import porting_fields
 from portal_salesforce import (
@@ -35,6 +39,11 @@ from portal_salesforce import (
 
 MOST_PROSPECTS: Final = 20
 _READ_BACK: Final = "readback"
+_AS_READ: Final = "asread"
+_SAME_ORDER: Final = Reference(_AS_READ, found=True)
+"""The order, if nobody has changed it since it was read."""
+_STAMP: Final = timedelta(seconds=1)
+"""What a time of Salesforce's is exact to."""
 _VOIDABLE: Final = frozenset({"introduction", "ready", "post_processing"})
 _PROVISIONING_DATA: Final = (*records.SCHEDULE, "order.eid", "order.simCardNumber", *PORTING_FIELDS)
 _log = get_logger(__name__)
@@ -120,7 +129,7 @@ class SalesforceOrders:
         if order is None or order.state not in BEFORE_APPROVAL:
             return
         cancelled = {"Status": dialect.write("order.status", "cancelled")}
-        steps = [change("order", records.ORDER, order.order_id, cancelled)]
+        steps = [_as_read(order), change("order", records.ORDER, _SAME_ORDER, cancelled)]
         if order.opportunity_id is not None:
             fields = await self._void_fields(dialect, order.opportunity_id, reason, order.changed_at)
             steps += [change("opportunity", records.OPPORTUNITY, order.opportunity_id, fields)] if fields else []
@@ -188,25 +197,30 @@ class SalesforceOrders:
         dialect = await self._dialect.current()
         fields = records.without_error(dialect, "activated")
         fields[dialect.field("order.whmcsOrderId")] = whmcs_order_id
-        steps = [change("fields", records.ORDER, order.order_id, fields)]
+        steps = [change("fields", records.ORDER, _SAME_ORDER, fields)]
         if order.state != "completed":
             completed = {"Status": dialect.write("order.status", "completed")}
-            steps.append(change("status", records.ORDER, order.order_id, completed))
+            steps.append(change("status", records.ORDER, _SAME_ORDER, completed))
         if order.opportunity_id is not None:
             service = _service_fields(dialect, whmcs_service_id)
             service["StageName"] = dialect.write("opportunity.stage", "active")
             steps.append(change("opportunity", records.OPPORTUNITY, order.opportunity_id, service))
-        return await self._written(dialect, [*steps, self._read_back(dialect, order.order_id)])
+        return await self._written(dialect, order, steps)
+
+    async def write_activation_again(self, order: SalesOrder) -> SalesOrder:
+        """Change the order and read it back."""
+        dialect = await self._dialect.current()
+        return await self._changed(dialect, order, records.without_error(dialect, "activated"))
 
     async def write_service(self, order: SalesOrder, whmcs_order_id: int, whmcs_service_id: int) -> SalesOrder:
         """Change order and opportunity in one transaction."""
         dialect = await self._dialect.current()
         fields = {dialect.field("order.whmcsOrderId"): whmcs_order_id}
-        steps = [change("fields", records.ORDER, order.order_id, fields)]
+        steps = [change("fields", records.ORDER, _SAME_ORDER, fields)]
         service = _service_fields(dialect, whmcs_service_id)
         if order.opportunity_id is not None and service:
             steps.append(change("opportunity", records.OPPORTUNITY, order.opportunity_id, service))
-        return await self._written(dialect, [*steps, self._read_back(dialect, order.order_id)])
+        return await self._written(dialect, order, steps)
 
     async def void_opportunity(self, order_id: str) -> None:
         """Look at order and opportunity, and change its stage unless it went on or is closed."""
@@ -260,21 +274,28 @@ class SalesforceOrders:
         }
 
     async def _changed(self, dialect: Dialect, order: SalesOrder, fields: Mapping[str, Any]) -> SalesOrder:
-        steps = [change("order", records.ORDER, order.order_id, fields), self._read_back(dialect, order.order_id)]
-        return await self._written(dialect, steps)
+        return await self._written(dialect, order, [change("order", records.ORDER, _SAME_ORDER, fields)])
 
     async def _harmless(self, steps: Sequence[SubRequest]) -> Mapping[str, SubReply]:
         """Run changes that only a rule of the org can refuse; that is a matter for staff and for us."""
         try:
             return await self._salesforce.composite(steps)
         except SalesforceRefusal as refusal:
+            if refusal.nothing_found:
+                raise OrderMoved from None
             if refusal.missing:
                 raise Refused("NOT_FOUND") from None
             _log.error("salesforce refused a write of ours", code=refusal.error_code, fields=refusal.fields)
             raise TryLater("SALESFORCE_UNAVAILABLE", retry_after=60) from None
 
-    async def _written(self, dialect: Dialect, steps: Sequence[SubRequest]) -> SalesOrder:
+    async def _written(self, dialect: Dialect, order: SalesOrder, changes: Sequence[SubRequest]) -> SalesOrder:
+        steps = [_as_read(order), *changes, self._read_back(dialect, order.order_id)]
         return _read_back_of(await self._harmless(steps), dialect)
+
+
+def _as_read(order: SalesOrder) -> SubRequest:
+    unchanged = soql.below("SystemModstamp", order.changed_at.replace(microsecond=0) + _STAMP)
+    return lookup(_AS_READ, soql.select(records.ORDER, "Id").where(soql.equals("Id", order.order_id), unchanged))
 
 
 def _service_fields(dialect: Dialect, whmcs_service_id: int) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from portal_contracts.problems import PortalProblem, Refused, TryLater
 from portal_contracts.values import Address, comparable_text, long_salesforce_id
 from portal_orders.order import BEFORE_APPROVAL, SalesItem, SalesOrder
 from portal_orders.porting import PortingOnFile
-from portal_orders.ports import Concern, NewOrder, Prospects
+from portal_orders.ports import Concern, NewOrder, OrderMoved, Prospects
 
 ACCOUNT: Final = long_salesforce_id("001000000000001")
 CLIENT: Final = 42
@@ -310,10 +310,7 @@ class InMemorySales:
 
     async def write_activated(self, order: SalesOrder, whmcs_order_id: int, whmcs_service_id: int) -> SalesOrder:
         """Write order and opportunity."""
-        if order.opportunity_id is not None:
-            opportunity = self.opportunities[order.opportunity_id]
-            opportunity.stage, opportunity.service_id = "active", whmcs_service_id
-        return self._write(
+        written = self._write(
             "activated",
             order,
             state="completed",
@@ -322,6 +319,14 @@ class InMemorySales:
             whmcs_order_id=whmcs_order_id,
             whmcs_service_id=whmcs_service_id,
         )
+        if order.opportunity_id is not None:
+            opportunity = self.opportunities[order.opportunity_id]
+            opportunity.stage, opportunity.service_id = "active", whmcs_service_id
+        return written
+
+    async def write_activation_again(self, order: SalesOrder) -> SalesOrder:
+        """Write it."""
+        return self._write("activation_again", order, activation="activated", **_NO_ERROR)
 
     async def write_service(self, order: SalesOrder, whmcs_order_id: int, whmcs_service_id: int) -> SalesOrder:
         """Write the ids."""
@@ -349,6 +354,8 @@ class InMemorySales:
 
     def _write(self, call: str, order: SalesOrder, **facts: object) -> SalesOrder:
         self._look()
+        if self.orders[order.order_id].changed_at != order.changed_at:
+            raise OrderMoved
         self.writes.append(call)
         written = self.change(order.order_id, **facts)
         self._answer(call)

@@ -60,9 +60,13 @@ _STAGES: Final[Mapping[ProvisioningStage, tuple[str, LocalizedText]]] = {
 }
 _CAUSED: Final[frozenset[ProvisioningStage]] = frozenset({"started", "resumed", "absorbed"})
 """Stages that tell which signal was behind them."""
-_STANDING: Final[frozenset[ProvisioningStage]] = frozenset({"preflight_failed", "blocked", "needs_human", "failed"})
+_STANDING: Final[frozenset[ProvisioningStage]] = frozenset(
+    {"preflight_failed", "blocked", "needs_human", "failed", "cancelled"}
+)
 """Stages in which somebody has to do something."""
-_OVER: Final[frozenset[ProvisioningStage]] = frozenset({"absorbed", "withdrawn", "cancelled"})
+_SAYS_WHY: Final[ProvisioningStage] = "cancelled"
+"""The stage whose own words are those of its code."""
+_OVER: Final[frozenset[ProvisioningStage]] = frozenset({"absorbed", "withdrawn"})
 _LONGEST_SHOWN: Final = 9
 """Digits shown whole; longer numbers are lines, cards and EIDs."""
 
@@ -110,6 +114,12 @@ def repaired(operator: str, at: datetime) -> NewEntry:
     return NewEntry("order.repaired", at, text, "staff", NOBODY, StaffNote(source="operator", requested_by=operator))
 
 
+def put_right(at: datetime) -> NewEntry:
+    """Salesforce said of a finished order that it is not active, and was told again."""
+    text = both("We corrected the records of your order.", "ご注文の記録を訂正しました。")
+    return NewEntry("order.put_right", at, text, "portal", NOBODY)
+
+
 def progressed(event: ProvisioningProgressed) -> NewEntry:
     """Fulfillment reached a stage, is blocked, or absorbed another signal."""
     actor, text = _STAGES[event.stage]
@@ -118,7 +128,8 @@ def progressed(event: ProvisioningProgressed) -> NewEntry:
         text = on_time(event.until)
     if event.stage in _STANDING:
         acts = who_mends(event.code, event.order_id, event.facts, until=event.until)
-        text = both(f"{text.en} {acts.text.en}", f"{text.ja}{acts.text.ja}") if event.code else text
+        if event.code and event.stage != _SAYS_WHY:
+            text = both(f"{text.en} {acts.text.en}", f"{text.ja}{acts.text.ja}")
     if event.source is not None and event.stage in _CAUSED:
         text = _with_cause(text, event.source)
         actor = sender(event.source) if event.stage != "started" else actor

@@ -32,6 +32,15 @@ async def test_fulfillments_progress_is_in_the_timeline_in_both_languages(world)
     assert (await read.timeline(order_id, ACCOUNT, 4)).entries == []
 
 
+async def test_what_staff_stopped_waits_for_staff_in_the_timeline_as_in_the_order(world):
+    order_id = await world.place_one()
+    await world.approve(order_id, activation="failed", error_code="PROVISIONING_CANCELLED")
+    await world.progress(order_id, "cancelled", code="PROVISIONING_CANCELLED")
+    entry = (await world.orders.use.read_orders.timeline(order_id, ACCOUNT, 0)).entries[-1]
+    assert (entry.who_acts.owner, entry.text.en) == ("staff", "Our staff stopped the set-up.")
+    assert entry.who_acts == (await world.detail(order_id)).who_acts
+
+
 async def test_a_parked_order_takes_longer_than_usual_until_it_moves(world):
     order_id = await world.place_one()
     await world.approve(order_id, activation="activating")
