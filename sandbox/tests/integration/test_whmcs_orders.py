@@ -201,6 +201,17 @@ async def test_staff_see_orders_with_their_markers(whmcs):
     assert MARKER in (await whmcs.http.get("/admin/orders.php")).text
 
 
+async def test_staff_change_a_products_price_and_nothing_else_is_one(whmcs):
+    page = (await whmcs.http.get("/admin/products.php")).text
+    assert 'name="price"' in page
+    changed = await whmcs.http.post("/admin/products.php", data={"pid": "101", "price": "4321"})
+    assert changed.status_code in (200, 303)
+    product = (await whmcs.call("GetProducts", pid=101))["products"]["product"][0]
+    assert "4321.00" in product["pricing"]["JPY"].values()
+    for wrong in ({"pid": "101", "price": "-1"}, {"pid": "101", "price": "12.5"}, {"pid": "9", "price": "1"}):
+        assert (await whmcs.http.post("/admin/products.php", data=wrong)).status_code == 422
+
+
 async def test_module_actions_need_a_module(whmcs):
     services = (await whmcs.call("GetClientsProducts", clientid=5011))["products"]["product"]
     router = next(service["id"] for service in services if service["pid"] == "301")

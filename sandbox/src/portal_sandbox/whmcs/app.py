@@ -46,12 +46,15 @@ def build(core: Core) -> ASGIApp:
 
     core.clock.on_move(after_move)
     area = ClientArea(whmcs)
+    staff = AdminPages(whmcs)
     pages = Starlette(
         routes=[
             Route(_API_PATH, Api(whmcs).endpoint, methods=["GET", "POST"]),
             Route("/", _home),
             Route("/robots.txt", _robots),
-            Route("/admin/orders.php", AdminPages(whmcs).orders),
+            Route("/admin/orders.php", staff.orders),
+            Route("/admin/products.php", staff.products),
+            Route("/admin/products.php", staff.change_price, methods=["POST"]),
             *area.routes(),
         ],
         exception_handlers={404: area.no_page},
