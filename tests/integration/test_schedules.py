@@ -158,7 +158,9 @@ async def test_the_orgs_own_schedules_beside_ours_start_an_order_once(shopper, p
         for order_id, (skew, moment) in zip(ordered, dates.items(), strict=True):
             flows = {"optionAScheduledPath": True, "optionAScheduledFlow": True, "flowClockSkewSeconds": skew}
             await sandbox.set_switches({"salesforce": flows})
-            await sandbox.advance_to(moment - timedelta(seconds=280))
+            await sandbox.advance_to(moment - timedelta(minutes=8))  # nobody calls yet, and every clock has moved then
+            await waits(portal_stack, order_id)
+            await sandbox.advance_to(moment - timedelta(seconds=280))  # a clock 300 s ahead says that it is time
             await waits(portal_stack, order_id)
             await sandbox.advance_to(moment)
             await starts_at(shopper, sandbox, order_id, moment)

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from portal_chassis.call import Call, Delivery
 from portal_chassis.logs import HIDDEN, is_secret_key, redacted, redacted_text
-from portal_chassis.operator_actions import OperatorDesk, Plan
+from portal_chassis.operator_actions import DoneInVain, OperatorDesk, Plan
 from portal_chassis.postgres import Database, StoreUnavailable, Transaction
 from portal_contracts.dead_letters import (
     DeadLetter,
@@ -23,7 +23,7 @@ from portal_contracts.dead_letters import (
     ShowDeadLetterBase,
 )
 from portal_contracts.operators import OperatorOutcome
-from portal_contracts.problems import Refused
+from portal_contracts.problems import PortalProblem, Refused
 
 if TYPE_CHECKING:
     from asyncpg import Record
@@ -115,30 +115,35 @@ class DeadLetterDesk:
     async def replay(self, request: ReplayDeadLetterBase, call: Call) -> OperatorOutcome:
         """Run the handler on the raw bytes again; effect, inbox row and the letter's new state are one transaction.
 
-        When it fails again, the letter stays buried, its history grows and the caller gets what was raised.
+        When it fails again, the letter stays buried, its history grows and the operator is told what was raised.
         """
         operator = call.operator().operator
-        tried = False
+        failure: Exception | None = None
 
         async def plan(transaction: Transaction) -> Plan:
             row = await self._locked(transaction, request.id)
             if row["state"] != "buried":
                 return Plan(())
+            change = f"Hand {row['subject']}, message {row['message_id']}, to {row['durable']} again."
 
             async def take(inside: Transaction) -> None:
-                nonlocal tried
-                tried = True
-                await self._take(row["durable"], bytes(row["body"]), _delivery(row, inside))
+                nonlocal failure
+                try:
+                    await self._take(row["durable"], bytes(row["body"]), _delivery(row, inside))
+                except Exception as error:
+                    failure = error
+                    if isinstance(error, PortalProblem | TimeoutError):  # it says itself what there is to do
+                        raise
+                    raise DoneInVain(change, f"It failed again: {described(error)}") from error
                 await inside.execute(_CLOSE, request.id, "replayed", operator, request.reason)
 
-            return Plan((f"Hand {row['subject']}, message {row['message_id']}, to {row['durable']} again.",), take)
+            return Plan((change,), take)
 
         try:
             return await self._operators.carry_out(request, call, plan, target=str(request.id))
-        except Exception as error:
-            if tried:
-                await self._note(request.id, operator, error)
-            raise
+        finally:
+            if failure is not None:
+                await self._note(request.id, operator, failure)
 
     async def discard(self, request: DiscardDeadLetterBase, call: Call) -> OperatorOutcome:
         """Close a letter for good; who and why stay with it."""

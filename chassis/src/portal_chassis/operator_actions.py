@@ -54,6 +54,15 @@ class Plan:
     effect: Callable[[Transaction], Awaitable[None]] | None = None
 
 
+class DoneInVain(Exception):  # noqa: N818 - it says what happened
+    """Raised by an effect that was tried and came to nothing: nothing of it is kept, and the operator is told so."""
+
+    def __init__(self, *changes: str) -> None:
+        """`changes` say what was tried and how it ended, as in a plan."""
+        super().__init__(*changes)
+        self.changes = changes
+
+
 PlanMaker = Callable[[Transaction], Awaitable[Plan]]
 """Reads, under locks, what there is and says what would be done; writes nothing itself."""
 
@@ -113,11 +122,15 @@ class OperatorDesk:
         """Plan and, unless it is a dry run, do it: effect, action row and remembered reply are one transaction.
 
         A repeat of a carried-out `request_id` is answered from its row. What the plan or its effect raises is written
-        down in a transaction of its own and raised again. `target` is what operators look for in the list.
+        down in a transaction of its own and raised again, except DoneInVain, which is answered; a repeat tries again.
+        `target` is what operators look for in the list.
         """
         operator = call.operator().operator
         try:
             outcome, how = await self._carry_out(command, operator, plan, target)
+        except DoneInVain as ended:
+            outcome, how = OperatorOutcome(carried_out=True, changes=ended.changes), "failed"
+            await self._write_down(Done(operator, command, target, carried_out=True, result=" ".join(ended.changes)))
         except Exception as error:
             how = "refused" if isinstance(error, Refused) else "failed"
             code = error.code if isinstance(error, PortalProblem) else "INTERNAL_ERROR"
@@ -164,7 +177,7 @@ class OperatorDesk:
 
     async def _write_down(self, done: Done) -> None:
         """Record what did not come to be; the log has it when the database is what failed."""
-        log.warning("an operator's command was not carried out", action=done.command.subject, result=done.result)
+        log.warning("an operator's command came to nothing", action=done.command.subject, result=done.result)
         try:
             async with self._rows.transaction() as transaction:
                 await self._rows.record(transaction, done)

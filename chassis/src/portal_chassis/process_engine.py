@@ -100,13 +100,17 @@ class ProcessEngine:
             transaction.after_commit(self.nudge)
         return created
 
-    async def wake(self, transaction: Transaction, kind: str, key: str, *, step: str | None = None) -> bool:
+    async def wake(
+        self, transaction: Transaction, kind: str, key: str, *, step: str | None = None, patient: bool = False
+    ) -> bool:
         """Make a waiting, blocked or parked process due now, at the named step if given; False when none is unfinished.
 
-        The ladder starts again. A wake-up during a step counts for the moment after it.
+        The ladder starts again, because whoever wakes it knows that something has changed. A wake-up during a step
+        counts for the moment after it. `patient` is for those who only ask how far it is: the ladder goes on, and a
+        step that keeps failing and is being tried just now is not tried once more for them.
         """
         self._check_step(kind, step)
-        found = await self._store.wake(transaction, kind, key, due=self._clock.now(), step=step, fresh=True)
+        found = await self._store.wake(transaction, kind, key, due=self._clock.now(), step=step, fresh=not patient)
         if found:
             transaction.after_commit(self.nudge)
         return found

@@ -93,7 +93,7 @@ class InMemoryProcessStore:
             return False
         if row.lease is None:
             row.due, row.step = due, step or row.step
-        else:
+        elif fresh or row.failing_since is None:
             row.wake_at, row.wake_step = due, step or row.wake_step
         if fresh:
             row.attempts, row.failures, row.failing_since = 0, 0, None

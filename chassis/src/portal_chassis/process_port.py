@@ -119,7 +119,8 @@ class ProcessStore(Protocol):
     ) -> bool:
         """Move the due time of an unfinished process, and its step when given; False when there is none.
 
-        While a step runs, this takes effect when the step has ended. `fresh` starts the ladder again.
+        While a step runs, this takes effect when the step has ended. `fresh` starts the ladder again; without it,
+        nothing changes while a step runs that has failed before: its ladder says when the next try is.
         """
         ...
 

@@ -32,9 +32,11 @@ _WAKE: Final = """
 UPDATE portal_process SET
     due_at = CASE WHEN lease IS NULL THEN $3::timestamptz ELSE due_at END,
     step = CASE WHEN lease IS NULL THEN coalesce($4::text, step) ELSE step END,
-    wake_at = CASE WHEN lease IS NULL THEN NULL ELSE $3 END,
-    wake_step = CASE WHEN lease IS NULL THEN NULL ELSE coalesce($4, wake_step) END,
-    attempts = CASE WHEN $5::boolean THEN 0 ELSE attempts END,
+    wake_at = CASE
+        WHEN lease IS NULL THEN NULL WHEN $5::boolean OR failing_since IS NULL THEN $3 ELSE wake_at END,
+    wake_step = CASE
+        WHEN lease IS NULL THEN NULL WHEN $5 OR failing_since IS NULL THEN coalesce($4, wake_step) ELSE wake_step END,
+    attempts = CASE WHEN $5 THEN 0 ELSE attempts END,
     failures = CASE WHEN $5 THEN 0 ELSE failures END,
     failing_since = CASE WHEN $5 THEN NULL ELSE failing_since END
 WHERE kind = $1 AND key = $2 AND status NOT IN ('done', 'failed', 'cancelled') RETURNING id

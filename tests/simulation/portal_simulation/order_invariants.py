@@ -229,6 +229,10 @@ def _in_time(facts: OrderFacts) -> Check:
     for at in by_unknown:
         if not any(timedelta() <= at - intended <= LATEST_DEPARTURE for intended in unclear):
             yield "rule 4", f"an AddOrder had its effect at {at}, intents were at {unclear}"
+    intended_accepts = [entry.at for entry in facts.journal.get("AcceptOrder", ())]
+    for accepted in facts.accepted if "accepted by hand" not in facts.order.done else ():
+        if not any(timedelta() <= accepted.at - at <= LATEST_DEPARTURE for at in intended_accepts):
+            yield "rule 4", f"AcceptOrder had its effect at {accepted.at}, intents were at {intended_accepts}"
     asked = [entry.at for entry in facts.journal.get("activate_esim", ())]
     stopped_on_the_line = any("freebit" in point for _, point in facts.played.world.froze)
     for effect in facts.requested if not stopped_on_the_line else ():

@@ -242,7 +242,10 @@ class _Draw:
             else:
                 stopped = self._death(len(orders), chance.choice(("billing", "fulfillment")))
                 seconds = chance.choice((15.0, 45.0, 60.0, 200.0, 300.0))
-                freezes.append(Freeze(stopped.service, stopped.point, seconds, stopped.where))
+                freeze = Freeze(stopped.service, stopped.point, seconds, stopped.where)
+                if stopped.service == "billing" and self._happens(0.6):  # on the line before the socket write
+                    freeze = Freeze("billing", chance.randint(1, 3), seconds, "before a write to whmcs")
+                freezes.append(freeze)
         eids = [order.eid for order in orders if order.eid is not None]
         return Schedule(
             seed=self._seed,

@@ -9,7 +9,7 @@ import pytest
 
 from portal_chassis.memory import InMemoryDatabase, InMemoryTransaction
 from portal_chassis.migrating import migrate
-from portal_chassis.operator_actions import OPERATOR_ACTIONS, OperatorDesk, Plan
+from portal_chassis.operator_actions import OPERATOR_ACTIONS, DoneInVain, OperatorDesk, Plan
 from portal_chassis.postgres import Database
 from portal_chassis.testing import InMemoryOperatorDesk, operator_call
 from portal_contracts.operators import OperatorCommand, OperatorOutcome, Permission, list_operator_actions
@@ -173,6 +173,17 @@ async def test_actions_are_counted_by_outcome(world):
         with pytest.raises(type(problem)):
             await world.order("request-2", plan=world.plan(plan_raises=problem), dry_run=False)
     assert [counted(outcome) - then for outcome, then in zip(outcomes, before, strict=True)] == [1, 1, 1, 1, 1]
+
+
+async def test_an_effect_that_came_to_nothing_is_answered_and_written_down_and_may_be_tried_again(world):
+    in_vain = world.plan(effect_raises=DoneInVain(CHANGE, "The paint was dry."))
+    outcome = await world.order(plan=in_vain, dry_run=False)
+    assert (outcome.carried_out, outcome.changes) == (True, (CHANGE, "The paint was dry."))
+    assert world.committed == []
+    assert (await world.order(dry_run=False)).changes == (CHANGE,)
+    assert world.committed == ["blue"]
+    results = [row[-2:] for row in await world.written()]
+    assert sorted(results) == [(True, CHANGE), (True, f"{CHANGE} The paint was dry.")]
 
 
 async def test_nobody_without_an_operators_token_gets_as_far_as_a_plan(world):

@@ -6,6 +6,7 @@ import pytest
 from pydantic import BaseModel
 
 from portal_chassis.process import Block, Done, Next, Outcome, ProcessDefinition, Run, Step, Wait
+from portal_contracts.problems import TryLater
 
 
 class Work(BaseModel):
@@ -52,6 +53,44 @@ async def test_a_wake_up_during_a_step_may_choose_what_follows(world, new_gate):
     gate.open.set()
     await running
     assert ran == ["one", "three"]
+
+
+async def test_a_patient_wake_up_makes_a_process_due_and_lets_its_ladder_go_on(world):
+    async def action(run: Run[Work]) -> Outcome:
+        raise TryLater("WHMCS_UNAVAILABLE")
+
+    engine = world.worker(ProcessDefinition("work", Work, (Step("only", action),)))
+    await world.start(engine, "work", "1", Work())
+    await engine.run_until_idle()
+    for attempts, pause in ((2, 30), (3, 120)):
+        assert await world.wake(engine, "work", "1", patient=True)
+        await engine.run_until_idle()
+        view = await world.view(engine, "work", "1")
+        assert (view.attempts, view.due_at) == (attempts, world.clock.now() + timedelta(seconds=pause))
+    assert await world.wake(engine, "work", "1")
+    await engine.run_until_idle()
+    assert (await world.view(engine, "work", "1")).attempts == 1
+
+
+@pytest.mark.parametrize(("patient", "tries"), [(True, 2), (False, 3)])
+async def test_only_who_knows_of_a_change_has_a_failing_step_that_runs_tried_once_more(world, new_gate, patient, tries):
+    gate, attempts = new_gate(), []
+
+    async def action(run: Run[Work]) -> Outcome:
+        attempts.append(run.attempt)
+        if len(attempts) == 2:
+            await gate.pass_through()
+        raise TryLater("WHMCS_UNAVAILABLE")
+
+    engine = world.worker(ProcessDefinition("work", Work, (Step("only", action),)))
+    await world.start(engine, "work", "1", Work())
+    await engine.run_until_idle()
+    world.clock.advance(timedelta(seconds=5))
+    running = await gate.enter(engine)
+    assert await world.wake(engine, "work", "1", patient=patient)
+    gate.open.set()
+    await running
+    assert len(attempts) == tries
 
 
 async def test_a_waiting_process_can_be_rescheduled_both_ways(world):

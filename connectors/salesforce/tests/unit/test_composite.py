@@ -68,6 +68,34 @@ def test_the_culprit_is_found_among_the_rolled_back():
     assert culprit(read_replies(content, ["a", "b", "c"])).problem.error_code == "FIELD_INTEGRITY_EXCEPTION"
 
 
+def test_a_condition_that_is_not_met_is_told_from_what_it_took_along():
+    """Reference salesforce.md 2.5: naming the first record of a query that found none fails the whole composite."""
+    content = {
+        "compositeResponse": [
+            entry("asread", 400, error("PROCESSING_HALTED", "The transaction was rolled back since another failed.")),
+            entry(
+                "order",
+                400,
+                error(
+                    "PROCESSING_HALTED",
+                    "Invalid reference specified. No value for asread.records[0].Id found in asread",
+                ),
+            ),
+        ]
+    }
+    refusal = culprit(read_replies(content, ["asread", "order"])).problem
+    assert refusal.nothing_found
+    content["compositeResponse"][1] = entry("order", 400, error("FIELD_INTEGRITY_EXCEPTION", "why"))
+    assert not culprit(read_replies(content, ["asread", "order"])).problem.nothing_found
+
+
+def test_a_step_can_name_what_a_query_found():
+    found = Reference("asread", found=True)
+    assert change("order", "Order", found, {}).path == "sobjects/Order/@{asread.records[0].Id}"
+    with pytest.raises(ValueError, match="cannot name"):
+        str(Reference("as read", found=True))
+
+
 def test_replies_are_read_by_reference():
     made = {"id": long_id(ORDER), "success": True, "errors": [], "created": True}
     found = {"totalSize": 1, "done": True, "records": [{"attributes": {}, "Id": "1"}]}

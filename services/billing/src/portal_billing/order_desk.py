@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from portal_billing.order import DraftOrder, OrderUnit, units_of
@@ -34,7 +34,8 @@ class OrderDesk:
     each has a winner of its own. While `closing`, a release is under way and must end first. `retries` counts the
     creations an operator has allowed on top of the usual ones in this round. Once an operator has `given_up` the
     reservation, nobody gets another before the caller has released it. `sweep` numbers the search for late twins that
-    counts, which goes on until `swept_until` (business time).
+    counts, which goes on until `swept_until` (business time). `asked_at` is when somebody last wanted something, in
+    business time: what was approved then may not be approved any more.
     """
 
     order_id: str
@@ -52,6 +53,11 @@ class OrderDesk:
     given_up: bool = False
     sweep: int = 0
     swept_until: datetime | None = None
+    asked_at: datetime | None = None
+
+    def is_wanted(self, now: datetime, for_: timedelta) -> bool:
+        """Whether somebody has asked so lately that a new order is still approved."""
+        return self.asked_at is not None and now - self.asked_at <= for_
 
     def units(self) -> tuple[OrderUnit, ...]:
         """Give the services the lines become."""
@@ -79,7 +85,9 @@ def merged(standing: OrderDesk | None, wanted: OrderDesk, *, has_winner: bool) -
         raise Refused("PROVISIONING_CANCELLED")
     if standing.closing and wanted.goal != "release":
         raise TryLater("IN_PROGRESS")
-    desk = replace(standing, goal=wanted.goal, generation=wanted.generation, ask=standing.ask + 1)
+    desk = replace(
+        standing, goal=wanted.goal, generation=wanted.generation, ask=standing.ask + 1, asked_at=wanted.asked_at
+    )
     if wanted.goal == "release":
         return replace(desk, closing=True, given_up=False)
     if wanted.goal == "accept":

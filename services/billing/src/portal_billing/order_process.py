@@ -8,21 +8,18 @@ creation can only leave a Pending order behind, and one registered winner alone 
                               adopt ┘ (named by an operator)
 """
 
-from datetime import timedelta
 from typing import Final
 
 from portal_billing.accept_steps import AcceptSteps
 from portal_billing.order_desk import OrderDesk
 from portal_billing.order_progress import OrderProgress
-from portal_billing.order_steps import OrderTools
+from portal_billing.order_steps import IDLE, OrderTools
 from portal_billing.release_steps import ReleaseSteps
 from portal_billing.reserve_steps import ReserveSteps
 from portal_chassis.process import Done, Effect, Next, Outcome, ProcessDefinition, Run, Step, Wait
 from portal_contracts.problems import Refused
 
 WHMCS_ORDER: Final = "whmcs_order"
-_IDLE: Final = timedelta(days=1)
-"""How long a process sleeps that only an ask can bring further."""
 
 
 class OrderProcess:
@@ -58,10 +55,10 @@ class OrderProcess:
             return Done()
         problem = run.state.problem
         if problem is not None and problem.ask >= desk.ask:
-            return Wait(after=_IDLE, because=f"told {problem.code}")
+            return Wait(after=IDLE, because=f"told {problem.code}")
         run.state.problem = None
         if run.state.reached(desk.goal):
-            return Wait(after=_IDLE, because=run.state.phase, effects=self._opened(run, desk))
+            return Wait(after=IDLE, because=run.state.phase, effects=self._opened(run, desk))
         if run.state.phase == "released" and desk.goal == "accept":
             cancelled = Refused("WHMCS_ORDER_CANCELLED", facts={"whmcs_order_id": run.state.winner or 0})
             return self._tools.tell(run, desk, cancelled)

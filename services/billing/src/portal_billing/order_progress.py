@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from math import ceil
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel
@@ -9,7 +10,7 @@ from pydantic import BaseModel
 from portal_billing.order_desk import Goal
 from portal_chassis.process import ProcessView
 from portal_contracts.billing import OrderProtocolState
-from portal_contracts.problems import CATALOGUE, Fact, PortalProblem, ProblemReply, Refused, from_reply
+from portal_contracts.problems import CATALOGUE, Fact, PortalProblem, ProblemReply, Refused, TryLater, from_reply
 
 Phase = Literal["new", "reserved", "accepted", "released"]
 _REACHED: Final[Mapping[Goal, frozenset[Phase]]] = {
@@ -18,6 +19,8 @@ _REACHED: Final[Mapping[Goal, frozenset[Phase]]] = {
     "release": frozenset({"released"}),
 }
 
+LONGEST_RUNG_SECONDS: Final = 600
+"""Callers are never sent away for longer: WHMCS may be back long before the ladder's last rungs."""
 STUCK: Final = frozenset({"blocked", "needs_human", "failed", "cancelled"})
 """States of a process that goes on only when somebody does something."""
 
@@ -70,10 +73,11 @@ class OrderProgress(BaseModel):
         )
 
 
-def answer(goal: Goal, ask: int, view: ProcessView, asked_at: datetime) -> OrderProtocolState:
+def answer(goal: Goal, ask: int, view: ProcessView, asked_at: datetime, now: datetime) -> OrderProtocolState:
     """Tell a caller how far its goal is; raises the problem that stands in the way.
 
-    A problem the process met before it was asked is not told: another worker may be looking at it anew just now.
+    A problem the process met before it was asked is not told: another worker may be looking at it anew just now. What
+    somebody does not answer to is told as TryLater, so that the caller's own ladder grows and shows what is waited for.
     """
     progress = OrderProgress.model_validate(view.state)
     if progress.reached(goal):
@@ -85,7 +89,17 @@ def answer(goal: Goal, ask: int, view: ProcessView, asked_at: datetime) -> Order
         raise problem_of(progress.problem.code, progress.problem.facts)
     if view.status in STUCK and view.code is not None and view.updated_at >= asked_at:
         raise problem_of(view.code, view.facts)
-    return OrderProtocolState(state="working", again_at=view.due_at, whmcs_order_id=progress.winner)
+    entry = CATALOGUE.get(view.code or "")
+    if view.status == "waiting" and entry is not None and entry.kind == "try_later":
+        raise TryLater(entry.code, retry_after=_seconds_to(view, now))
+    again_at = view.due_at if view.due_at is not None and view.due_at > now else None
+    return OrderProtocolState(state="working", again_at=again_at, whmcs_order_id=progress.winner)
+
+
+def _seconds_to(view: ProcessView, now: datetime) -> int:
+    """Give the seconds to the ladder's next rung, or to where asking makes sense again although it is farther."""
+    left = (view.due_at - now).total_seconds() if view.due_at is not None else 0.0
+    return max(1, min(ceil(left), LONGEST_RUNG_SECONDS))
 
 
 def problem_of(code: str, facts: Mapping[str, Any]) -> PortalProblem:

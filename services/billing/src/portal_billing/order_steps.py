@@ -21,6 +21,8 @@ from portal_contracts.problems import Refused
 
 SHORTLY: Final = timedelta(seconds=2)
 """Pause before another try when the client's turn is taken or WHMCS's answers do not agree yet."""
+IDLE: Final = timedelta(days=1)
+"""How long a process sleeps that only an ask can bring further."""
 _MOST_DOUBTS: Final = 2
 
 _log = get_logger(__name__)
@@ -49,6 +51,10 @@ class OrderTools:
     def send_by(self) -> float:
         """Give until when a write may leave that was checked just now (rule 4)."""
         return self.machine.monotonic() + self.settings.send_seconds
+
+    def is_wanted(self, run: Run[OrderProgress], desk: OrderDesk) -> bool:
+        """Whether somebody asked so lately that an order may be made (C19: nothing for what is not approved)."""
+        return desk.is_wanted(run.clock.now(), self.settings.wanted)
 
     async def tries(self, run: Run[OrderProgress], desk: OrderDesk, call: str) -> Tries:
         """Read what the journal knows of a call in this round."""
@@ -120,6 +126,11 @@ def _won(verdict: Verdict, desk: OrderDesk) -> bool:
 def another_turn() -> Wait:
     """Wait while another worker writes for the same client."""
     return Wait(after=SHORTLY, because="another write for this client is under way")
+
+
+def unasked() -> Wait:
+    """Wait until somebody asks again: the approval an order would be made on was read too long ago."""
+    return Wait(after=IDLE, because="nobody has asked for it lately")
 
 
 def quiet(progress: OrderProgress) -> Wait:

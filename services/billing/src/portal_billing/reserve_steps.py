@@ -15,7 +15,7 @@ from portal_billing.order import (
 )
 from portal_billing.order_desk import OrderDesk, winner_of
 from portal_billing.order_progress import OrderProgress
-from portal_billing.order_steps import OrderTools, another_turn, quiet, scope_of
+from portal_billing.order_steps import OrderTools, another_turn, quiet, scope_of, unasked
 from portal_billing.ports import Unclear
 from portal_billing.product import check_line
 from portal_billing.protocol_metrics import CREATED
@@ -47,6 +47,8 @@ class ReserveSteps:
             return Next("elect")
         if tries.unclear > run.state.unclear:  # a worker before us died with a call under way
             return tools.unclear_creation(run, desk, tries.unclear)
+        if not tools.is_wanted(run, desk):
+            return unasked()
         try:
             await self._check_lines(desk)
         except Refused as problem:
@@ -59,11 +61,16 @@ class ReserveSteps:
         for line in desk.lines:
             check_line(line, products.get(line.whmcs_product_id))
 
-    async def _add(self, run: Run[OrderProgress], desk: OrderDesk) -> Outcome:
+    async def _add(self, run: Run[OrderProgress], before: OrderDesk) -> Outcome:
         tools = self._tools
-        found = await tools.unjudged(desk)
+        found = await tools.unjudged(before)
+        desk = await tools.desk(run)
         if found:
             return self._found(run, desk, found)
+        if desk.goal == "release":
+            return Next("release")
+        if not tools.is_wanted(run, desk):
+            return unasked()
         send_by = tools.send_by()
         draft = desk.draft()
         fingerprint = tools.fingerprint(desk, [desk.client_id, [line.model_dump() for line in desk.lines]])

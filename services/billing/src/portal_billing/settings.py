@@ -57,6 +57,9 @@ class BillingSettings(BaseSettings):
     send_seconds: int = Field(
         default=10, ge=1, description="A write leaves this soon after its last check or not at all"
     )
+    wanted_seconds: int = Field(
+        default=60, ge=1, description="An order is made only if somebody asked for it within this time"
+    )
     recheck_seconds: int = Field(
         default=900, ge=1, description="How often an unclear or stuck order is looked at again"
     )
@@ -72,6 +75,11 @@ class BillingSettings(BaseSettings):
         if self.quiet_seconds is not None:
             return timedelta(seconds=self.quiet_seconds)
         return timedelta(seconds=max(self.order_seconds, self.write_seconds) + self.ceiling_seconds + _TO_SPARE)
+
+    @property
+    def wanted(self) -> timedelta:
+        """How long after an ask an order may be made."""
+        return timedelta(seconds=self.wanted_seconds)
 
     @property
     def recheck(self) -> timedelta:

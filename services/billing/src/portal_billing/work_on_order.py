@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from portal_billing.order_desk import OrderDesk
@@ -36,7 +36,7 @@ class WorkOnOrder:
         """Work until the goal is reached, something has to be waited for, or the caller's time is up."""
         asked_at = self.clock.now()
         async with self.transaction() as transaction:
-            desk = await self.book.want(transaction, wanted)
+            desk = await self.book.want(transaction, replace(wanted, asked_at=asked_at))
             started = await self.processes.start(
                 transaction,
                 WHMCS_ORDER,
@@ -46,9 +46,9 @@ class WorkOnOrder:
                 inline=True,
             )
             if not started:
-                await self.processes.wake(transaction, WHMCS_ORDER, desk.order_id)
+                await self.processes.wake(transaction, WHMCS_ORDER, desk.order_id, patient=True)
         view = await self.processes.run_inline(WHMCS_ORDER, desk.order_id, until=before(deadline))
-        return answer(desk.goal, desk.ask, view, asked_at)
+        return answer(desk.goal, desk.ask, view, asked_at, self.clock.now())
 
 
 def before(deadline: Deadline) -> Deadline:

@@ -5,7 +5,7 @@ import pytest
 from portal_billing.order_process import WHMCS_ORDER
 from portal_billing.testing import Fate
 from portal_contracts.billing import OrderLine
-from portal_contracts.problems import Misconfigured, Refused, TryLater
+from portal_contracts.problems import Misconfigured, PortalProblem, Refused, TryLater
 from portal_contracts.values import long_salesforce_id
 
 ORDER = long_salesforce_id("801000000000001")
@@ -142,8 +142,62 @@ async def test_a_connection_that_could_not_be_made_costs_no_quiet_period_and_no_
 
 async def test_a_failed_search_is_not_an_empty_one(world):
     world.fate("search", Fate("down"))
+    with pytest.raises(TryLater, match="WHMCS_UNAVAILABLE"):
+        await world.reserve()
+    assert "AddOrder" not in world.fates.calls
+
+
+async def test_asking_again_and_again_does_not_start_the_ladder_again(world):
+    """The pause until the next try grows whoever asks, and is told, so that the callers' own ladder grows too."""
+    world.fates.choose = lambda call: Fate("down") if call == "search" else Fate()
+    told = []
+    for _ in range(4):
+        with pytest.raises(TryLater, match="WHMCS_UNAVAILABLE") as caught:
+            await world.reserve()
+        told.append(caught.value.retry_after)
+    assert told == [5, 30, 120, 600]
+    view = await world.engine.read(WHMCS_ORDER, ORDER)
+    assert (view.status, view.attempts) == ("waiting", 4)
+    world.clock.advance(73 * 3600)
+    with pytest.raises(PortalProblem, match="TOO_MANY_FAILURES"):
+        await world.reserve()
+    world.fates.choose = lambda _: Fate()
+    assert (await world.reserve()).state == "done"
+
+
+async def test_an_order_that_nobody_has_asked_for_lately_is_not_made(world):
+    """C19: what was approved when WHMCS went away may have been cancelled since."""
+    world.fate("search", Fate("down"), Fate("down"), Fate("down"))
+    with pytest.raises(TryLater):
+        await world.reserve()
+    await world.pass_time(3600)
+    assert "AddOrder" not in world.fates.calls
+    view = await world.engine.read(WHMCS_ORDER, ORDER)
+    assert (view.status, view.because) == ("waiting", "nobody has asked for it lately")
+    assert (await world.reserve()).state == "done"
+
+
+async def test_an_order_that_grew_old_during_the_search_is_not_made(world):
+    def slow(call):
+        if call == "search" and "AddOrder" not in world.fates.calls:
+            world.clock.advance(61)
+        return Fate()
+
+    world.fates.choose = slow
     assert (await world.reserve()).state == "working"
     assert "AddOrder" not in world.fates.calls
+    world.fates.choose = lambda _: Fate()
+    assert (await world.reserve()).state == "done"
+
+
+async def test_a_reservation_that_was_made_is_accepted_however_long_that_takes(world):
+    """Behind the pivot there is only forward: a SIM may be active."""
+    await world.reserve()
+    world.fate("AcceptOrder", Fate("down"))
+    with pytest.raises(TryLater):
+        await world.accept()
+    await world.pass_time(3600)
+    assert len(world.orders.effects("accepted", ORDER)) == 1
 
 
 async def test_a_write_is_abandoned_when_its_check_is_older_than_the_send_deadline(world):
@@ -153,7 +207,8 @@ async def test_a_write_is_abandoned_when_its_check_is_older_than_the_send_deadli
         return Fate()
 
     world.fates.choose = slow
-    assert (await world.reserve()).state == "working"
+    with pytest.raises(TryLater):
+        await world.reserve()
     assert world.orders.orders_of(ORDER) == []
     world.fates.choose = lambda _: Fate()
     assert (await world.until_done(world.reserve)).state == "done"
@@ -164,8 +219,9 @@ async def test_wrong_credentials_are_our_fault_and_resume_by_themselves(world):
     with pytest.raises(Misconfigured, match="WHMCS_MISCONFIGURED"):
         await world.reserve()
     await world.pass_time(901)
-    assert [order.state for order in world.orders.orders_of(ORDER)] == ["pending"]
+    assert world.orders.orders_of(ORDER) == []  # the caller looks first whether it is still approved
     assert (await world.reserve()).state == "done"
+    assert [order.state for order in world.orders.orders_of(ORDER)] == ["pending"]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from typing import Final
 from portal_chassis.process import Next, Outcome, Run, Wait
 from portal_contracts.billing import OrderProtocolState
 from portal_contracts.problems import Refused
-from portal_fulfillment.ports import Billing
+from portal_fulfillment.order_steps import read_approved
+from portal_fulfillment.ports import Billing, Orders
 from portal_fulfillment.progress import Progress
 from portal_fulfillment.provisioning_state import ProvisioningState, needs_line
 
@@ -19,12 +20,19 @@ LONGEST_WAIT: Final = timedelta(minutes=15)
 class BillingSteps:
     """Reserve, accept, release."""
 
+    orders: Orders
     billing: Billing
     progress: Progress
 
     async def reserve(self, run: Run[ProvisioningState]) -> Outcome:
-        """Have one Pending order, then on to the SIM; an order without a line is accepted at once."""
-        order = run.state.known_order()
+        """Have one Pending order, then on to the SIM; an order without a line is accepted at once.
+
+        Each time on a fresh look: staff may have withdrawn their approval while billing was away.
+        """
+        checked = run.state.known_order()
+        order = await read_approved(self.orders, run)
+        if (order.whmcs_client_id, list(order.lines)) != (checked.whmcs_client_id, list(checked.lines)):
+            return Next("validate")  # only what was checked is reserved
         reply = await self.billing.reserve(
             run.key, run.generation, order.whmcs_client_id, order.lines, order.eid if needs_line(order) else None
         )

@@ -119,7 +119,7 @@ def provisioning(
     schedule = ScheduleSteps(ends.orders, ends.attempts, checks, progress, schedules)
     return ProvisioningProcess(
         order=OrderSteps(ends.orders, ends.operations, checks, schedule, progress, obstacles),
-        billing=BillingSteps(ends.billing, progress),
+        billing=BillingSteps(ends.orders, ends.billing, progress),
         sim=SimSteps(
             ends.orders, ends.sims, ends.operations, ends.lines, plans, progress, obstacles, patience, porting
         ),

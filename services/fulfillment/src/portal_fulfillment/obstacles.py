@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 from portal_chassis.logs import get_logger
 from portal_chassis.postgres import StoreUnavailable
-from portal_chassis.process import Block, Done, Effect, Fail, NeedsHuman, Next, Outcome, Run, StaleLease
+from portal_chassis.process import Block, Done, Effect, Fail, NeedsHuman, Next, Outcome, Run, StaleLease, Wait
 from portal_chassis.telemetry import Span, link_to, span
 from portal_contracts.fulfillment import ProvisioningStage
 from portal_contracts.orders import RecordOutcome
@@ -135,12 +135,24 @@ class Obstacles:
 
         async def recovering(run: Run[ProvisioningState]) -> Outcome:
             outcome = await action(run)
+            if isinstance(outcome, Wait):
+                return self._goes_on_standing(run, outcome)
             if run.state.failure is not None or not isinstance(outcome, Next | Done):
                 return outcome
             resumed = await self.resume(run, show=isinstance(outcome, Next))
             return replace(outcome, effects=(*resumed, *outcome.effects))
 
         return recovering
+
+    @staticmethod
+    def _goes_on_standing(run: Run[ProvisioningState], wait: Wait) -> Outcome:
+        """Keep what is told of a step standing while the step looks again: only its success takes it back."""
+        told = run.state.told
+        if told is None or told.step != run.step or wait.after is None:
+            return wait
+        if told.to_a_person:
+            return NeedsHuman(told.code, told.facts, recheck=wait.after, effects=wait.effects)
+        return Block(told.code, recheck=wait.after, facts=told.facts, effects=wait.effects)
 
     async def resume(self, run: Run[ProvisioningState], *, show: bool = True) -> tuple[Effect, ...]:
         """Show Activating again and tell that the order goes on; nothing while what was told may still be so.
@@ -183,7 +195,8 @@ class Obstacles:
         self, run: Run[ProvisioningState], stage: ProvisioningStage, code: str, facts: dict[str, Fact], pause: timedelta
     ) -> tuple[Effect, ...]:
         """Write the problem to Salesforce and the timeline, once for as long as it stands (C04, C37, R172)."""
-        before, told = run.state.told, Told(code=code, facts=facts, step=run.step)
+        before = run.state.told
+        told = Told(code=code, facts=facts, step=run.step, to_a_person=stage == "needs_human")
         is_told = before is not None and (before.code, before.facts) == (code, facts)
         try:
             # Orders looks before it writes. What is told already is told again because staff may have hidden it.

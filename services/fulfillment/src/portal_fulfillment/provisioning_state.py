@@ -41,6 +41,8 @@ class Told(BaseModel):
     code: str
     facts: dict[str, Fact] = {}
     step: str = STEPS[0]
+    to_a_person: bool = False
+    """Whether it was handed over to a person, rather than blocked."""
 
     def is_overcome_by(self, step: str) -> bool:
         """Whether a step that succeeds has shown that the problem is gone: the one that met it, or a later one."""

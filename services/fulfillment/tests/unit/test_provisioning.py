@@ -309,6 +309,25 @@ async def test_a_reservation_nobody_is_sure_of_needs_a_person_and_resumes(desk):
     desk.assert_exactly_one_of_each()
 
 
+@pytest.mark.parametrize(
+    ("problem", "status"),
+    [(Refused("WHMCS_ORDER_UNCLEAR"), "needs_human"), (Misconfigured("WHMCS_MISCONFIGURED"), "blocked")],
+)
+async def test_what_an_order_stands_for_is_listed_while_billing_looks_again(desk, problem, status):
+    """D13: an operator who lists what needs a person must not miss it for the moment of a look."""
+    desk.billing.refuses = {"reserve": problem}
+    before = await desk.provision()
+    assert (before.status, before.code) == (status, problem.code)
+    desk.billing.refuses, desk.billing.working = {}, {"reserve": 1}
+    await desk.signal()
+    await desk.run()
+    assert desk.billing.working == {"reserve": 0}
+    looking = await desk.view()
+    assert (looking.status, looking.code, looking.facts) == (status, problem.code, before.facts)
+    assert (await desk.run(timedelta(hours=1))).status == "done"
+    desk.assert_exactly_one_of_each()
+
+
 # voice options
 
 

@@ -147,11 +147,15 @@ class Compared:
                 return "The order is active and its service still Pending: accept the order in WHMCS.", False
             case "completed" if main.state in _ENDED and self._stage(order) == "active":
                 return "The service has ended and the opportunity is still Active: finish the cancellation.", False
-            case "completed" if main.state == "active" and self._taken_back(order):
-                return _WRITE_OUTCOME, _is_named(main)
-            case "approved" if main.state == "active" and order.activation != "failed":
-                return self._unfinished(order, main)
+            case "approved" | "completed" if main.state == "active":
+                return self._not_shown_active(order, main)
         return None
+
+    def _not_shown_active(self, order: SalesOrder, main: BilledService) -> tuple[str, bool] | None:
+        """Say what makes Salesforce show an active service; None when it does, or says why not."""
+        if order.state == "completed":
+            return (_WRITE_OUTCOME, _is_named(main)) if self._taken_back(order) else None
+        return None if order.activation == "failed" else self._unfinished(order, main)
 
     def _taken_back(self, order: SalesOrder) -> bool:
         """Whether the portal activated it and Salesforce says otherwise; orders from before the portal say anything."""

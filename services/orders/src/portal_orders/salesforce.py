@@ -1,8 +1,7 @@
 """Orders and opportunities in Salesforce (reference salesforce.md 2.5, 3.2, 3.3): the `SalesOrders` port.
 
-Orders are changed under a condition: the composite first looks for the order as it was read and names what it found, so
-that a write which arrives late, after others, finds nothing and fails as a whole (reference salesforce.md 2.5; ETags are
-for some objects only, 2.8).
+Orders are changed under a condition: the composite first looks for the order as it was read and changes what it found,
+so that a write which arrives late, after others, finds nothing and fails as a whole (reference salesforce.md 2.5, 2.8).
 
 What must not happen twice is created in one all-or-nothing composite under unique keys. An upsert would do the same,
 but one that arrives late would set a submitted order back to Draft; a late create is refused as a duplicate.

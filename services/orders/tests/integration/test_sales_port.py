@@ -11,7 +11,7 @@ from portal_contracts.problems import Refused, TryLater
 from portal_contracts.values import Address, long_salesforce_id
 from portal_orders.order import SalesItem
 from portal_orders.porting import porting_of
-from portal_orders.ports import NewItem, NewOrder
+from portal_orders.ports import NewItem, NewOrder, OrderMoved
 from portal_orders.salesforce import SalesforceOrders
 from portal_orders.testing import ACCOUNT, EID, PRICE_LIST, InMemorySales
 from portal_sandbox.salesforce.seed import account_id, entry_id, product_id
@@ -274,6 +274,36 @@ async def test_ids_alone_are_written_to_order_and_opportunity(org):
     written = await org.port.write_service(await read(org, order.order_id), 7, 8)
     assert (written.whmcs_order_id, written.whmcs_service_id, written.state) == (7, 8, "approved")
     assert await org.stage(order.opportunity_id) == "post_processing"
+
+
+@pytest.mark.parametrize("call", ["activating", "not_started", "failure", "activated", "again", "service"])
+async def test_a_write_holds_only_while_the_order_is_as_it_was_read(org, call):
+    """One that is given up and arrives minutes later finds an order that went on, and changes nothing."""
+    order = await placed(org)
+    await org.set_status(order.order_id, "approved")
+    now = await org.port.write_activating(await read(org, order.order_id))
+    stale = replace(now, changed_at=now.changed_at - timedelta(seconds=2))
+    writes = {
+        "activating": lambda: org.port.write_activating(stale),
+        "not_started": lambda: org.port.write_not_started(stale),
+        "failure": lambda: org.port.write_failure(stale, "SIM_REFUSED", "SIM_REFUSED: no", datetime.now(UTC)),
+        "activated": lambda: org.port.write_activated(stale, 7, 8),
+        "again": lambda: org.port.write_activation_again(stale),
+        "service": lambda: org.port.write_service(stale, 7, 8),
+    }
+    with pytest.raises(OrderMoved):
+        await writes[call]()
+    assert await read(org, order.order_id) == now
+    assert await org.stage(order.opportunity_id) == "post_processing"
+
+
+async def test_that_an_order_is_active_is_written_again(org):
+    order = await placed(org)
+    await org.set_status(order.order_id, "approved")
+    done = await org.port.write_activated(await read(org, order.order_id), 7, 8)
+    await org.set_activation(order.order_id, "activating")
+    again = await org.port.write_activation_again(await read(org, order.order_id))
+    assert replace(again, changed_at=done.changed_at) == done
 
 
 async def test_a_wanted_time_stands_in_the_order(org):

@@ -179,6 +179,23 @@ async def test_a_service_of_nobodys_order_is_listed_once_for_its_whmcs_order(wor
     assert [(drift.kind, drift.whmcs_service_id) for drift in drifts] == [("service_without_opportunity", 20)]
 
 
+async def test_a_finished_order_that_is_shown_inactive_for_good_gets_its_outcome(world):
+    order_id = await place(world)
+    for _ in range(4):
+        await world.change(order_id, "Activation_Status__c", message_id=f"{world.clock.now()}", activation="activating")
+        world.clock.advance(HOUR)
+    drift = (await compare(world)).drifts[0]
+    assert (drift.kind, drift.repairable) == ("status_mismatch", True)
+    await command(world, RepairDrift, drift_id=drift.id)
+    await world.processes.run_until_idle()
+    assert world.sales.orders[order_id].activation == "activated"
+
+
+async def test_what_an_order_from_before_the_portal_says_of_its_activation_is_no_difference(world):
+    await place(world, activation="not_started")
+    assert await kinds(world) == []
+
+
 async def test_an_active_service_whose_order_was_never_completed_gets_its_outcome(world):
     order_id = await place(world, state="approved", activation="activating", whmcs_order_id=None, whmcs_service_id=None)
     await world.progress(order_id, "accepted")
