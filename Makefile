@@ -12,8 +12,9 @@ ADAPTERS := $(wildcard */tests/integration connectors/*/tests/integration servic
 JOURNEYS := tests/integration
 KILLS := tests/kills
 SIMULATION := tests/simulation
-# Tests wait for processes more than they compute, so a few files at a time; the whole portal runs once at a time.
+# Tests wait for processes more than they compute, so a few files at a time, and two whole portals.
 SPREAD := -n 3 --dist loadfile
+TWO_PORTALS := -n 2 --dist loadfile
 # CI ends a part that takes longer than its budget: e.g. UNIT_LIMIT="timeout 3m".
 LINT_LIMIT ?=
 UNIT_LIMIT ?=
@@ -43,11 +44,10 @@ test-unit: setup ## use cases and rules on fakes, no network; T=path runs one
 	@$(UNIT_LIMIT) $(PYTEST) --disable-socket --allow-unix-socket -m "not kill" $(if $(T),$(T),-n 2 --dist loadfile $(UNIT))
 test-integration: setup ## adapters and journeys on real NATS, Postgres, Redis and the sandbox; T=path runs one
 	@$(ADAPTERS_LIMIT) $(PYTEST) -m "not kill" $(if $(T),$(T),$(SPREAD) $(ADAPTERS))
-	@$(if $(T),,$(JOURNEYS_LIMIT) $(PYTEST) -m "not kill" $(JOURNEYS))
+	@$(if $(T),,$(JOURNEYS_LIMIT) $(PYTEST) $(TWO_PORTALS) $(JOURNEYS))
 test-faults: setup ## kill -9 and injected faults, judged by the sandbox's ledger; T=path runs one
 	@$(FAULTS_LIMIT) $(PYTEST) -m kill $(if $(T),$(T),$(SPREAD) $(ADAPTERS))
-	@$(if $(T),,$(KILLS_LIMIT) $(PYTEST) -m kill $(JOURNEYS))
-	@$(if $(T),,$(KILLS_LIMIT) $(PYTEST) $(KILLS))
+	@$(if $(T),,$(KILLS_LIMIT) $(PYTEST) $(TWO_PORTALS) $(KILLS))
 test-simulation: setup ## the whole provisioning path in one process on virtual time: fault matrix, schedules, mutants
 	@$(SIMULATION_LIMIT) $(PYTEST) --disable-socket --allow-unix-socket $(if $(T),$(T),-n 2 $(SIMULATION))
 torture: setup ## hours of it: every kill point, thousands of schedules, outages with 1,000 orders; writes a report

@@ -33,10 +33,10 @@ class Part:
 PARTS: Final = (
     Part("schedules", ("tests/simulation", "-n", "2"), {"PORTAL_SIMULATION_SEEDS": 20_000}, {}),
     Part("kills", ("tests/kills/test_kill_points.py",), {}, {"PORTAL_KILL_CASES": "all"}),
-    Part("whole portal", ("tests/integration/test_torture.py",), {"PORTAL_TORTURE_SEEDS": 150}, {}),
+    Part("whole portal", ("tests/kills/test_torture.py",), {"PORTAL_TORTURE_SEEDS": 150}, {}),
     Part("histories", ("tests/kills/test_history.py", "-s"), {"PORTAL_TORTURE_ORDERS": 200}, {}),
     Part("outage", ("tests/kills/test_history.py", "-s", "-k", "outage"), {"PORTAL_TORTURE_ORDERS": 1000}, {}),
-    Part("kills by hand", ("tests/integration", "-m", "kill", "-k", "not torture"), {}, {}),
+    Part("around vendor calls", ("tests/kills/test_vendor_calls.py", "tests/integration", "-m", "kill"), {}, {}),
 )
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
+import httpx
 import pytest
 
 from portal_local.demo.customer import Problem
@@ -15,6 +16,7 @@ from portal_testing.stack import PortalStack
 
 CARD = "AX0000000000001"
 CARD_LINE = "07000008001"
+VPN_US, VPN_YEN = 301, 2500
 RECHECK_SECONDS = 35
 """Longer than what stands still is left alone (PORTAL_RECHECK_SECONDS of a local portal)."""
 
@@ -78,9 +80,17 @@ async def test_an_order_without_a_card_waits_for_the_customer_who_says_when_it_i
     assert [one["state"] for one in attempts] == ["activated"]  # the same attempt waited and went on
 
 
+async def whmcs_price(stack: PortalStack, pid: int, yen: int) -> None:
+    """Have staff set a product's price in WHMCS."""
+    async with httpx.AsyncClient(base_url=stack.sandbox_urls["whmcs"]) as staff:
+        answer = await staff.post("/admin/products.php", data={"pid": pid, "price": yen})
+    assert answer.status_code < 400, answer.text
+
+
 @pytest.mark.timeout(180)
-async def test_what_staff_mend_in_salesforce_lets_orders_go_on(shopper, portal_stack: PortalStack) -> None:
-    mispriced, card, unmapped = await shopper.order_services(
+async def test_what_staff_mend_in_salesforce_and_whmcs_lets_orders_go_on(shopper, portal_stack: PortalStack) -> None:
+    dearer, mispriced, card, unmapped = await shopper.order_services(
+        {"sku": "VPN-US"},
         {"sku": "VPN-UK"},
         {"sku": "SIM-VOICE-PHYS-10G"},
         {"sku": "SIM-DATA-ESIM-10G", "eid": shopper.person.eid},
@@ -92,20 +102,25 @@ async def test_what_staff_mend_in_salesforce_lets_orders_go_on(shopper, portal_s
     products = "SELECT Id, WH_Product_ID__c FROM Product2 WHERE StockKeepingUnit = 'SIM-DATA-ESIM-10G'"
     (product,) = await salesforce.query(products)
     await salesforce.change("Product2", product["Id"], {"WH_Product_ID__c": None})
+    await whmcs_price(portal_stack, VPN_US, VPN_YEN + 10)
     try:
         await shopper.journey.approve()
+        await blocked(shopper, dearer, "PRICE_MISMATCH", "staff")
         await blocked(shopper, mispriced, "PRICE_MISMATCH", "staff")
         await blocked(shopper, card, "SIM_CARD_NUMBER_MISSING", "staff")
         await blocked(shopper, unmapped, "PRODUCT_UNMAPPED", "staff")
     finally:
+        await whmcs_price(portal_stack, VPN_US, VPN_YEN)
         await salesforce.change("Product2", product["Id"], {"WH_Product_ID__c": product["WH_Product_ID__c"]})
     await salesforce.change("OrderItem", item["Id"], {"UnitPrice": item["UnitPrice"]})
     await shopper.change(card, SIM_Card_Number__c=CARD)
     await shopper.see(card, "order.activated")  # woken by the change
+    await shopper.see(dearer, "order.activated", wait=going_on(portal_stack))
     await shopper.see(mispriced, "order.activated", wait=going_on(portal_stack))
     await shopper.see(unmapped, "order.activated", wait=going_on(portal_stack))
-    shopper.journey.orders[1].card_number = CARD
+    shopper.journey.orders[2].card_number = CARD
     assert await shopper.finish() == []
+    await activated(portal_stack, shopper, dearer)
     await activated(portal_stack, shopper, mispriced)
     await activated(portal_stack, shopper, card, card_line=CARD_LINE)
     await activated(portal_stack, shopper, unmapped, eid=shopper.person.eid)

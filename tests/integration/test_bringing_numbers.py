@@ -47,7 +47,7 @@ MISAKI = {
     "bornOn": "2000-02-29",
 }
 OLD_FORM = "髙橋"
-CARD = "AX0000000000010"
+CARD = "AX0000000000020"
 
 
 async def days_from_now(stack: PortalStack, days: int) -> date:

@@ -129,6 +129,9 @@ async def test_a_blocked_order_is_listed_shown_cancelled_and_started_again(
     assert await refused(operator.order(path, do=True)) == (409, "PROVISIONING_ENDED")
     shown = await shopper.salesforce.read("Order", order_id)
     assert shown["Activation_Error__c"].startswith("PROVISIONING_CANCELLED: ")
+    ended = await shopper.see(order_id, "provisioning.cancelled")
+    assert ended["whoActs"] == (await shopper.read(order_id))["whoActs"]
+    assert ended["whoActs"]["owner"] == "staff"  # never a dead end
 
     await shopper.journey.add_card()
     again = await operator.command_line(

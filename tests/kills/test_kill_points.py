@@ -71,7 +71,7 @@ DEATHS_OF_OTHERS = [
 
 
 def sampled(cases: list[Case]) -> list[Case]:
-    wanted = os.environ.get("PORTAL_KILL_CASES", "10")
+    wanted = os.environ.get("PORTAL_KILL_CASES", "7")
     if wanted == "all":
         return cases
     chance = random.Random(os.environ.get("PORTAL_KILL_SEED", "1"))  # noqa: S311 - the same seed draws the same cases

@@ -36,6 +36,7 @@ def known_faults() -> Counter[str]:
     return _known
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: object, error: object) -> None:
     output = getattr(node, "workeroutput", {})
     _rare.update(output.get("rare_paths", {}))

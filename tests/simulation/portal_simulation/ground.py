@@ -5,12 +5,11 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Final
 
 from portal_billing.settings import WhmcsSettings
 from portal_catalog.salesforce import SalesforceProducts
 from portal_catalog.snapshot import Snapshot
-from portal_fulfillment.sim_plans import SimPlan, SimPlans, load_plans
+from portal_fulfillment.sim_plans import SimPlans, load_plans
 from portal_local.sandbox_dataset import whmcs_fields
 from portal_salesforce import Salesforce, SalesforceSettings
 from portal_simulation import sandbox_on_virtual_time
@@ -24,10 +23,6 @@ from portal_simulation.virtual_time import START, VirtualTime, VirtualTimeLoop
 
 PRICEBOOK = "01sSd0000000001IAA"
 """The portal's price book in every sandbox."""
-
-CARD_PLANS: Final = {"SIM-DATA-PHYS-5G": SimPlan(plan_code="PASI_5G")}
-CARD_NUMBERS: Final = {"AX0000000000001": "07000008001", "AX0000000000002": "07000008002"}
-"""Numbers that were agreed on with the operator for SIM cards in stock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +57,6 @@ def ground() -> Ground:
         }
     )
     plans = load_plans(Path(str(resources.files("portal_local") / "sim_plans.sandbox.toml")))
-    plans = plans.model_copy(update={"plans": {**plans.plans, **CARD_PLANS}, "card_numbers": CARD_NUMBERS})
     return Ground(time, sandbox, _catalog(sandbox, salesforce, time), salesforce, whmcs_settings(fields), plans)
 
 

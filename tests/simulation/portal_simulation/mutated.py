@@ -17,7 +17,7 @@ from portal_chassis.memory import InMemoryDatabase
 from portal_chassis.process_memory import InMemoryProcessStore
 from portal_chassis.process_port import Claim
 from portal_contracts.message import Event
-from portal_contracts.orders import ProvisioningOrder, ProvisionRequested
+from portal_contracts.orders import ProvisioningOrder, ProvisionRequested, RecordOutcome
 from portal_contracts.problems import Refused
 from portal_fulfillment.ports import Orders
 from portal_simulation.in_process_http import InProcessTransport, InProcessVendor
@@ -60,18 +60,15 @@ class _EverybodyWins(MemoryOrderBook):
         return whmcs_order_id
 
 
-def orders_port_of(port: Orders, rules: Rules) -> Orders:
-    """Fulfillment's view of Salesforce; without the rule an order is read once and believed for ever."""
-    return port if rules.read_before_acting else _ReadOnce(port)
+def orders_port_of(port: Orders, first_readings: dict[str, ProvisioningOrder], rules: Rules) -> Orders:
+    """Fulfillment's view of Salesforce; without the rule an order is read once and believed by everybody for ever."""
+    return port if rules.read_before_acting else _ReadOnce(port, first_readings)
 
 
 class _ReadOnce:
-    def __init__(self, port: Orders) -> None:
+    def __init__(self, port: Orders, first_readings: dict[str, ProvisioningOrder]) -> None:
         self._port = port
-        self._known: dict[str, ProvisioningOrder] = {}
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._port, name)
+        self._known = first_readings
 
     async def read(self, order_id: str) -> ProvisioningOrder:
         if order_id not in self._known:
@@ -81,6 +78,10 @@ class _ReadOnce:
     async def mark_activating(self, order_id: str, attempt: int) -> None:
         with suppress(Refused):  # orders looks as well, and says that the approval is gone
             await self._port.mark_activating(order_id, attempt)
+
+    async def record(self, outcome: RecordOutcome) -> None:
+        with suppress(Refused):  # the same
+            await self._port.record(outcome)
 
 
 def event_as_read(event: Event, rules: Rules) -> Event:

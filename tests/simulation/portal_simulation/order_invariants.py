@@ -164,7 +164,7 @@ def _nothing_unwanted(facts: OrderFacts) -> Check:
     if "cancelled" not in done:
         return
     late = _lateness(facts)
-    for effect in facts.created:
+    for effect in (*facts.created, *facts.requested):
         if effect.at > done["cancelled"] + IN_FLIGHT + late:
             yield "I7", f"{effect.kind} {effect.at - done['cancelled']} after it was cancelled"
 

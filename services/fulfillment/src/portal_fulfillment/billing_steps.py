@@ -14,6 +14,8 @@ from portal_fulfillment.provisioning_state import ProvisioningState, needs_line
 
 SHORTEST_WAIT: Final = timedelta(seconds=1)
 LONGEST_WAIT: Final = timedelta(minutes=15)
+JUST_READ: Final = timedelta(seconds=2)
+"""An order that a step before has read this lately is not read once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +31,9 @@ class BillingSteps:
 
         Each time on a fresh look: staff may have withdrawn their approval while billing was away.
         """
-        checked = run.state.known_order()
-        order = await read_approved(self.orders, run)
+        checked = order = run.state.known_order()
+        if not _just_read(run):
+            order = await read_approved(self.orders, run)
         if (order.whmcs_client_id, list(order.lines)) != (checked.whmcs_client_id, list(checked.lines)):
             return Next("validate")  # only what was checked is reserved
         reply = await self.billing.reserve(
@@ -66,6 +69,11 @@ class BillingSteps:
         failure = run.state.failure
         reply = await self.billing.release(run.key, run.generation, failure.code if failure is not None else "")
         return _ask_again(run, reply) if reply.state == "working" else Next()
+
+
+def _just_read(run: Run[ProvisioningState]) -> bool:
+    read_at = run.state.read_at
+    return read_at is not None and run.clock.now() - read_at < JUST_READ
 
 
 def _ask_again(run: Run[ProvisioningState], reply: OrderProtocolState) -> Wait:

@@ -121,7 +121,7 @@ async def read_approved(orders: Orders, run: Run[ProvisioningState]) -> Provisio
     order = await orders.read(run.key)
     if order.state != "approved":
         raise Refused("ORDER_NOT_APPROVED")
-    run.state.order = order
+    run.state.order, run.state.read_at = order, run.clock.now()
     return order
 
 

@@ -77,9 +77,10 @@ class ProvisioningState(BaseModel):
     `schedule`: set while the order waits for its date. `accepting`: billing was asked to accept, so nothing turns back
     any more. `cancelled_by`: the operator because of whom it is on the way back. `waited`: whose turn it was so far.
 
-    `marked`: Salesforce shows Activating because of us. `told`: it shows a block instead. `failure`: why the process is
-    on the way back. `requested_at`, `answered_at`: the newest activation that may have had an effect, and when the
-    operator last answered about it. `written_off` counts activations that a search has shown to have had none.
+    `order`, `read_at`: the order as it was last seen approved, and when. `marked`: Salesforce shows Activating because
+    of us. `told`: it shows a block instead. `failure`: why the process is on the way back. `requested_at`,
+    `answered_at`: the newest activation that may have had an effect, and when the operator last answered about it.
+    `written_off` counts activations that a search has shown to have had none.
     """
 
     attempt: int
@@ -90,6 +91,7 @@ class ProvisioningState(BaseModel):
     cancelled_by: str | None = None
     waited: WaitingTimes = WaitingTimes()
     order: ProvisioningOrder | None = None
+    read_at: datetime | None = None
     marked: bool = False
     told: Told | None = None
     failure: Told | None = None

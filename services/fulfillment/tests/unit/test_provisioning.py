@@ -68,6 +68,28 @@ async def test_an_order_nobody_has_is_left_alone(desk):
     assert desk.billing.ledger == []
 
 
+async def test_billing_is_never_asked_for_an_order_whose_approval_is_gone(desk, new_order):  # I7
+    desk.billing.working = {"reserve": 5}
+    await desk.provision(by=timedelta(seconds=3))
+    asked = desk.billing.calls.count("billing.reserve")
+    desk.orders.put(new_order(state="cancelled"))
+    desk.clock.advance(timedelta(seconds=2))
+    view = await desk.run(timedelta(hours=1))
+    assert (view.status, view.code) == ("failed", "ORDER_NOT_APPROVED")
+    assert desk.billing.calls.count("billing.reserve") == asked
+
+
+async def test_only_what_was_checked_is_reserved(desk, new_order):
+    desk.billing.working = {"reserve": 1}
+    await desk.provision(by=timedelta())
+    desk.clock.advance(timedelta(seconds=2))
+    line = new_order().lines[0]
+    desk.orders.put(new_order(lines=[line.model_copy(update={"whmcs_product_id": 999})]))
+    view = await desk.run(timedelta(minutes=1))
+    assert (view.status, view.code) == ("blocked", "PRODUCT_UNMAPPED")
+    assert desk.billing.calls.count("billing.reserve") == 1
+
+
 async def test_a_withdrawn_approval_counts_even_after_the_reservation(desk, new_order):  # T-13
     desk.billing.working = {"reserve": 1}
     await desk.provision(by=timedelta())

@@ -35,8 +35,9 @@ async def wire(parts: Parts) -> None:
     http = httpx.AsyncClient(transport=parts.transport("freebit"), trust_env=False)
     freebit = Freebit(settings, http, Outbound("freebit", at_once=3, longest_wait=5.0), parts.machine.monotonic)
     attempts: Any = parts.rows.table("attempts", InMemoryAttempts)
+    first_readings: Any = parts.rows.table("first readings", dict)
     ends = Ends(
-        orders=orders_port_of(BusOrders(parts.bus), parts.rules),  # type: ignore[arg-type]  # it is asked as the bus is
+        orders=orders_port_of(BusOrders(parts.bus), first_readings, parts.rules),  # type: ignore[arg-type]  # the same
         billing=BusBilling(parts.bus),  # type: ignore[arg-type]  # the same
         sims=FreebitSims(freebit, tables),
         attempts=attempts,
