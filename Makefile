@@ -25,11 +25,13 @@ FAULTS_LIMIT ?=
 KILLS_LIMIT ?=
 
 ##@ Run
-.PHONY: up demo logs status reset
+.PHONY: up demo operator logs status reset
 up: setup ## start the whole portal on this machine; Ctrl-C stops it
 	@$(BIN)/python -m portal_local up
 demo: setup ## run the main job as a customer, from sign-up to an active, billed service
 	@$(BIN)/python -m portal_local demo
+operator: setup ## run an operator's command on the running portal: make operator DO="list --status blocked"
+	@$(BIN)/python -m portal_local operate $(DO)
 logs: setup ## follow the logs of every process
 	@$(BIN)/python -m portal_local logs
 status: setup ## say what is running

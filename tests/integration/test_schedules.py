@@ -19,7 +19,6 @@ LATEST = timedelta(seconds=60)
 """How late a scheduled order may start."""
 LOOKS_SECONDS = 1.5
 """How long a test looks before it believes that nothing happens."""
-PROGRAMS = ("changefeed", "orders", "fulfillment", "billing", "notifications", "catalog", "identity", "gateway")
 
 
 async def in_future(sandbox: SandboxControl, ahead: timedelta) -> datetime:
@@ -172,19 +171,3 @@ async def test_the_orgs_own_schedules_beside_ours_start_an_order_once(shopper, p
     assert await shopper.finish() == []
     for order_id in ordered:
         assert await broken_invariants(portal_stack, order_id) == []
-
-
-@pytest.mark.kill
-@pytest.mark.timeout(180)
-async def test_an_order_due_while_everything_was_down_starts_right_after(shopper, portal_stack: PortalStack) -> None:
-    moment = await in_future(portal_stack.sandbox, DAY)
-    order_id = await shopper.order_vpn(activate_at=moment)
-    await scheduled(shopper, order_id)
-    for name in PROGRAMS:
-        await portal_stack.kill(name)
-    await portal_stack.sandbox.advance_to(moment + timedelta(hours=2))
-    for name in PROGRAMS:
-        await portal_stack.start(name)
-    await portal_stack.wait_ready()
-    assert await shopper.finish() == []
-    assert await broken_invariants(portal_stack, order_id) == []

@@ -7,12 +7,14 @@ import asyncio
 import os
 import sys
 from collections import Counter
+from datetime import timedelta
 
 import pytest
 
 from portal_local.demo.customer import eventually
 from portal_testing.bulk_orders import BulkOrders
 from portal_testing.database_snapshot import DatabaseSnapshot
+from portal_testing.invariants import broken_invariants
 from portal_testing.stack import PortalStack
 
 ORDERS = int(os.environ.get("PORTAL_TORTURE_ORDERS", "24"))
@@ -121,3 +123,16 @@ async def test_redis_flushed_in_the_middle_changes_nothing(orders, portal_stack:
     await portal_stack.start("Redis")
     await all_active(orders)
     assert await doubled_or_lost(portal_stack, orders) == []
+
+
+async def test_an_order_due_while_everything_was_down_starts_right_after(shopper, portal_stack: PortalStack) -> None:
+    sandbox = portal_stack.sandbox  # C15, R164
+    moment = (await sandbox.now() + timedelta(days=1)).replace(second=0, microsecond=0)
+    order_id = await shopper.order_esim(activate_at=moment)
+    await shopper.journey.approve()
+    await shopper.see(order_id, "provisioning.scheduled")
+    await outage(portal_stack, *PROGRAMS)
+    await sandbox.advance_to(moment + timedelta(hours=2))
+    await back_again(portal_stack, *PROGRAMS)
+    assert await shopper.finish() == []
+    assert await broken_invariants(portal_stack, order_id, shopper.person.eid) == []

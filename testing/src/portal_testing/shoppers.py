@@ -48,9 +48,10 @@ class Shopper:
             lines.append({"reference": f"fee{number}", "sku": fee, "parent": f"service{number}"})
         return await self.order(*lines, activate_at=activate_at)
 
-    async def order_esim(self, **line: Any) -> str:
+    async def order_esim(self, *, activate_at: datetime | None = None, **line: Any) -> str:
         """Order an eSIM with its activation fee; `line` says more about it, e.g. `porting`."""
-        (order_id,) = await self.order_services({"sku": "SIM-VOICE-ESIM-20G", "eid": self.person.eid, **line})
+        service = {"sku": "SIM-VOICE-ESIM-20G", "eid": self.person.eid, **line}
+        (order_id,) = await self.order_services(service, activate_at=activate_at)
         return order_id
 
     async def order_vpn(self, sku: str = "VPN-US", *, activate_at: datetime | None = None) -> str:

@@ -1,4 +1,4 @@
-"""`python -m portal_local up|demo|operator|reset|logs|status`."""
+"""`python -m portal_local up|demo|operator|operate|reset|logs|status`."""
 
 import argparse
 import asyncio
@@ -23,6 +23,8 @@ def _arguments() -> argparse.Namespace:
     commands.add_parser("demo", help="play the main job as a customer, on the running portal or on one of its own")
     operator = commands.add_parser("operator", help="how to sign in as the operator, with the one-time code of now")
     operator.add_argument("--code", action="store_true", help="the code alone")
+    operate = commands.add_parser("operate", help="run an operator's command, signed in as the first operator")
+    operate.add_argument("arguments", nargs=argparse.REMAINDER, help="as portal-operator takes them, e.g. list")
     commands.add_parser("reset", help="empty the state folder")
     commands.add_parser("status", help="what runs and where")
     logs = commands.add_parser("logs", help="show all logs with names and follow them")
@@ -46,14 +48,8 @@ def _run(arguments: argparse.Namespace, state: StateFolder) -> int:
             from portal_local.status import show_status  # noqa: PLC0415 - see above
 
             return asyncio.run(show_status(state))
-        case "operator":
-            from portal_local.operator_access import read_operator, shown  # noqa: PLC0415 - see above
-
-            found = read_operator(state.path)
-            if found is None:
-                raise LocalError("there is no operator here; `up` makes one at its first start")
-            say(found.code() if arguments.code else shown(found))
-            return 0
+        case "operator" | "operate":
+            return _as_operator(arguments, state)
         case "logs":
             from portal_local.logs import show_logs  # noqa: PLC0415 - see above
 
@@ -63,6 +59,20 @@ def _run(arguments: argparse.Namespace, state: StateFolder) -> int:
             state.reset()
             say(f"{state.path} is empty")
             return 0
+
+
+def _as_operator(arguments: argparse.Namespace, state: StateFolder) -> int:
+    if arguments.command == "operate":
+        from portal_local.operate import operate  # noqa: PLC0415 - see above
+
+        return operate(state, arguments.arguments or ["--help"])
+    from portal_local.operator_access import read_operator, shown  # noqa: PLC0415 - see above
+
+    found = read_operator(state.path)
+    if found is None:
+        raise LocalError("there is no operator here; `up` makes one at its first start")
+    say(found.code() if arguments.code else shown(found))
+    return 0
 
 
 def main() -> int:

@@ -352,7 +352,7 @@ class LocalStack:
         return {one.name: one.managed.pid or 0 for one in self._watched.values()}
 
     def _announce(self) -> None:
-        urls = {"gateway": self.gateway_url, **self.sandbox_urls}
+        urls = {"gateway": self.gateway_url, "nats": self.nats.url, **self.sandbox_urls}
         ready = {
             one.name: one.managed.ready_url for one in self._watched.values() if isinstance(one.managed, PythonProcess)
         }

@@ -77,7 +77,7 @@ async def wire(service: Service) -> None:
         sims=FreebitSims(on_freebit(freebit, tables, http), tables),
         attempts=attempts,
         operations=PostgresOperations(service.database),
-        lines=PostgresLines(seal),
+        lines=PostgresLines(service.database, seal),
     )
     plans = load_plans(settings.sim_plans_path)
     if not plans.plans:

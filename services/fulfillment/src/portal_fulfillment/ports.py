@@ -170,6 +170,9 @@ class Attempts(Protocol):
     async def start_early(self, transaction: Transaction, order_id: str, number: int) -> None:
         """Note that a scheduled order is to start before its day."""
 
+    async def first_opened(self, order_id: str) -> datetime | None:
+        """Give when the order's first attempt was opened; None when there is none. Read outside any transaction."""
+
     async def is_early(self, order_id: str, number: int) -> bool:
         """Whether it is; read outside any transaction."""
 
@@ -249,3 +252,6 @@ class Lines(Protocol):
 
     async def belongs(self, transaction: Transaction, order_id: str, account_id: str) -> None:
         """Note the Salesforce account whose line it is: nobody else is ever shown its code."""
+
+    async def holder(self, account: str) -> str | None:
+        """Give the order whose line has a number; None when no order of ours does. Read outside any transaction."""

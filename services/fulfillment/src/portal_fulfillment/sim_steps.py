@@ -17,6 +17,7 @@ from portal_chassis.logs import get_logger
 from portal_chassis.postgres import Transaction
 from portal_chassis.process import Effect, JournalEntry, Next, Outcome, Run, Wait
 from portal_contracts.problems import Misconfigured, Refused, TryLater
+from portal_fulfillment.line_adoption import LineAdoption
 from portal_fulfillment.obstacles import Obstacles
 from portal_fulfillment.order_steps import read_approved
 from portal_fulfillment.porting_rules import PortingRules
@@ -72,6 +73,11 @@ class SimSteps:
     patience: SimPatience
     porting: PortingRules = _PORTING
 
+    @property
+    def adoption(self) -> LineAdoption:
+        """Who knows a line that is the order's although nobody remembers asking for it."""
+        return LineAdoption(self.progress.attempts, self.operations, self.lines)
+
     async def activate(self, run: Run[ProvisioningState]) -> Outcome:
         """Ask for the line, unless an earlier request of ours may have had an effect: then look what became of it."""
         sent = possible_effects(await _requests(run), run.state.attempt)
@@ -87,10 +93,21 @@ class SimSteps:
         own = _own(before, target, await self._before(run))
         if run.state.written_off and own is not None and not _is_reserved(own, target):
             return self._look(run, sent[-1].at)  # the request that was written off has landed after all
-        if any(line.state not in _DEAD and not _is_reserved(line, target) for line in before):
-            raise _in_use(target)
+        living = [line for line in before if line.state not in _DEAD and not _is_reserved(line, target)]
+        if living:
+            return await self._met(run, wanted, living)
         await self.operations.remember(run.key, run.state.attempt, {line.account: line.state for line in before})
         return await self._send(run, wanted)
+
+    async def _met(self, run: Run[ProvisioningState], wanted: Activation, living: Sequence[Line]) -> Outcome:
+        """Go on with a line that is surely the order's, though nobody here knows of the request; refuse any other."""
+        ours = await self.adoption.finds_ours(run, wanted, living)
+        if ours is None:
+            raise _in_use(wanted.target)
+        if ours.state is not LineState.ACTIVE:
+            raise TryLater("LINE_BUSY")
+        _log.warning("a line that nobody here remembers asking for is taken over", order=run.key)
+        return self._look(run, run.clock.now())
 
     async def _send(self, run: Run[ProvisioningState], wanted: Activation) -> Outcome:
         sent_at, esim = run.clock.now(), isinstance(wanted, EsimActivation)

@@ -142,6 +142,13 @@ class PostgresAttempts:
         )
         return found
 
+    async def first_opened(self, order_id: str) -> datetime | None:
+        """Read the oldest."""
+        found: datetime | None = await self._database.fetchval(
+            "SELECT min(opened_at) FROM provisioning_attempt WHERE order_id = $1", order_id
+        )
+        return found
+
     async def open(
         self, transaction: Transaction, number: int, signal: ProvisionRequested, opened_at: datetime
     ) -> None:
@@ -247,8 +254,14 @@ class PostgresOperations:
 class PostgresLines:
     """The `Lines` port. Activation codes are sealed for the line's number."""
 
-    def __init__(self, seal: Seal) -> None:
+    def __init__(self, database: Database, seal: Seal) -> None:
+        self._database = database
         self._seal = seal
+
+    async def holder(self, account: str) -> str | None:
+        """Read whose row it is."""
+        found: str | None = await self._database.fetchval("SELECT order_id FROM sim_line WHERE account = $1", account)
+        return found
 
     async def belongs(self, transaction: Transaction, order_id: str, account_id: str) -> None:
         """Write the account."""

@@ -74,6 +74,10 @@ class InMemoryAttempts:
         """Give who asked."""
         return self.rows[order_id, number].cancelled_by
 
+    async def first_opened(self, order_id: str) -> datetime | None:
+        """Give the oldest."""
+        return min((at for (known, _), (_, at) in self.opened_by.items() if known == order_id), default=None)
+
     async def open(
         self, transaction: Transaction, number: int, signal: ProvisionRequested, opened_at: datetime
     ) -> None:
@@ -214,6 +218,11 @@ class InMemoryLines:
     async def keep(self, transaction: Transaction, order_id: str, line: Line, *, activated_at: datetime) -> None:
         """Keep it."""
         self.kept[line.account] = (order_id, line)
+
+    async def holder(self, account: str) -> str | None:
+        """Give whose it is."""
+        order_id, _ = self.kept.get(account, (None, None))
+        return order_id
 
 
 _WRITTEN: Mapping[str, Mapping[str, str]] = {

@@ -49,7 +49,7 @@ class Ledger:
             self.processes = PostgresProcessStore(database)
             self.transaction = database.transaction
             self.attempts, self.operations = PostgresAttempts(database), PostgresOperations(database)
-            self.lines, self.codes = PostgresLines(seal), PostgresEsimCodes(database, seal)
+            self.lines, self.codes = PostgresLines(database, seal), PostgresEsimCodes(database, seal)
             self.records = PostgresRecords(database)
         ends = Ends(self.orders, self.billing, FakeSims(self.clock), self.attempts, self.operations, self.lines)
         definition = provisioning(ends, SimPlans(), SimPatience(), timedelta(minutes=15))

@@ -48,6 +48,7 @@ async def test_attempts_are_opened_one_at_a_time_and_follow_one_another(stores):
         assert (await attempts.lock(tx, ORDER)).standing_since == later
         await attempts.end(tx, ORDER, 1, "failed", code="SIM_IN_USE", at=later)
         await attempts.open(tx, 2, a_signal(), later)
+    assert (await attempts.first_opened(ORDER), await attempts.first_opened("801000000000009AAA")) == (NOW, None)
     async with transaction() as tx:
         assert (await attempts.lock(tx, ORDER)).number == 2
         await attempts.reached(tx, ORDER, 1, "accepted", code=None, at=later)  # an ended one stays as it is
@@ -127,10 +128,11 @@ async def test_a_kept_line_shows_its_code_only_to_who_has_the_key(database):
     """D11."""
     seal = Seal(bytes(32))
     line = Line("07000000001", LineState.ACTIVE, "active", eid=EID, activation_code="LPA:1$smdp.example.jp$EXAMPLE")
-    for lines in (InMemoryLines(), PostgresLines(seal)):
+    for lines in (InMemoryLines(), PostgresLines(database, seal)):
         async with database.transaction() as tx:
             await lines.keep(tx, ORDER, line, activated_at=NOW)
             await lines.keep(tx, ORDER, line, activated_at=NOW)
+        assert (await lines.holder("07000000001"), await lines.holder("07000000002")) == (ORDER, None)
     (row,) = await database.fetch("SELECT * FROM sim_line")
     assert b"EXAMPLE" not in row["activation_code"]
     assert seal.open(row["activation_code"], record="07000000001") == line.activation_code

@@ -128,7 +128,7 @@ class SalesforceOrders:
         if order is None or order.state not in BEFORE_APPROVAL:
             return
         cancelled = {"Status": dialect.write("order.status", "cancelled")}
-        steps = [_as_read(order), change("order", records.ORDER, _SAME_ORDER, cancelled)]
+        steps = [_as_read(dialect, order), change("order", records.ORDER, _SAME_ORDER, cancelled)]
         if order.opportunity_id is not None:
             fields = await self._void_fields(dialect, order.opportunity_id, reason, order.changed_at)
             steps += [change("opportunity", records.OPPORTUNITY, order.opportunity_id, fields)] if fields else []
@@ -288,13 +288,17 @@ class SalesforceOrders:
             raise TryLater("SALESFORCE_UNAVAILABLE", retry_after=60) from None
 
     async def _written(self, dialect: Dialect, order: SalesOrder, changes: Sequence[SubRequest]) -> SalesOrder:
-        steps = [_as_read(order), *changes, self._read_back(dialect, order.order_id)]
+        steps = [_as_read(dialect, order), *changes, self._read_back(dialect, order.order_id)]
         return _read_back_of(await self._harmless(steps), dialect)
 
 
-def _as_read(order: SalesOrder) -> SubRequest:
+def _as_read(dialect: Dialect, order: SalesOrder) -> SubRequest:
+    """Look for the order as it was read. That it is not done counts besides: much can happen within a second."""
     unchanged = soql.below("SystemModstamp", order.changed_at.replace(microsecond=0) + _STAMP)
-    return lookup(_AS_READ, soql.select(records.ORDER, "Id").where(soql.equals("Id", order.order_id), unchanged))
+    found = soql.select(records.ORDER, "Id").where(soql.equals("Id", order.order_id), unchanged)
+    if order.state != "completed":
+        found = found.where(soql.none_of("Status", dialect.picklist("order.status").texts("completed")))
+    return lookup(_AS_READ, found)
 
 
 def _service_fields(dialect: Dialect, whmcs_service_id: int) -> dict[str, Any]:

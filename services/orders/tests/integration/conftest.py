@@ -1,6 +1,7 @@
-"""The sandbox's Salesforce and WHMCS seen from orders, and staff who work in it."""
+"""Orgs behind the port: the fake, and the sandbox's Salesforce with staff who work in it; and the tables."""
 
 from base64 import b64encode
+from datetime import UTC, date, datetime
 from types import SimpleNamespace
 
 import httpx
@@ -11,8 +12,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from portal_chassis.memory import InMemoryDatabase
 from portal_chassis.migrating import migrate
 from portal_chassis.postgres import Database
+from portal_contracts.values import Address
 from portal_orders.comparison_in_memory import InMemoryDifferences
 from portal_orders.comparison_store import PostgresDifferences
+from portal_orders.ports import NewItem, NewOrder
 from portal_orders.projection import PostgresOrderBook
 from portal_orders.rows_in_memory import (
     InMemoryBook,
@@ -23,13 +26,17 @@ from portal_orders.rows_in_memory import (
 )
 from portal_orders.salesforce import SalesforceOrders
 from portal_orders.store import PostgresCheckouts, PostgresCommandLog, PostgresHints, PostgresSignedCalls
+from portal_orders.testing import ACCOUNT, PRICE_LIST, InMemorySales
 from portal_salesforce import Salesforce, SalesforceSettings
 from portal_sandbox.salesforce.ids import PORTAL_PRICEBOOK_ID, STAFF_USER_ID
+from portal_sandbox.salesforce.seed import account_id, entry_id, product_id
 from portal_sandbox.salesforce.shared_org import org_of
 from portal_sandbox.server import build_sandbox
 from portal_sandbox.settings import Settings
 
 INTERNET = "Personal SonixNet Home Internet"
+HOME = Address(postcode="150-0001", prefecture="東京都", city="渋谷区", street="神宮前1-2-3", building="見本ビル 401")
+BY_SKU = {product.sku: product for product in PRICE_LIST}
 
 
 @pytest.fixture(scope="session")
@@ -174,3 +181,128 @@ def rows(request):
         commands=InMemoryCommandLog(),
         differences=InMemoryDifferences(),
     )
+
+
+class RealClock:
+    def now(self):
+        return datetime.now(UTC)
+
+    def today(self):
+        return self.now().date()
+
+
+class Org:
+    """An org behind the port, and what staff do in it."""
+
+    def new_order(self, key="checkout-1", sku="VPN-US", fee="VPN-ACTIVATION", **facts):
+        items = [
+            NewItem(f"{key}-1", self.entry(sku), 1, BY_SKU[sku].price, "monthly"),
+            NewItem(f"{key}-2", self.entry(fee), 1, BY_SKU[fee].price, "one_time", {"colour": "black"}),
+        ]
+        category = BY_SKU[sku].category
+        return NewOrder(key, self.account, category, sku, date(2026, 11, 21), items, address=HOME, **facts)
+
+    async def placed(self, **facts):
+        return await self.port.place(self.new_order(**facts), None)
+
+    async def read(self, order_id):
+        return (await self.port.read([order_id]))[order_id]
+
+
+class FakeOrg(Org):
+    """The fake."""
+
+    def __init__(self):
+        self.port = InMemorySales(RealClock())
+        self.account = ACCOUNT
+
+    def entry(self, sku):
+        return BY_SKU[sku].pricebook_entry_id
+
+    def product(self, sku):
+        return BY_SKU[sku].product_id
+
+    async def set_status(self, order_id, state):
+        self.port.change(order_id, state=state)
+
+    async def set_activation(self, order_id, activation):
+        self.port.change(order_id, activation=activation)
+
+    async def open_opportunity(self, stage, category):
+        return self.port.open_opportunity(stage, category)
+
+    async def stage(self, opportunity_id):
+        return self.port.opportunities[opportunity_id].stage
+
+    async def reject(self, order_id, reason):
+        self.port.change(order_id, state="cancelled", rejection_reason=reason)
+
+    async def reason(self, opportunity_id):
+        return self.port.opportunities[opportunity_id].reason
+
+    async def item(self, order_id):
+        return f"802{order_id[3:15]}"
+
+
+class SandboxOrg(Org):
+    """The sandbox's org in one wording."""
+
+    def __init__(self, port, staff, dialect):
+        self.port = port
+        self.staff = staff
+        self.account = account_id("SNX-10001")
+        completed, done = ("Activated", "Provisioned") if dialect == "2025-12" else ("Completed", "Activated")
+        self.statuses = {"approved": "Approved", "completed": completed, "cancelled": "Cancelled"}
+        self.activations = {"activating": "Activating", "failed": "Failed", "activated": done}
+
+    def entry(self, sku):
+        return entry_id(sku)
+
+    def product(self, sku):
+        return product_id(sku)
+
+    async def set_status(self, order_id, state):
+        await self.staff.change("Order", order_id, Status=self.statuses[state])
+
+    async def set_activation(self, order_id, activation):
+        await self.staff.change("Order", order_id, Activation_Status__c=self.activations[activation])
+
+    async def open_opportunity(self, stage, category):
+        return await self.staff.create(
+            "Opportunity",
+            Name="An enquiry",
+            AccountId=self.account,
+            StageName=stage.replace("_", " ").title(),
+            CloseDate="2026-12-01",
+            CommodityType=INTERNET if category == "internet" else category.upper(),
+        )
+
+    async def stage(self, opportunity_id):
+        text = (await self.staff.record("Opportunity", opportunity_id))["StageName"]
+        return text.lower().replace(" ", "_")
+
+    async def reject(self, order_id, reason):
+        await self.staff.change("Order", order_id, Status="Cancelled", Description=f"Please hurry.\nRejected: {reason}")
+
+    async def reason(self, opportunity_id):
+        return (await self.staff.record("Opportunity", opportunity_id))["Description"]
+
+    async def item(self, order_id):
+        return (await self.staff.children("OrderItem", "OrderId", order_id))[0]["Id"]
+
+
+@pytest.fixture(params=["fake", "2025-12", "2025-08"])
+def org(request):
+    if request.param == "fake":
+        return FakeOrg()
+    sandbox, staff = request.getfixturevalue("sandbox"), request.getfixturevalue("staff")
+    staff.switch(dialect=request.param, flowEnabled=False)
+    salesforce = request.getfixturevalue("connected")(sandbox, SF_DIALECT=request.param)
+    port = SalesforceOrders(salesforce, internet_commodity=INTERNET)
+    return SandboxOrg(port, staff, request.param)
+
+
+@pytest.fixture
+def sandbox_org(staff):
+    """The sandbox's org in its usual wording behind a port of the test's own: `sandbox_org(port)`."""
+    return lambda port: SandboxOrg(port, staff, "2025-12")

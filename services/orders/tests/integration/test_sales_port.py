@@ -11,14 +11,12 @@ from portal_contracts.problems import Refused, TryLater
 from portal_contracts.values import Address, long_salesforce_id
 from portal_orders.order import SalesItem
 from portal_orders.porting import porting_of
-from portal_orders.ports import NewItem, NewOrder, OrderMoved
 from portal_orders.salesforce import SalesforceOrders
-from portal_orders.testing import ACCOUNT, EID, PRICE_LIST, InMemorySales
-from portal_sandbox.salesforce.seed import account_id, entry_id, product_id
+from portal_orders.testing import EID
+from portal_sandbox.salesforce.seed import entry_id
 
 INTERNET = "Personal SonixNet Home Internet"
 HOME = Address(postcode="150-0001", prefecture="東京都", city="渋谷区", street="神宮前1-2-3", building="見本ビル 401")
-BY_SKU = {product.sku: product for product in PRICE_LIST}
 
 PORTING = NumberPorting(
     phone_number="09000000000",
@@ -34,127 +32,9 @@ PORTING = NumberPorting(
 SIM = {"sku": "SIM-VOICE-ESIM-20G", "fee": "SIM-ACTIVATION", "eid": EID, "esim": True}
 
 
-class RealClock:
-    def now(self):
-        return datetime.now(UTC)
-
-    def today(self):
-        return self.now().date()
-
-
-class FakeOrg:
-    """The fake, and what staff do in it."""
-
-    def __init__(self):
-        self.port = InMemorySales(RealClock())
-        self.account = ACCOUNT
-
-    def entry(self, sku):
-        return BY_SKU[sku].pricebook_entry_id
-
-    def product(self, sku):
-        return BY_SKU[sku].product_id
-
-    async def set_status(self, order_id, state):
-        self.port.change(order_id, state=state)
-
-    async def set_activation(self, order_id, activation):
-        self.port.change(order_id, activation=activation)
-
-    async def open_opportunity(self, stage, category):
-        return self.port.open_opportunity(stage, category)
-
-    async def stage(self, opportunity_id):
-        return self.port.opportunities[opportunity_id].stage
-
-    async def reject(self, order_id, reason):
-        self.port.change(order_id, state="cancelled", rejection_reason=reason)
-
-    async def reason(self, opportunity_id):
-        return self.port.opportunities[opportunity_id].reason
-
-    async def item(self, order_id):
-        return f"802{order_id[3:15]}"
-
-
-class SandboxOrg:
-    """The sandbox's org in one wording, and staff who work in it."""
-
-    def __init__(self, port, staff, dialect):
-        self.port = port
-        self.staff = staff
-        self.account = account_id("SNX-10001")
-        completed, done = ("Activated", "Provisioned") if dialect == "2025-12" else ("Completed", "Activated")
-        self.statuses = {"approved": "Approved", "completed": completed, "cancelled": "Cancelled"}
-        self.activations = {"activating": "Activating", "failed": "Failed", "activated": done}
-
-    def entry(self, sku):
-        return entry_id(sku)
-
-    def product(self, sku):
-        return product_id(sku)
-
-    async def set_status(self, order_id, state):
-        await self.staff.change("Order", order_id, Status=self.statuses[state])
-
-    async def set_activation(self, order_id, activation):
-        await self.staff.change("Order", order_id, Activation_Status__c=self.activations[activation])
-
-    async def open_opportunity(self, stage, category):
-        return await self.staff.create(
-            "Opportunity",
-            Name="An enquiry",
-            AccountId=self.account,
-            StageName=stage.replace("_", " ").title(),
-            CloseDate="2026-12-01",
-            CommodityType=INTERNET if category == "internet" else category.upper(),
-        )
-
-    async def stage(self, opportunity_id):
-        text = (await self.staff.record("Opportunity", opportunity_id))["StageName"]
-        return text.lower().replace(" ", "_")
-
-    async def reject(self, order_id, reason):
-        await self.staff.change("Order", order_id, Status="Cancelled", Description=f"Please hurry.\nRejected: {reason}")
-
-    async def reason(self, opportunity_id):
-        return (await self.staff.record("Opportunity", opportunity_id))["Description"]
-
-    async def item(self, order_id):
-        return (await self.staff.children("OrderItem", "OrderId", order_id))[0]["Id"]
-
-
-@pytest.fixture(params=["fake", "2025-12", "2025-08"])
-def org(request):
-    if request.param == "fake":
-        return FakeOrg()
-    sandbox, staff = request.getfixturevalue("sandbox"), request.getfixturevalue("staff")
-    staff.switch(dialect=request.param, flowEnabled=False)
-    salesforce = request.getfixturevalue("connected")(sandbox, SF_DIALECT=request.param)
-    port = SalesforceOrders(salesforce, internet_commodity=INTERNET)
-    return SandboxOrg(port, staff, request.param)
-
-
-def new_order(org, key="checkout-1", sku="VPN-US", fee="VPN-ACTIVATION", **facts):
-    items = [
-        NewItem(f"{key}-1", org.entry(sku), 1, BY_SKU[sku].price, "monthly"),
-        NewItem(f"{key}-2", org.entry(fee), 1, BY_SKU[fee].price, "one_time", {"colour": "black"}),
-    ]
-    category = BY_SKU[sku].category
-    return NewOrder(key, org.account, category, sku, date(2026, 11, 21), items, address=HOME, **facts)
-
-
-async def placed(org, **facts):
-    return await org.port.place(new_order(org, **facts), None)
-
-
-async def read(org, order_id):
-    return (await org.port.read([order_id]))[order_id]
-
-
 async def test_a_placed_order_waits_for_review_with_its_items_and_address(org):
     """R093-R096, R109."""
-    order = await placed(org)
+    order = await org.placed()
     assert (order.state, order.activation, order.key) == ("pending_review", "not_started", "checkout-1")
     assert order.account_id == org.account
     assert order.order_number
@@ -163,21 +43,21 @@ async def test_a_placed_order_waits_for_review_with_its_items_and_address(org):
         SalesItem(org.product("VPN-US"), 1, 2500),
         SalesItem(org.product("VPN-ACTIVATION"), 1, 3000),
     }
-    assert await read(org, order.order_id) == order
+    assert await org.read(order.order_id) == order
     assert await org.stage(order.opportunity_id) == "post_processing"
 
 
 async def test_placing_twice_places_once(org):
-    first = await placed(org)
-    again = await org.port.place(new_order(org), None)
+    first = await org.placed()
+    again = await org.port.place(org.new_order(), None)
     assert (again.order_id, again.opportunity_id) == (first.order_id, first.opportunity_id)
     assert len(await org.port.of_account(org.account)) == 1
 
 
 async def test_a_placed_order_is_found_by_its_key(org):
-    order = await placed(org)
-    assert (await org.port.prospects(new_order(org))).placed.order_id == order.order_id
-    assert (await org.port.prospects(new_order(org, key="checkout-2"))).placed is None
+    order = await org.placed()
+    assert (await org.port.prospects(org.new_order())).placed.order_id == order.order_id
+    assert (await org.port.prospects(org.new_order(key="checkout-2"))).placed is None
 
 
 async def test_open_opportunities_of_the_same_commodity_are_offered_once(org):
@@ -185,51 +65,51 @@ async def test_open_opportunities_of_the_same_commodity_are_offered_once(org):
     sim = await org.open_opportunity("introduction", "sim")
     older = await org.open_opportunity("ready", "vpn")
     await org.open_opportunity("active", "vpn")
-    wanted = new_order(org)
+    wanted = org.new_order()
     assert older in (await org.port.prospects(wanted)).opportunities
     assert sim not in (await org.port.prospects(wanted)).opportunities
     order = await org.port.place(wanted, older)
     assert order.opportunity_id == older
     assert await org.stage(older) == "post_processing"
-    assert older not in (await org.port.prospects(new_order(org, key="checkout-2"))).opportunities
+    assert older not in (await org.port.prospects(org.new_order(key="checkout-2"))).opportunities
 
 
 async def test_an_esim_order_keeps_its_eid(org):
-    order = await placed(org, sku="SIM-VOICE-ESIM-20G", fee="SIM-ACTIVATION", eid=EID, esim=True)
+    order = await org.placed(sku="SIM-VOICE-ESIM-20G", fee="SIM-ACTIVATION", eid=EID, esim=True)
     assert order.eid == EID
 
 
 async def test_a_withdrawn_order_is_cancelled_with_its_opportunity(org):
-    order = await placed(org)
+    order = await org.placed()
     await org.port.withdraw("checkout-1", "The checkout could not be finished")
-    assert (await read(org, order.order_id)).state == "cancelled"
+    assert (await org.read(order.order_id)).state == "cancelled"
     assert await org.stage(order.opportunity_id) == "void"
     await org.port.withdraw("no-such-order", "nothing happens")
 
 
 async def test_an_approved_order_is_not_withdrawn(org):
-    order = await placed(org)
+    order = await org.placed()
     await org.set_status(order.order_id, "approved")
     await org.port.withdraw("checkout-1", "too late")
-    assert (await read(org, order.order_id)).state == "approved"
+    assert (await org.read(order.order_id)).state == "approved"
 
 
 async def test_approved_orders_are_found_until_they_are_completed(org):
-    order = await placed(org)
-    await placed(org, key="checkout-2")
+    order = await org.placed()
+    await org.placed(key="checkout-2")
     assert await org.port.approved() == []
     await org.set_status(order.order_id, "approved")
     assert await org.port.approved() == [order.order_id]
 
 
 async def test_changed_orders_are_found_by_the_time_of_their_change(org):
-    order = await placed(org)
+    order = await org.placed()
     assert order.order_id in await org.port.changed_since(order.changed_at - timedelta(seconds=2))
     assert await org.port.changed_since(order.changed_at + timedelta(minutes=5)) == []
 
 
 async def test_an_item_leads_to_its_order(org):
-    order = await placed(org)
+    order = await org.placed()
     item = long_salesforce_id((await org.item(order.order_id))[:15])
     found = await org.port.orders_of_items([item])
     assert list(found.values()) == [order.order_id]
@@ -237,11 +117,11 @@ async def test_an_item_leads_to_its_order(org):
 
 async def test_activation_is_written_read_and_cleared_of_errors(org):
     """C03, C04, R144."""
-    order = await placed(org)
+    order = await org.placed()
     await org.set_status(order.order_id, "approved")
     at = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
     failed = await org.port.write_failure(
-        await read(org, order.order_id),
+        await org.read(order.order_id),
         "PAYMENT_METHOD_MISSING",
         "PAYMENT_METHOD_MISSING: The customer has no card.",
         at,
@@ -252,15 +132,15 @@ async def test_activation_is_written_read_and_cleared_of_errors(org):
     assert (running.activation, running.error_code) == ("activating", None)
     waiting = await org.port.write_not_started(running)
     assert (waiting.activation, waiting.error_text, waiting.error_at) == ("not_started", None, None)
-    assert await read(org, order.order_id) == waiting
+    assert await org.read(order.order_id) == waiting
 
 
 async def test_success_is_written_to_order_and_opportunity(org):
     """R126, R161, R162, C06."""
-    order = await placed(org)
+    order = await org.placed()
     await org.set_status(order.order_id, "approved")
     ids = (2_000_000_123, 987_654_321)
-    done = await org.port.write_activated(await read(org, order.order_id), *ids)
+    done = await org.port.write_activated(await org.read(order.order_id), *ids)
     assert (done.state, done.activation, done.whmcs_order_id, done.whmcs_service_id) == ("completed", "activated", *ids)
     assert await org.stage(done.opportunity_id) == "active"
     again = await org.port.write_activated(done, *ids)
@@ -269,68 +149,38 @@ async def test_success_is_written_to_order_and_opportunity(org):
 
 async def test_ids_alone_are_written_to_order_and_opportunity(org):
     """D14: a repair fills what is missing and moves nothing."""
-    order = await placed(org)
+    order = await org.placed()
     await org.set_status(order.order_id, "approved")
-    written = await org.port.write_service(await read(org, order.order_id), 7, 8)
+    written = await org.port.write_service(await org.read(order.order_id), 7, 8)
     assert (written.whmcs_order_id, written.whmcs_service_id, written.state) == (7, 8, "approved")
     assert await org.stage(order.opportunity_id) == "post_processing"
-
-
-@pytest.mark.parametrize("call", ["activating", "not_started", "failure", "activated", "again", "service"])
-async def test_a_write_holds_only_while_the_order_is_as_it_was_read(org, call):
-    """One that is given up and arrives minutes later finds an order that went on, and changes nothing."""
-    order = await placed(org)
-    await org.set_status(order.order_id, "approved")
-    now = await org.port.write_activating(await read(org, order.order_id))
-    stale = replace(now, changed_at=now.changed_at - timedelta(seconds=2))
-    writes = {
-        "activating": lambda: org.port.write_activating(stale),
-        "not_started": lambda: org.port.write_not_started(stale),
-        "failure": lambda: org.port.write_failure(stale, "SIM_REFUSED", "SIM_REFUSED: no", datetime.now(UTC)),
-        "activated": lambda: org.port.write_activated(stale, 7, 8),
-        "again": lambda: org.port.write_activation_again(stale),
-        "service": lambda: org.port.write_service(stale, 7, 8),
-    }
-    with pytest.raises(OrderMoved):
-        await writes[call]()
-    assert await read(org, order.order_id) == now
-    assert await org.stage(order.opportunity_id) == "post_processing"
-
-
-async def test_that_an_order_is_active_is_written_again(org):
-    order = await placed(org)
-    await org.set_status(order.order_id, "approved")
-    done = await org.port.write_activated(await read(org, order.order_id), 7, 8)
-    await org.set_activation(order.order_id, "activating")
-    again = await org.port.write_activation_again(await read(org, order.order_id))
-    assert replace(again, changed_at=done.changed_at) == done
 
 
 async def test_a_wanted_time_stands_in_the_order(org):
     """C17, R164."""
     at = datetime(2026, 12, 1, 0, 30, tzinfo=UTC)
-    order = await placed(org, activate_at=at)
+    order = await org.placed(activate_at=at)
     assert (order.keeps_schedule, order.scheduled, order.scheduled_at) == (True, True, at)
-    assert not (await placed(org, key="checkout-2")).scheduled
+    assert not (await org.placed(key="checkout-2")).scheduled
 
 
 async def test_a_number_is_brought_along_as_it_was_ordered_and_as_it_was_changed(org):
     """R105, D09."""
-    order = await placed(org, **SIM, porting=PORTING)
+    order = await org.placed(**SIM, porting=PORTING)
     assert order.porting.wanted
     assert porting_of(order.porting, None) == PORTING
     without = {"one_stop": True, "reservation_number": None, "reservation_expires_on": None, "gender": "company"}
     one_stop = PORTING.model_copy(update=without)
     changed = await org.port.write_porting(order, one_stop)
     assert porting_of(changed.porting, PORTING) == one_stop, "what was emptied is not taken from the snapshot"
-    assert porting_of((await placed(org, key="checkout-2", **SIM)).porting, None) is None
+    assert porting_of((await org.placed(key="checkout-2", **SIM)).porting, None) is None
 
 
 async def test_a_rejected_orders_opportunity_is_void_with_staffs_reason(org):
     """C36, C40."""
-    order = await placed(org)
+    order = await org.placed()
     await org.reject(order.order_id, "Fibre is not available there")
-    assert (await read(org, order.order_id)).rejection_reason == "Fibre is not available there"
+    assert (await org.read(order.order_id)).rejection_reason == "Fibre is not available there"
     for _ in range(2):
         await org.port.void_opportunity(order.order_id)
     assert await org.stage(order.opportunity_id) == "void"
@@ -338,7 +188,7 @@ async def test_a_rejected_orders_opportunity_is_void_with_staffs_reason(org):
 
 
 async def test_an_order_nobody_knows_is_left_out(org):
-    order = await placed(org)
+    order = await org.placed()
     assert set(await org.port.read([order.order_id, "801000000000009AAA"])) == {order.order_id}
 
 
@@ -357,27 +207,27 @@ async def test_a_change_concerns_provisioning_or_what_it_waits_for_or_neither(or
 
 
 @pytest.mark.parametrize("kind", ["after_effect", "late"])
-async def test_a_lost_answer_leaves_one_order_however_late_it_took_effect(sales, staff, kind):
+async def test_a_lost_answer_leaves_one_order_however_late_it_took_effect(sales, staff, sandbox_org, kind):
     """A first try that arrives after the second is refused by the key: nothing is set back to Draft."""
-    org = SandboxOrg(sales, staff, "2025-12")
-    await sales.prospects(new_order(org))
+    org = sandbox_org(sales)
+    await sales.prospects(org.new_order())
     staff.fault("composite", kind, contains="OpportunityId", params={"seconds": 0.5} if kind == "late" else {})
     with pytest.raises(TryLater):
-        await placed(org)
-    order = await org.port.place(new_order(org), None)
+        await org.placed()
+    order = await org.port.place(org.new_order(), None)
     if kind == "late":
         await asyncio.sleep(0.8)  # the first try arrives
-    now = await read(org, order.order_id)
+    now = await org.read(order.order_id)
     assert now.state == "pending_review"
     assert len(now.items) == 2
     assert len(await org.port.of_account(org.account)) == 1
     assert len(await staff.children("Opportunity", "AccountId", org.account)) == 1
 
 
-async def test_the_refusal_of_the_org_names_what_cannot_be_ordered(sales, staff):
+async def test_the_refusal_of_the_org_names_what_cannot_be_ordered(sales, staff, sandbox_org):
     """An entry of another price book: nothing of the order is kept."""
-    org = SandboxOrg(sales, staff, "2025-12")
-    wanted = new_order(org)
+    org = sandbox_org(sales)
+    wanted = org.new_order()
     broken = replace(wanted, items=[replace(wanted.items[0], entry_id=entry_id("VPN-US", standard=True))])
     with pytest.raises(Refused) as caught:
         await sales.place(broken, None)
@@ -385,13 +235,13 @@ async def test_the_refusal_of_the_org_names_what_cannot_be_ordered(sales, staff)
     assert await staff.children("Opportunity", "AccountId", org.account) == []
 
 
-async def test_an_org_without_the_optional_fields_serves_too(connected, sandbox, staff):
+async def test_an_org_without_the_optional_fields_serves_too(connected, sandbox, staff, sandbox_org):
     """C17, C30, C37: the code stands before the error's text, the mark of a changed address in Description."""
     staff.switch(optionalOrderFields=False, snapshotFields=False, commodityField="CommodityType__c", flowEnabled=False)
-    org = SandboxOrg(SalesforceOrders(connected(sandbox), internet_commodity=INTERNET), staff, "2025-12")
+    org = sandbox_org(SalesforceOrders(connected(sandbox), internet_commodity=INTERNET))
     order = await org.port.place(
         replace(
-            new_order(org, eid=EID, esim=True, porting=PORTING, activate_at=datetime(2026, 12, 1, tzinfo=UTC)),
+            org.new_order(eid=EID, esim=True, porting=PORTING, activate_at=datetime(2026, 12, 1, tzinfo=UTC)),
             category="internet",
             address_changed=True,
         ),
@@ -403,15 +253,15 @@ async def test_an_org_without_the_optional_fields_serves_too(connected, sandbox,
     assert (await staff.record("Opportunity", order.opportunity_id))["CommodityType__c"] == INTERNET
     await org.set_status(order.order_id, "approved")
     at = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
-    failed = await org.port.write_failure(await read(org, order.order_id), "SIM_IN_USE", "SIM_IN_USE: busy", at)
+    failed = await org.port.write_failure(await org.read(order.order_id), "SIM_IN_USE", "SIM_IN_USE: busy", at)
     assert failed.error_code == "SIM_IN_USE"
     assert (await org.port.write_activated(failed, 7, 8)).state == "completed"
 
 
-async def test_all_that_is_known_at_checkout_stands_in_salesforce(sales, staff):
+async def test_all_that_is_known_at_checkout_stands_in_salesforce(sales, staff, sandbox_org):
     """R094, R232-R235, C09, C30, architecture §10."""
-    org = SandboxOrg(sales, staff, "2025-12")
-    order = await sales.place(new_order(org, address_changed=True, trace_id="a" * 32, eid=EID, esim=True), None)
+    org = sandbox_org(sales)
+    order = await sales.place(org.new_order(address_changed=True, trace_id="a" * 32, eid=EID, esim=True), None)
     record = await staff.record("Order", order.order_id)
     kept = ("Trace_Id__c", "EID__c", "SIM_Type__c", "Address_Changed__c", "BillingStreet", "EffectiveDate")
     assert [record[name] for name in kept] == [
