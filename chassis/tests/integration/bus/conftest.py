@@ -236,6 +236,13 @@ async def eventually(condition: Callable[[], Any], within: float = 10.0) -> None
             await asyncio.sleep(0.01)
 
 
+@pytest.fixture
+async def client(nats_url):
+    opened = await nats.connect(nats_url, reconnect_time_wait=0.1)
+    yield opened
+    await opened.close()
+
+
 @pytest.fixture(name="eventually")
 def eventually_fixture() -> Callable[..., Awaitable[None]]:
     return eventually

@@ -76,7 +76,7 @@ class AcceptSteps:
     def _unclear(self, run: Run[OrderProgress], count: int, seen: Unclear | None = None) -> Outcome:
         """Wait until the call has landed or never will, then read the order again."""
         run.state.unclear_accepts = count
-        return self._tools.keep_quiet(run, "AcceptOrder", seen)
+        return self._tools.keep_quiet(run, "AcceptOrder", seen, count)
 
     def _rival(self, run: Run[OrderProgress], desk: OrderDesk, rival: FoundOrder, *, tried: bool) -> Outcome:
         """Meet another order of ours that somebody has accepted by hand: a second one must never become Active.

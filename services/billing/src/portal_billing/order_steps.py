@@ -24,6 +24,8 @@ SHORTLY: Final = timedelta(seconds=2)
 IDLE: Final = timedelta(days=1)
 """How long a process sleeps that only an ask can bring further."""
 _MOST_DOUBTS: Final = 2
+_LONGEST_QUIET: Final = 8
+"""How many times the usual quiet period the longest one is."""
 
 _log = get_logger(__name__)
 
@@ -64,13 +66,16 @@ class OrderTools:
         """Give a fingerprint that counts in this round."""
         return fingerprint_of(scope_of(desk), content)
 
-    def keep_quiet(self, run: Run[OrderProgress], call: str, seen: Unclear | None) -> Wait:
-        """Begin the quiet period: the write may still land. `seen` is None when its worker died."""
+    def keep_quiet(self, run: Run[OrderProgress], call: str, seen: Unclear | None, times: int = 1) -> Wait:
+        """Begin the quiet period: the write may still land. `seen` is None when its worker died.
+
+        It doubles with the `times` the outcome was unclear: what WHMCS does not manage is not asked for all the time.
+        """
         facts = {"call": call, "seen": "its worker died"} if seen is None else seen.evidence
         _log.warning("it is unclear whether WHMCS carried out a write", order=run.key, **facts)
         UNCLEAR.labels(call).inc()
         QUIET.labels(call).inc()
-        run.state.quiet_until = run.clock.now() + self.settings.quiet
+        run.state.quiet_until = run.clock.now() + self.settings.quiet * min(2 ** (times - 1), _LONGEST_QUIET)
         return quiet(run.state)
 
     def unclear_creation(

@@ -75,7 +75,7 @@ class ReleaseSteps:
     def _unclear(self, run: Run[OrderProgress], count: int, seen: Unclear | None = None) -> Outcome:
         """Wait until the call has landed or never will, then look again."""
         run.state.unclear_cancels = count
-        return self._tools.keep_quiet(run, "CancelOrder", seen)
+        return self._tools.keep_quiet(run, "CancelOrder", seen, count)
 
     async def _over(self, run: Run[OrderProgress], desk: OrderDesk, found: Sequence[FoundOrder]) -> Outcome:
         """Judge what is left, so that the next round does not take it for its own, and begin that round."""

@@ -430,3 +430,15 @@ async def test_every_creation_has_a_journalled_intent_with_a_fingerprint(world):
 
 def _fields(service):
     return {name: getattr(service, name) for name in service.__dataclass_fields__}
+
+
+async def test_the_longer_whmcs_does_not_say_what_became_of_an_acceptance_the_longer_it_is_left_alone(world):
+    """Ten minutes of it are three calls, and one more once it answers."""
+    await world.reserve()
+    world.fates.choose = lambda call: Fate("lost_before") if call == "AcceptOrder" else Fate()
+    assert (await world.accept()).state == "working"
+    await world.pass_time(600)
+    assert world.fates.calls.count("AcceptOrder") == 3
+    world.fates.choose = lambda _: Fate()
+    assert (await world.until_done(world.accept)).state == "done"
+    assert world.fates.calls.count("AcceptOrder") == 4

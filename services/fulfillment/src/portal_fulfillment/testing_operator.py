@@ -223,15 +223,19 @@ class FakeSims(Fallible):
         for index, line in enumerate(self.lines):
             bearer = line.product_number or line.eid
             if line.state is LineState.PENDING and self._ready[line.account] <= now and bearer not in self.never:
-                failed = bearer in self.fails
-                state = LineState.FAILED if failed else LineState.ACTIVE
-                self.lines[index] = replace(line, state=state, raw_state=state.value)
-                if not failed:
-                    self.activated.append(bearer)
+                if bearer in self.fails:
+                    self.lines[index] = replace(line, state=LineState.FAILED, raw_state="failed")
+                else:
+                    self._into_service(index)
         for running in [one for one in self._running if one.due <= now and one.account not in self.never]:
             self._running.remove(running)
             if running.account not in self.fails:
                 self._put_back(running.account, running.apply)
+
+    def _into_service(self, index: int) -> None:
+        line = self.lines[index]
+        self.lines[index] = replace(line, state=LineState.ACTIVE, raw_state="active", started_on=self._clock.today())
+        self.activated.append(line.product_number or line.eid)
 
     def _shown(self, line: Line) -> Line:
         return replace(line, running_requests=tuple(one.kind for one in self._running if one.account == line.account))
@@ -313,8 +317,7 @@ class FakeSims(Fallible):
     def _register_card(self, wanted: CardActivation) -> None:
         for index, line in enumerate(self.lines):
             if wanted.target.carries(line) and line.state is LineState.RESERVED:
-                self.lines[index] = replace(line, state=LineState.ACTIVE, raw_state="active")
-                self.activated.append(wanted.card_number)
+                self._into_service(index)
                 return
         raise Refused("SIM_REFUSED", facts={"pair": "400_310"})
 

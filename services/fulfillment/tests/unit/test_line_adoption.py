@@ -42,13 +42,14 @@ async def test_a_card_that_staff_put_into_service_is_taken_over(desk, new_order,
     assert desk.sims.requested == []
 
 
-async def test_a_line_that_is_still_coming_is_waited_for(desk, a_line):
-    desk.sims.put(a_line(state=LineState.PENDING, raw_state="pending", started_on=None))
-    view = await desk.provision(by=timedelta(minutes=5))
+async def test_a_line_that_is_still_coming_is_waited_for(desk, new_order):
+    """What a restored database has forgotten goes on at the operator."""
+    await desk.sims.activate(desk.plans.activation_of(new_order()))
+    view = await desk.provision(by=timedelta(minutes=3))
     assert (view.status, view.code) == ("waiting", "LINE_BUSY")
-    desk.sims.lines[0] = a_line()
     assert (await desk.run(timedelta(hours=1))).status == "done"
-    assert desk.sims.requested == []
+    assert desk.sims.requested == [EID]
+    assert len(desk.lines.kept) == 1
 
 
 @pytest.mark.parametrize(
