@@ -1,4 +1,4 @@
-"""Journeys run on the portal as it is, with one-stop porting."""
+"""Journeys run on the portal as it is, with one-stop porting and without the comparison's pauses between pages."""
 
 from collections.abc import Mapping
 
@@ -7,4 +7,4 @@ import pytest
 
 @pytest.fixture(scope="session")
 def portal_overrides() -> Mapping[str, str]:
-    return {"PORTAL_PORTING_ONE_STOP": "true"}
+    return {"PORTAL_PORTING_ONE_STOP": "true", "PORTAL_COMPARISON_PAUSE_SECONDS": "0.1"}
