@@ -23,6 +23,8 @@ QUIET: Final = {"AddOrder": timedelta(seconds=120), "activate_esim": timedelta(m
 LATEST_DEPARTURE: Final = timedelta(seconds=13)
 """The send deadline of ten seconds, and the way to the vendor."""
 MOST_CREATED: Final = 2
+ONCE: Final = ("started", "reserved", "sim_active", "accepted", "activated")
+"""Stages an attempt reaches once."""
 
 Check = Iterator[tuple[str, str]]
 
@@ -269,6 +271,9 @@ def _timeline(facts: OrderFacts) -> Check:
         and event.order_id == facts.order.order_id
         and event.stage != "absorbed"
     )
+    for (stage, attempt), times in recorded.items():
+        if stage in ONCE and times > 1:
+            yield "I10", f"tells its customer {times} times of {stage} in attempt {attempt}"
     entries = world.rows["orders"].tables["book"].timelines.get(facts.order.order_id, ())
     shown = Counter(
         entry.kind.removeprefix("provisioning.") for entry in entries if entry.kind.startswith("provisioning.")

@@ -270,7 +270,7 @@ class _Draw:
         return self._chance.random() < share
 
     def _how_many_orders(self) -> int:
-        return self._chance.choice((1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 4, 4, 5, 6, 8))
+        return self._chance.choice((*(1,) * 12, *(2,) * 5, 3, 3, 4, 5, 6, 8))
 
     def _order(self, number: int) -> OrderPlan:
         chance = self._chance
