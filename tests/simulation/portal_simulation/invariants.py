@@ -89,8 +89,6 @@ def _calls(played: Played) -> Iterator[Broken]:
 def _quiet_periods(played: Played, vendor: str, call: str) -> int:
     """Count the tries an order makes of one call that fails for long: one after each quiet period, and no more."""
     seconds = sum(
-        fault.period or 0.0
-        for fault in played.schedule.faults
-        if fault.vendor == vendor and fault.call in (call, "*")
+        fault.period or 0.0 for fault in played.schedule.faults if fault.vendor == vendor and fault.call in (call, "*")
     )
     return int(seconds / QUIET["AddOrder"].total_seconds())
