@@ -25,7 +25,12 @@ ELSEWHERE = {
 
 
 async def compare(operator: OperatorAtWork) -> None:
-    """Have the systems compared now and wait for the end."""
+    """Have the systems compared now and wait for the end; one that runs already has not seen what was just changed."""
+
+    async def at_rest() -> bool:
+        return not (await operator.get("/operator/drift"))["running"]
+
+    await eventually(at_rest, "the comparison of before to end")
     before = (await operator.get("/operator/drift"))["comparedAt"]
     assert (await operator.order("/operator/drift/compare", do=True))["carriedOut"]
 
