@@ -1,4 +1,4 @@
-"""Each rule that keeps the promise, switched off: a schedule of the ordinary draw must come to harm (issue: mutants).
+"""Each rule that keeps the promise, switched off: a schedule of the ordinary draw must come to harm .
 
 What holds with all rules on and breaks without one is a catch. A survivor says that an invariant or a drawn trouble is
 missing. Every mutant has the seeds below 500; it begins shortly before the seed that is known to catch it, because the
@@ -38,14 +38,14 @@ class Mutant:
 MUTANTS: Final = (
     Mutant("inbox_is_unique"),
     Mutant("leases"),
-    Mutant("quiet_period", first=20),
-    Mutant("send_deadline", first=90),
-    Mutant("all_pages", first=90),
+    Mutant("quiet_period", first=35),
+    Mutant("send_deadline", first=125),
+    Mutant("all_pages", first=15),
     Mutant("registered_winner", not_by=("defect", "I2")),  # I2 compares with the winner that is not registered
-    Mutant("outbox_in_transaction", first=70),
-    Mutant("fencing", first=0),
+    Mutant("outbox_in_transaction", first=80),
+    Mutant("fencing", first=155),
     Mutant("sweeper"),
-    Mutant("earliest_on_a_lost_position", first=80),
+    Mutant("earliest_on_a_lost_position", first=25),
     Mutant("ids_are_normalised", not_by=("defect", "I13")),  # I13 looks intents up by the right id
     Mutant("read_before_acting"),
 )
