@@ -36,6 +36,7 @@ _AWAY: Final = (
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
     asyncpg.IdleSessionTimeoutError,
+    asyncpg.InternalClientError,  # a connection that was cut in the middle of its protocol; the next one is fresh
 )
 
 
