@@ -98,7 +98,8 @@ async def test_a_wish_signed_anew_gets_the_first_answer(org):  # R142
     assert (repeat[0].status_code, repeat[0].json()) == (first[0].status_code, first[0].json())
     other_body = org.signed("wish-0000001", body=b'{"requestedBy":"Sato"}')
     other_order = org.signed("wish-0000001", order="801000000000002AAA")
-    assert await org.told(other_body, other_order) == {(422, "IDEMPOTENCY_KEY_REUSED"): 2}
+    for other in (other_body, other_order):  # one after the other: two at once may meet IN_PROGRESS
+        assert await org.told(other) == {(422, "IDEMPOTENCY_KEY_REUSED"): 1}
     assert await org.told(org.signed("wish-0000002")) == {(202, "accepted"): 1}
 
 
