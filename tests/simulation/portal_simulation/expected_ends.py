@@ -21,7 +21,9 @@ def _met(played: Played, call: str, *kinds: str) -> int:
 
 
 def _died(played: Played, service: str) -> int:
-    return sum(name.startswith(service) for name, _ in played.world.died)
+    """Count the workers that left a call without an end: dead ones, and those that slept through their lease in it."""
+    ended = [*played.world.died, *played.world.froze]
+    return sum(name.startswith(service) for name, _ in ended)
 
 
 def _unclear(played: Played, call: str, service: str) -> int:
