@@ -166,7 +166,7 @@ class ProcessEngine:
     async def run_until_idle(self) -> None:
         """Run everything that is due now, and what that makes due, until nothing is: for tests on virtual time."""
         while True:
-            free = self._at_once - len(self._leases)
+            free = self._free
             for claim in await self._store.claim(self.kinds, self._clock.now(), free) if free else ():
                 self._launch(claim)
             tasks = self._leases.tasks
@@ -207,9 +207,14 @@ class ProcessEngine:
         """Look for due processes now instead of at the next poll."""
         self._due.set()
 
+    @property
+    def _free(self) -> int:
+        """How many more processes fit; callers that run theirs inline may have taken more places than there are."""
+        return max(0, self._at_once - len(self._leases))
+
     async def _claim_some(self) -> bool:
         """Claim as much as fits; True when there may be more."""
-        free = self._at_once - len(self._leases)
+        free = self._free
         if not free or not self._kinds:
             return False
         try:
