@@ -10,8 +10,8 @@ import grpc
 from portal_sandbox.core import Core
 from portal_sandbox.salesforce import ids
 from portal_sandbox.salesforce.org import Org
+from portal_sandbox.salesforce.pubsub_methods import handlers_of
 from portal_sandbox.salesforce.pubsub_proto import pubsub_pb2 as wire
-from portal_sandbox.salesforce.pubsub_proto import pubsub_pb2_grpc as stubs
 from portal_sandbox.salesforce.refusals import Refusal
 from portal_sandbox.salesforce.shared_org import org_of
 from portal_sandbox.salesforce.subscription import Subscription
@@ -38,7 +38,7 @@ class PubSubServer:
         await self._server.stop(STOP_GRACE_SECONDS)
 
 
-class PubSubService(stubs.PubSubServicer):
+class PubSubService:
     """Checks the caller, then answers; every refusal carries its trailers."""
 
     def __init__(self, core: Core) -> None:
@@ -186,7 +186,7 @@ async def serve(core: Core, host: str, port: int) -> PubSubServer:
         ]
     )
     service = PubSubService(core)
-    stubs.add_PubSubServicer_to_server(service, server)  # type: ignore[no-untyped-call]  # generated
+    server.add_generic_rpc_handlers((handlers_of(service),))
     credentials = grpc.ssl_server_credentials([(core.tls.key.read_bytes(), core.tls.certificate.read_bytes())])
     bound = server.add_secure_port(f"{host}:{port}", credentials)
     await server.start()

@@ -4,13 +4,14 @@ import asyncio
 import io
 import json
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 
 import fastavro
 import grpc
 import pytest
 
+from portal_sandbox.salesforce.pubsub_methods import METHODS, SERVICE
 from portal_sandbox.salesforce.pubsub_proto import pubsub_pb2 as wire
-from portal_sandbox.salesforce.pubsub_proto import pubsub_pb2_grpc as stubs
 from portal_sandbox.salesforce.seed import account_id
 
 EVENTS = "/event/OrderProvisionRequested__e"
@@ -63,6 +64,18 @@ async def failure(call):
     return caught.value.code(), trailers.get("error-code", "").removeprefix(PREFIX)
 
 
+def stub_of(channel):
+    calls = {}
+    for method in METHODS:
+        kind = channel.stream_stream if method.streams else channel.unary_unary
+        calls[method.name] = kind(
+            method.path,
+            request_serializer=method.request.SerializeToString,
+            response_deserializer=method.reply.FromString,
+        )
+    return SimpleNamespace(**calls)
+
+
 async def drain(call):
     while await call.read() is not grpc.aio.EOF:
         pass
@@ -83,7 +96,7 @@ def connect(channel, addresses):
             ("instanceurl", addresses["salesforce_tls"]),
             ("tenantid", ORGANIZATION),
         )
-        return Bus(stubs.PubSubStub(channel), metadata)
+        return Bus(stub_of(channel), metadata)
 
     return connect
 
@@ -227,7 +240,7 @@ async def test_a_bad_token_and_missing_metadata_are_refused(connect, channel, sw
     async with connect(await log_in()).subscribed(ORDERS) as call:
         assert await failure(call) == refused
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await stubs.PubSubStub(channel).GetTopic(wire.TopicRequest(topic_name=ORDERS))
+        await stub_of(channel).GetTopic(wire.TopicRequest(topic_name=ORDERS))
     assert dict(caught.value.trailing_metadata())["error-code"] == PREFIX + "service.auth.headers.invalid"
 
 
@@ -349,3 +362,9 @@ async def test_an_event_can_arrive_before_its_commit(bus, submit, staff, rest, s
         assert (await rest.read("Order", order))["Status"] == "Pending Review"
         await approval
     assert (await rest.read("Order", order))["Status"] == "Approved"
+
+
+@pytest.mark.parametrize("name", ["PublishStream", "ManagedSubscribe"])
+async def test_what_the_sandbox_does_not_serve_is_refused_as_such(channel, name):
+    call = channel.stream_stream(f"/{SERVICE}/{name}")()
+    assert (await failure(call))[0] == grpc.StatusCode.UNIMPLEMENTED
