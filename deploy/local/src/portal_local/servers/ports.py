@@ -2,6 +2,7 @@
 
 import random
 import socket
+from collections import deque
 from typing import Final
 
 LOOPBACK: Final = "127.0.0.1"
@@ -10,9 +11,14 @@ LOOPBACK: Final = "127.0.0.1"
 # that keeps knocking on a stopped server's port may otherwise be given that very port and talk to itself for ever.
 _LOWEST: Final = 20_000
 _HIGHEST: Final = 32_000
-_ATTEMPTS: Final = 200
+_BLOCK: Final = 100
+_BLOCKS_OF_A_PROCESS: Final = 4  # enough that a port comes round again long after its server started, or ended
 
-_handed_out: set[int] = set()
+# Picking a free port and listening on it are two moments, and test sessions run side by side: so each process picks
+# from blocks of its own. Holding a block is holding its first port, bound until the process ends, without SO_REUSEADDR.
+_held: list[socket.socket] = []
+_fresh: deque[int] = deque()
+_used: deque[int] = deque()
 
 
 def is_free(port: int) -> bool:
@@ -28,17 +34,34 @@ def is_free(port: int) -> bool:
 
 
 def pick_port() -> int:
-    """A port nobody listens on, different at every call of this process.
-
-    Another process may still take it before its server does; who picks a port for a server tries again then.
-    """
-    source = random.SystemRandom()
-    for _ in range(_ATTEMPTS):
-        port = source.randint(_LOWEST, _HIGHEST)
-        if port not in _handed_out and is_free(port):
-            _handed_out.add(port)
+    """A port nobody listens on and no other process picks, another one at each of the next hundreds of calls."""
+    for _ in range(_BLOCK * _BLOCKS_OF_A_PROCESS):
+        if not _fresh and len(_held) < _BLOCKS_OF_A_PROCESS:
+            _fresh.extend(_hold_block())
+        elif not _fresh:
+            _fresh.extend(_used)
+            _used.clear()
+        port = _fresh.popleft()
+        _used.append(port)
+        if is_free(port):
             return port
     raise OSError(f"no free port between {_LOWEST} and {_HIGHEST} on {LOOPBACK}")
+
+
+def _hold_block() -> range:
+    """The ports of a block that no other process holds; raises OSError when all are held."""
+    blocks = list(range(_LOWEST, _HIGHEST, _BLOCK))
+    random.SystemRandom().shuffle(blocks)
+    for first in blocks:
+        claim = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            claim.bind((LOOPBACK, first))
+        except OSError:
+            claim.close()
+            continue
+        _held.append(claim)
+        return range(first + 1, first + _BLOCK)
+    raise OSError(f"every block of ports between {_LOWEST} and {_HIGHEST} on {LOOPBACK} is held")
 
 
 def answers(port: int) -> bool:
