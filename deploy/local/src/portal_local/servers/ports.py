@@ -1,5 +1,7 @@
 """TCP ports on loopback."""
 
+import atexit
+import atexit
 import random
 import socket
 from collections import deque
@@ -59,7 +61,9 @@ def _hold_block() -> range:
         except OSError:
             claim.close()
             continue
+        atexit.register(claim.close)
         _held.append(claim)
+        atexit.register(claim.close)  # or the interpreter complains of it at its end
         return range(first + 1, first + _BLOCK)
     raise OSError(f"every block of ports between {_LOWEST} and {_HIGHEST} on {LOOPBACK} is held")
 
