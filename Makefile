@@ -9,7 +9,7 @@ T ?=
 SOURCES := $(wildcard */src */*/src)
 UNIT := $(wildcard */tests/unit connectors/*/tests/unit services/*/tests/unit deploy/*/tests/unit)
 ADAPTERS := $(wildcard */tests/integration connectors/*/tests/integration services/*/tests/integration deploy/*/tests/integration)
-JOURNEYS := tests/integration
+JOURNEYS := tests/integration tests/security
 KILLS := tests/kills
 SIMULATION := tests/simulation
 # Tests wait for processes more than they compute, so a few files at a time, and two whole portals.
@@ -23,24 +23,34 @@ JOURNEYS_LIMIT ?=
 SIMULATION_LIMIT ?=
 FAULTS_LIMIT ?=
 KILLS_LIMIT ?=
+DOCKER_LIMIT ?=
+# The servers' images are public ones, unless `make local-images` has made stand-ins because nothing can be pulled here.
+SERVER_IMAGES = $(if $(shell docker image inspect --format 1 portal-local/nats:local 2>/dev/null),TESTCONTAINERS_RYUK_DISABLED=true \
+	$(foreach server,nats postgres redis,TEST_IMAGE_$(shell echo $(server) | tr a-z A-Z)=portal-local/$(server):local))
 
 ##@ Run
-.PHONY: up demo operator logs status reset
+.PHONY: up demo operator doctor logs status reset backup restore
 up: setup ## start the whole portal on this machine; Ctrl-C stops it
 	@$(BIN)/python -m portal_local up
 demo: setup ## run the main job as a customer, from sign-up to an active, billed service
 	@$(BIN)/python -m portal_local demo
 operator: setup ## run an operator's command on the running portal: make operator DO="list --status blocked"
 	@$(BIN)/python -m portal_local operate $(DO)
-logs: setup ## follow the logs of every process
-	@$(BIN)/python -m portal_local logs
+doctor: setup ## check the running portal's set-up at every vendor; PRODUCT=sku: one product's launch
+	@$(BIN)/python -m portal_local operate doctor $(if $(PRODUCT),--product $(PRODUCT))
+logs: setup ## follow the logs of every process; ORDER=<id or number> shows every line of one order
+	@$(BIN)/python -m portal_local logs $(if $(ORDER),--order $(ORDER))
 status: setup ## say what is running
 	@$(BIN)/python -m portal_local status
 reset: setup ## empty the portal's state folder
 	@$(BIN)/python -m portal_local reset
+backup: setup ## dump every service's database: make backup FOLDER=<new folder>
+	@$(BIN)/python -m portal_local backup $(or $(FOLDER),$(error FOLDER= names a new folder))
+restore: setup ## put a backup's databases in place of the stopped portal's: make restore FOLDER=<folder>
+	@$(BIN)/python -m portal_local restore $(or $(FOLDER),$(error FOLDER= names the backup))
 
 ##@ Test
-.PHONY: test test-unit test-integration test-faults test-simulation torture lint
+.PHONY: test test-unit test-integration test-docker test-faults test-simulation torture lint
 test: lint test-unit test-integration test-simulation test-faults ## everything: lint, unit, integration, faults and kills
 test-unit: setup ## use cases and rules on fakes, no network; T=path runs one
 	@$(UNIT_LIMIT) $(PYTEST) --disable-socket --allow-unix-socket -m "not kill" $(if $(T),$(T),-n 2 --dist loadfile $(UNIT))
@@ -50,6 +60,8 @@ test-integration: setup ## adapters and journeys on real NATS, Postgres, Redis a
 test-faults: setup ## kill -9 and injected faults, judged by the sandbox's ledger; T=path runs one
 	@$(FAULTS_LIMIT) $(PYTEST) -m kill $(if $(T),$(T),$(SPREAD) $(ADAPTERS))
 	@$(if $(T),,$(KILLS_LIMIT) $(PYTEST) $(TWO_PORTALS) $(KILLS))
+test-docker: setup ## journeys in containers, each killed, paused and restarted; needs `make local-images` or `images`; T=path runs one
+	@$(DOCKER_LIMIT) env TEST_INFRA=docker $(SERVER_IMAGES) $(PYTEST) -m docker $(or $(T),$(JOURNEYS))
 test-simulation: setup ## the whole provisioning path in one process on virtual time: fault matrix, schedules, mutants
 	@$(SIMULATION_LIMIT) $(PYTEST) --disable-socket --allow-unix-socket $(if $(T),$(T),-n 2 $(SIMULATION))
 torture: setup ## hours of it: every kill point, thousands of schedules, outages with 1,000 orders; writes a report
@@ -62,13 +74,38 @@ lint: setup ## formatting, ruff, mypy strict, import rules, generated documents,
 	@$(BIN)/python -m portal_contracts check .
 	@! grep -hoE '"?https?://[A-Za-z0-9.-]+' uv.lock | grep -vE '//(pypi\.org|files\.pythonhosted\.org)$$' || (echo "uv.lock names another host than PyPI" && false)
 
+##@ Containers
+.PHONY: local-images images image-starts compose-up compose-demo compose-roll compose-down
+local-images: setup ## where nothing can be pulled: stand-ins of the base images, then every image on them; sizes
+	@$(BIN)/python deploy/images/build.py stand-ins
+	@$(BIN)/python deploy/images/build.py services --local
+	@$(BIN)/python deploy/images/build.py measure
+images: setup ## every image on public base images; sizes
+	@$(BIN)/python deploy/images/build.py services
+	@$(BIN)/python deploy/images/build.py measure
+image-starts: setup ## sizes, and how long each container takes from its start to ready; starts the portal in containers
+	@$(BIN)/python -m portal_compose up
+	@$(BIN)/python deploy/images/build.py measure --starts
+compose-up: setup ## the whole portal in containers; returns when it is healthy, with addresses
+	@$(BIN)/python -m portal_compose up
+compose-demo: setup ## run the main job on the portal in containers
+	@$(BIN)/python -m portal_compose demo
+compose-roll: setup ## two replicas of all, restarted in turn under 5,000 requests: none may fail
+	@$(BIN)/python -m portal_compose roll
+compose-down: setup ## stop the containers; ALL=1 also forgets what they stored
+	@$(BIN)/python -m portal_compose down $(if $(ALL),--volumes)
+
 ##@ Work
-.PHONY: format documents bench setup
+.PHONY: format documents audit bench setup
 format: setup ## format the code and mend what ruff can mend
 	@$(BIN)/ruff format -q .
 	@$(BIN)/ruff check -q --fix .
-documents: setup ## write what is generated: schemas, first samples, AsyncAPI, problem codes, parts of READMEs
+documents: setup ## write what is generated: schemas, first samples, AsyncAPI, problem codes, parts of READMEs, dashboards, licences
 	@$(BIN)/python -m portal_contracts write .
+	@$(BIN)/python -m portal_viewer.make_dashboards deploy/observability/dashboards
+	@PYTHONPATH=deploy/audit $(BIN)/python -m portal_audit licences
+audit: setup ## known holes and licences of every Python and system package; needs the network
+	@PYTHONPATH=deploy/audit $(BIN)/python -m portal_audit
 bench: setup ## measure our stack beside the peers in one run
 	@$(BIN)/python bench/run.py
 setup: .venv/.ready ## install what is locked

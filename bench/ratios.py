@@ -156,6 +156,14 @@ def of_startup(rows: Sequence[Row]) -> list[Ratio]:
     return alone("seconds to ready, each process", found, Bounds(at_most=True, floor=WELL_UNDER_A_SECOND))
 
 
+def of_vendor_slow(rows: Sequence[Row]) -> list[Ratio]:
+    """How little a slow vendor slows whoever does not need it, and how soon whoever does is answered."""
+    return [
+        *alone("slow WHMCS, p99 of the others", [row["slowed"] for row in rows], _at_most(1.2, 1.05)),
+        *alone("slow WHMCS, p99 with it, seconds", [row["needingP99Seconds"] for row in rows], _at_most(1.0, 0.9)),
+    ]
+
+
 def as_json(one: Ratio) -> dict[str, Any]:
     """Give the form that is kept."""
     return {

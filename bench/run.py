@@ -27,6 +27,7 @@ from measure_catalog import measure_catalog
 from measure_drain import measure_drain
 from measure_slow import measure_slow
 from measure_startup import measure_startup
+from measure_vendor_slow import measure_vendor_slow
 from our_stack import fill_catalog, open_sessions, running, sign_up_users
 from peers import VARIABLE, set_up_peers, source_of_peers
 from processes import CORES
@@ -36,8 +37,9 @@ from portal_local.state import StateFolder
 
 HERE: Final = Path(__file__).resolve().parent
 KEPT: Final = HERE.parent / ".portal" / "bench"
-PARTS: Final = ("catalog", "slow", "outbox", "active", "drain", "startup", "bus")
-ON_OUR_STACK: Final = frozenset({"catalog", "slow", "active", "drain", "startup"})
+PARTS: Final = ("catalog", "slow", "outbox", "active", "drain", "vendor-slow", "startup", "bus")
+ON_OUR_STACK: Final = frozenset({"catalog", "slow", "active", "drain", "vendor-slow", "startup"})
+VENDOR_SLOW_SECONDS: Final = 15
 WITH_PEERS: Final = frozenset({"catalog", "slow"})
 PACKAGES: Final = ("fastapi", "uvicorn", "faststream", "nats-py", "pydantic", "asyncpg", "uvloop")
 OUTBOX: Final = re.compile(r"written +(\d+) /s +drained +(\d+) /s +ratio ([\d.]+)")
@@ -62,6 +64,8 @@ def main() -> int:
         asyncio.run(_prepare_and_measure_whole(parts, result, arguments.rounds))
     if "startup" in parts:
         found += ratios.of_startup(result["startup"])
+    if "vendor-slow" in parts:
+        found += ratios.of_vendor_slow(result["vendorSlow"])
     how = {"rounds": arguments.rounds, "seconds": arguments.seconds}
     if "catalog" in parts:
         _say("signed-in GET /catalog, the whole stack on one core")
@@ -129,6 +133,9 @@ async def _prepare_and_measure_whole(parts: frozenset[str], result: dict[str, An
         if "drain" in parts:
             _say("orders approved at once")
             result["drain"] = await measure_drain(stack)
+        if "vendor-slow" in parts:
+            _say("WHMCS five seconds slow, a hundred requests a second")
+            result["vendorSlow"] = await measure_vendor_slow(stack, rounds=times, seconds=VENDOR_SLOW_SECONDS)
         if "startup" in parts:
             _say("starting one process after the other again, everything else running")
             result["startup"] = await measure_startup(stack, times=max(2, times // 2))

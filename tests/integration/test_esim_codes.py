@@ -11,7 +11,9 @@ from portal_local.demo.journey import PASSWORD
 from portal_testing.shoppers import Shopper
 from portal_testing.stack import PortalStack
 
-STALE_SIGN_IN = "UPDATE session SET opened_at = opened_at - interval '20 minutes' WHERE token_hash = sha256($1)"
+STALE_SIGN_IN = """
+UPDATE session SET authenticated_at = authenticated_at - interval '20 minutes' WHERE token_hash = sha256($1)
+"""
 
 
 async def refused(shopper: Shopper, order_id: str) -> tuple[int, str]:

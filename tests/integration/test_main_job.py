@@ -6,6 +6,8 @@ import pytest
 
 from portal_local.demo.journey import new_eid
 
+pytestmark = pytest.mark.docker
+
 
 @pytest.mark.timeout(240)
 async def test_the_main_job_ends_with_all_systems_in_agreement_twice_in_a_row(shoppers) -> None:

@@ -54,6 +54,7 @@ async def test_the_button_pressed_again_and_again_makes_one_order(shopper, porta
     assert (named["requestedBy"], named["correlationId"]) == ("Kato 加藤", "case-4711")  # R148, R149
 
 
+@pytest.mark.docker
 async def test_a_call_that_was_heard_or_signed_for_another_order_is_refused(shopper, portal_stack: PortalStack) -> None:
     one, other = await shopper.order_services({"sku": "VPN-US"}, {"sku": "VPN-UK"})
     call = await portal_stack.sandbox.call_provision(one)
@@ -92,6 +93,7 @@ async def test_fifty_calls_at_once_make_one_order(shopper, portal_stack: PortalS
     assert await broken_invariants(portal_stack, order_id, shopper.person.eid) == []
 
 
+@pytest.mark.docker
 @pytest.mark.timeout(180)
 async def test_every_trigger_at_once_makes_one_order_and_all_of_them_are_told(
     shopper, portal_stack: PortalStack, operator

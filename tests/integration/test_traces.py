@@ -66,7 +66,7 @@ def traced_stack(collector: SpanCollector) -> Iterator[PortalStack]:
     folder = Path(tempfile.mkdtemp(prefix="portal-traces-"))
     folder.chmod(0o711)
     overrides = {"PORTAL_TRACE_ENDPOINT": collector.endpoint, "PORTAL_TRACE_RATIO": "1"}
-    stack = PortalStack(folder / "state", overrides=overrides).start_everything()
+    stack = PortalStack.embedded(folder / "state", overrides=overrides).start_everything()
     yield stack
     stack.stop_everything()
     shutil.rmtree(folder, ignore_errors=True)

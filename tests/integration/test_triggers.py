@@ -3,11 +3,14 @@
 import asyncio
 from contextlib import suppress
 
+import pytest
+
 from portal_local.demo.customer import DemoFailed
 from portal_testing.invariants import broken_invariants, broken_silence
 from portal_testing.stack import PortalStack
 
 
+@pytest.mark.docker
 async def test_one_approval_announced_twenty_times_makes_one_order(shopper, portal_stack: PortalStack) -> None:
     order_id = await shopper.order_esim()
     await shopper.journey.approve()
@@ -56,6 +59,7 @@ async def test_the_event_of_an_approval_that_was_rolled_back_is_told_and_does_no
     assert await broken_silence(portal_stack, order_id) == []
 
 
+@pytest.mark.docker
 async def test_the_sweeper_alone_finds_an_approval(shopper, portal_stack: PortalStack) -> None:
     await portal_stack.terminate("changefeed")
     order_id = await shopper.order_vpn()

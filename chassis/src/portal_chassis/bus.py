@@ -13,7 +13,7 @@ from portal_chassis.call import Call, Delivery, Encoded, RawReply
 from portal_chassis.connection import BusAddress, Connection
 from portal_chassis.consuming import Consumer, ConsumerPauses, Consuming
 from portal_chassis.dead_letters import DeadLetterDesk
-from portal_chassis.durable_pull import PullPace
+from portal_chassis.durable_pull import DurablePull, PullPace
 from portal_chassis.logs import get_logger
 from portal_chassis.operator_actions import OperatorDesk
 from portal_chassis.outbox import Outbox
@@ -87,11 +87,11 @@ class Bus:
                 self._relay = Relay(database, outbox, topology.stream, pace.relay)
             operator_desk = OperatorDesk(database)
             desk = DeadLetterDesk(database, self._consuming.replay, operator_desk)
-            self._answer_operators(dead_letters.list, desk.list)
-            self._answer_operators(dead_letters.show, desk.show)
-            self._answer_operators(dead_letters.replay, desk.replay)
-            self._answer_operators(dead_letters.discard, desk.discard)
-            self._answer_operators(actions, operator_desk.list)
+            self.answer_operators(dead_letters.list, desk.list)
+            self.answer_operators(dead_letters.show, desk.show)
+            self.answer_operators(dead_letters.replay, desk.replay)
+            self.answer_operators(dead_letters.discard, desk.discard)
+            self.answer_operators(actions, operator_desk.list)
         self._connection.on_reconnect(self._renew)
 
     # registering
@@ -213,13 +213,24 @@ class Bus:
         """Readiness: whether every durable of ours is there and none is stopped by our set-up."""
         return all(consumer.ready for consumer in self._consuming.consumers.values())
 
+    def listens(self) -> bool:
+        """Liveness: whether every subscription of ours is still there; a lost one would be deaf for good."""
+        return self._serving.listens() and self._watching.listens() and all(pull.listens() for pull in self._pulls())
+
+    def takes(self) -> bool:
+        """Liveness: whether events that arrived are also taken up."""
+        return not any(pull.is_stuck() for pull in self._pulls())
+
+    def _pulls(self) -> list[DurablePull]:
+        return [consumer.pull for consumer in self._consuming.consumers.values() if consumer.pull is not None]
+
     @property
     def violations(self) -> int:
         """How many calls of this process the bus has denied."""
         return self._connection.violations
 
-    def _answer_operators(self, message: type[Request[Any]], handler: Callable[[Any, Call], Awaitable[Any]]) -> None:
-        """Answer what every service with a database answers; one without our public keys refuses every operator."""
+    def answer_operators(self, message: type[Request[Any]], handler: Callable[[Any, Call], Awaitable[Any]]) -> None:
+        """Answer what every service answers operators; one without our public keys refuses every operator."""
         self._serving.register(message, handler, Bounds(at_once=4, waiting=64), without_keys=True)
 
     def _subscribe(self, consumer: Consumer) -> None:

@@ -6,9 +6,9 @@ own name. Invalidating replaces a token, so a load that was under way meanwhile 
 """
 
 import asyncio
+import random
 import secrets
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, cast
@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from portal_chassis import metrics
 from portal_chassis.logs import get_logger
+from portal_chassis.machine_time import epoch, monotonic
 from portal_contracts.problems import TryLater
 
 if TYPE_CHECKING:
@@ -28,7 +29,11 @@ REDIS_SECONDS: Final = 0.25
 """Longest wait for Redis; its own defaults would be several seconds."""
 AWAY_SECONDS: Final = 1.0
 """How long Redis is left alone after it did not answer."""
+CONNECTIONS: Final = 32
+"""Connections of one process to Redis."""
 TOKEN_LIFE: Final = timedelta(days=2)
+RETRY_SECONDS: Final = (2, 5)
+"""When a reader whose patience ended is sent back for what its load will have brought; not all at the same moment."""
 _HEAD: Final = 8
 
 _log = get_logger(__name__)
@@ -54,6 +59,17 @@ class CacheResult:
     fresh: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How many seconds a reader waits for a load, and the TryLater code for one that has nothing else to show.
+
+    The load goes on without its readers: what it brings is there for the next (reference/reliability.md (d)1).
+    """
+
+    seconds: float
+    code: str
+
+
 class Cache:
     """One per process. `owner` groups what is invalidated together; `name` is one value of that owner."""
 
@@ -66,29 +82,40 @@ class Cache:
         self._redis: Redis | None = None
         self._away_until = 0.0
         self._flights: dict[_Place, asyncio.Task[bytes]] = {}
+        self._owed: set[str] = set()
         if url is not None:
             self._redis = _connect(url.get_secret_value() if isinstance(url, SecretStr) else url, patience)
 
     async def close(self) -> None:
-        """Close the connections."""
+        """End the loads nobody waits for any more and close the connections."""
+        for flight in self._flights.values():
+            flight.cancel()
         if self._redis is not None:
             await self._redis.aclose()
 
     async def read_through(
-        self, owner: str, name: str, ttl: timedelta, load: Load, *, stale_for: timedelta = timedelta()
+        self,
+        owner: str,
+        name: str,
+        ttl: timedelta,
+        load: Load,
+        *,
+        stale_for: timedelta = timedelta(),
+        patience: Patience | None = None,
     ) -> CacheResult:
         """Give the value of `name`, loading it at most once at a time in this process.
 
-        When loading raises TryLater, a value not older than `ttl + stale_for` is given instead, marked as not fresh.
+        When loading raises TryLater, or takes longer than `patience`, a value not older than `ttl + stale_for` is given
+        instead, marked as not fresh.
         """
         token, found = await self._look(owner, name)
-        age = timedelta(seconds=time.time() - found[0]) if found is not None else None
+        age = timedelta(seconds=epoch() - found[0]) if found is not None else None
         if found is not None and age is not None and age <= ttl:
             metrics.CACHE_READS.labels(self._prefix, "hit").inc()
             return CacheResult(found[1], max(age, timedelta()), fresh=True)
         try:
             place = (owner, name, token, found[0] if found is not None else 0.0)
-            body = await self._load_once(place, ttl + stale_for, load)
+            body = await self._load_once(place, ttl + stale_for, load, patience)
         except TryLater:
             if found is None or age is None or age > ttl + stale_for:
                 raise
@@ -102,24 +129,53 @@ class Cache:
 
         Raises CacheUnavailable when Redis does not answer, even during the pause in which reads leave it alone.
         """
+        keys = self._part(owner, names)
         if self._redis is None:
             return
-        keys = [self._token_key(owner, name) for name in names] or [self._token_key(owner)]
         try:
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                for key in keys:
-                    pipeline.set(key, secrets.token_bytes(_HEAD), ex=TOKEN_LIFE)
-                await pipeline.execute()
+            await self._renew(self._redis, keys)
         except _failures() as error:
             raise CacheUnavailable from error
+
+    async def forget(self, owner: str, *names: str) -> None:
+        """Do the same for whoever has changed something already and must not fail because of a cache; never raises.
+
+        What Redis does not hear now it is told before this process reads from it again. Until then other processes may
+        give the old value, for its time to live at most.
+        """
+        keys = self._part(owner, names)
+        if self._redis is None:
+            return
+        try:
+            await self._renew(self._redis, keys)
+        except _failures() as error:
+            self._owed.update(keys)
+            self._leave_alone(error)
+
+    def _part(self, owner: str, names: tuple[str, ...]) -> list[str]:
+        """Part new readers from loads that began before now, and give the keys of the tokens to renew."""
+        for place in [place for place in self._flights if place[0] == owner and (not names or place[1] in names)]:
+            del self._flights[place]
+        return [self._token_key(owner, name) for name in names] or [self._token_key(owner)]
+
+    @staticmethod
+    async def _renew(redis: "Redis", keys: Iterable[str]) -> None:
+        async with redis.pipeline(transaction=False) as pipeline:
+            for key in keys:
+                pipeline.set(key, secrets.token_bytes(_HEAD), ex=TOKEN_LIFE)
+            await pipeline.execute()
 
     async def _look(self, owner: str, name: str) -> tuple[bytes, tuple[float, bytes] | None]:
         """Give the current token and the value stored under it with its time; an empty token means no Redis."""
         redis = self._redis
-        if redis is None or time.monotonic() < self._away_until:
+        if redis is None or monotonic() < self._away_until:
             return b"", None
         keys = (self._token_key(owner), self._token_key(owner, name), self._value_key(owner, name))
         try:
+            if self._owed:
+                owed = frozenset(self._owed)
+                await self._renew(redis, owed)
+                self._owed -= owed
             answer = cast("list[bytes | None]", await redis.mget(keys))
             owner_token, name_token, stored = answer
             if owner_token is None or name_token is None:
@@ -143,28 +199,39 @@ class Cache:
             tokens = (await pipeline.execute())[-1]
         return tokens[0] or b"", tokens[1] or b""
 
-    async def _load_once(self, place: "_Place", keep: timedelta, load: Load) -> bytes:
-        """Load, or wait for the same load of somebody else in this process; a caller that goes away does not end it."""
+    async def _load_once(self, place: "_Place", keep: timedelta, load: Load, patience: Patience | None) -> bytes:
+        """Load, or wait for the same load of somebody else in this process; a caller that goes away does not end it.
+
+        Raises TryLater when the caller's patience ends first.
+        """
         owner, name, token, _ = place
         flight = self._flights.get(place)
         if flight is None:
             flight = asyncio.create_task(self._load(owner, name, token, keep, load), name=f"cache {owner} {name}")
             self._flights[place] = flight
             flight.add_done_callback(lambda done: self._landed(place, done))
-        return await asyncio.shield(flight)
+        landed, _ = await asyncio.wait({flight}, timeout=patience.seconds if patience is not None else None)
+        if patience is not None and not landed:
+            metrics.CACHE_READS.labels(self._prefix, "late").inc()
+            raise TryLater(patience.code, retry_after=random.randint(*RETRY_SECONDS))  # noqa: S311 - spreads load only
+        return flight.result()
 
     def _landed(self, place: "_Place", flight: "asyncio.Task[bytes]") -> None:
         token = place[2]
         if token and not flight.cancelled() and flight.exception() is None:
             # A reader that looked just before this load was stored finds it here. An invalidation changes the token.
-            asyncio.get_running_loop().call_later(LINGER_SECONDS, self._flights.pop, place, None)
+            asyncio.get_running_loop().call_later(LINGER_SECONDS, self._take_down, place, flight)
             return
-        self._flights.pop(place, None)
+        self._take_down(place, flight)
         if not flight.cancelled():
             flight.exception()  # seen, also when every caller has gone away
 
+    def _take_down(self, place: "_Place", flight: "asyncio.Task[bytes]") -> None:
+        if self._flights.get(place) is flight:
+            del self._flights[place]
+
     async def _load(self, owner: str, name: str, token: bytes, keep: timedelta, load: Load) -> bytes:
-        now = time.time()
+        now = epoch()
         body = await load()
         if token and self._redis is not None:
             value = token + int(now * 1000).to_bytes(_HEAD, "big") + body
@@ -175,9 +242,9 @@ class Cache:
         return body
 
     def _leave_alone(self, error: Exception) -> None:
-        if time.monotonic() >= self._away_until:
+        if monotonic() >= self._away_until:
             _log.warning("the cache is away; reading live", error=type(error).__name__)
-        self._away_until = time.monotonic() + AWAY_SECONDS
+        self._away_until = monotonic() + AWAY_SECONDS
 
     def _token_key(self, owner: str, name: str = "") -> str:
         return f"{self._prefix}:token:{owner}:{name}"
@@ -187,17 +254,20 @@ class Cache:
 
 
 def _connect(url: str, patience: float) -> "Redis":
-    from redis.asyncio import Redis  # noqa: PLC0415 - 240 ms that only a process with a cache pays
+    from redis.asyncio import BlockingConnectionPool, Redis  # noqa: PLC0415 - 240 ms that only a cache pays
     from redis.asyncio.retry import Retry  # noqa: PLC0415 - the same
     from redis.backoff import NoBackoff  # noqa: PLC0415 - the same
 
-    return Redis.from_url(
+    # Who finds all connections busy waits for one: a pool that refuses would make a rush of readers look like no Redis.
+    pool = BlockingConnectionPool.from_url(
         url,
+        max_connections=CONNECTIONS,
+        timeout=patience,
         socket_timeout=patience,
         socket_connect_timeout=patience,
         retry=Retry(NoBackoff(), 0),
-        max_connections=64,
     )
+    return Redis.from_pool(pool)
 
 
 def _failures() -> tuple[type[Exception], ...]:

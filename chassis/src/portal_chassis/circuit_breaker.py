@@ -46,7 +46,8 @@ class CircuitBreaker:
     def allow(self) -> float:
         """Ask to make a call: 0.0 means go, else the seconds until asking again makes sense.
 
-        Whoever was let go must end with `succeeded`, `failed` or `abandoned`.
+        Whoever was let go must end with `succeeded`, `failed` or `abandoned`. Who is let go while it `is_open` is the
+        probe and says so: calls that began before it opened decide nothing any more.
         """
         if self._opened_at is None:
             return 0.0
@@ -58,15 +59,15 @@ class CircuitBreaker:
         self._probing = True
         return 0.0
 
-    def succeeded(self) -> None:
+    def succeeded(self, *, probe: bool = False) -> None:
         """The foreign system answered, if only to refuse."""
-        if self._probing:
+        if probe:
             self._close()
         self._remember(failed=False)
 
-    def failed(self) -> None:
+    def failed(self, *, probe: bool = False) -> None:
         """The foreign system did not answer, or not sensibly."""
-        if self._probing:
+        if probe:
             self._probing = False
             self._opened_at = self._clock.monotonic()
             return
@@ -75,9 +76,10 @@ class CircuitBreaker:
         if enough and self._opened_at is None:
             self._opened_at = self._clock.monotonic()
 
-    def abandoned(self) -> None:
-        """The caller went away before anybody could tell."""
-        self._probing = False
+    def abandoned(self, *, probe: bool = False) -> None:
+        """The caller went away before anybody could tell; the next one may probe."""
+        if probe:
+            self._probing = False
 
     def _close(self) -> None:
         self._opened_at = None

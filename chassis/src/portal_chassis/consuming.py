@@ -17,7 +17,7 @@ from portal_chassis import bus_metrics, inbox
 from portal_chassis.call import Delivery
 from portal_chassis.dead_letters import Undelivered, bury
 from portal_chassis.durable_pull import DurablePull
-from portal_chassis.logs import get_logger
+from portal_chassis.logs import about, get_logger
 from portal_chassis.postgres import Database, StoreUnavailable, Transaction
 from portal_chassis.telemetry import CONSUMER, continue_from, span
 from portal_contracts.message import Event
@@ -63,6 +63,8 @@ class Consumer:
         self._database = database
         self._pauses = pauses
         self._closing = asyncio.Event()
+        bus_metrics.EVENTS_BURIED.labels(self.subject)  # begins at zero, so that the first one is seen to grow
+        bus_metrics.CONSUMER_STOPPED.labels(self.durable).set(0)
 
     @property
     def ready(self) -> bool:
@@ -76,6 +78,7 @@ class Consumer:
     async def take(self, messages: Sequence[Msg]) -> None:
         """Work off what was fetched; every message ends acknowledged, buried or given back."""
         deliveries = [self._undelivered(message) for message in messages]
+        about(None)
         try:
             await self._take_together(deliveries)
         except StoreUnavailable as error:
@@ -118,6 +121,7 @@ class Consumer:
         traceparent = message.headers.get("traceparent")
         delivery = Delivery(transaction, message.message_id, message.subject, traceparent, message.delivered)
         event = self._validate(message.body)
+        about(event)
         if traceparent is None:
             await self._handler(event, delivery)
             return

@@ -23,6 +23,7 @@ from nats.js import JetStreamContext
 from portal_chassis import bus_metrics
 from portal_chassis.draining import drain
 from portal_chassis.logs import get_logger
+from portal_chassis.subscriptions import is_alive
 
 _NANOSECONDS: Final = 1_000_000_000
 _FINISHED: Final = frozenset({"404", "408"})
@@ -41,6 +42,7 @@ class PullPace:
     heartbeat: float = 5.0
     look_again: float = 0.5
     look_at_pending: float = 15.0
+    stuck: float = 180.0
 
     @property
     def silence(self) -> float:
@@ -69,8 +71,10 @@ class DurablePull:
         self._renewed = asyncio.Event()
         self._requested = 0
         self._heard_at = 0.0
+        self._moved_at = 0.0
         self._closed = False
         self._tending: asyncio.Task[None] | None = None
+        bus_metrics.CONSUMER_PRESENT.labels(durable).set(0)
 
     async def open(self) -> None:
         """Subscribe to the private inbox and start asking."""
@@ -86,6 +90,7 @@ class DurablePull:
         if not self._buffer and (batch < self._pace.batch or not await self._wait_for_message(timeout)):
             raise NatsTimeout
         messages = [self._buffer.popleft() for _ in range(min(batch, len(self._buffer)))]
+        self._moved_at = asyncio.get_running_loop().time()
         self._given = [message for message in self._given if not message.is_acked]
         self._given.extend(messages)
         if not self._buffer:
@@ -99,6 +104,16 @@ class DurablePull:
         self._arrived.clear()
         for message in messages:
             await _return(message, delay)
+
+    def listens(self) -> bool:
+        """Whether the subscription and the task that keeps asking are there, unless ended on purpose."""
+        if self._closed or self._subscription is None or self._tending is None:
+            return True
+        return is_alive(self._subscription) and not self._tending.done()
+
+    def is_stuck(self) -> bool:
+        """Whether something has been waiting here for minutes and nobody takes it up."""
+        return bool(self._buffer) and asyncio.get_running_loop().time() - self._moved_at > self._pace.stuck
 
     def lose(self) -> None:
         """Know that the connection is gone, and with it the question at the server."""
@@ -143,6 +158,8 @@ class DurablePull:
         if status is None or message.data:
             self._be_present(present=True)
             self._requested = max(0, self._requested - 1)
+            if not self._buffer:
+                self._moved_at = self._heard_at
             self._buffer.append(message)
             self._arrived.set()
             return

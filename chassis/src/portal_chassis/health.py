@@ -14,15 +14,21 @@ if TYPE_CHECKING:
     import uvicorn
 
 Check = Callable[[], Awaitable[bool]]
+LiveCheck = Callable[[], bool]
 _CHECK_SECONDS: Final = 2.0
 _log = get_logger(__name__)
 
 
 class Health:
-    """What a process knows about itself. Live: the loop turns. Ready: started, and every check says yes."""
+    """What a process knows about itself.
+
+    Live: the loop turns, so that we answer at all, and no part is stuck that only a restart could free. Ready: started,
+    and everything it needs from others is there. Nothing is looked at before somebody asks.
+    """
 
     def __init__(self) -> None:
         self._checks: dict[str, Check] = {}
+        self._live_checks: dict[str, LiveCheck] = {}
         self._server: uvicorn.Server | None = None
         self._serving: asyncio.Task[None] | None = None
         self.started = False
@@ -31,6 +37,10 @@ class Health:
     def add(self, name: str, check: Check) -> None:
         """Let readiness depend on a check. It has two seconds; an exception means no."""
         self._checks[name] = check
+
+    def add_live(self, name: str, check: LiveCheck) -> None:
+        """Let liveness depend on a check that looks at our own memory only; what others lack is not in it."""
+        self._live_checks[name] = check
 
     async def read(self) -> tuple[bool, dict[str, bool]]:
         """Give whether the process is ready, and the answer of each check."""
@@ -74,7 +84,9 @@ class Health:
         status, kind, body = 404, "text/plain", b"not found"
         match scope["path"]:
             case "/livez":
-                status, body = 200, b"live"
+                live = {name: check() for name, check in self._live_checks.items()}
+                status, kind = (200 if all(live.values()) else 503), "application/json"
+                body = json.dumps({"live": status == 200, "checks": live}).encode()  # noqa: PLR2004 - OK
             case "/readyz":
                 ready, checks = await self.read()
                 status, kind = (200 if ready else 503), "application/json"

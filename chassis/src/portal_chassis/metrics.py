@@ -1,5 +1,6 @@
 """Metrics in Prometheus' default registry. Names are `portal_<thing>_<unit>`; labels never hold ids."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram
@@ -13,9 +14,16 @@ VENDOR_BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 6
 """Seconds, for calls to foreign systems."""
 
 
-def counter(name: str, meaning: str, *labels: str) -> Counter:
-    """Make a counter; its name on the wire gets the ending `_total`."""
-    return Counter(name, meaning, labels)
+def counter(name: str, meaning: str, *labels: str, known: Iterable[tuple[str, ...]] = ()) -> Counter:
+    """Make a counter; its name on the wire gets the ending `_total`.
+
+    `known` are values of the labels to begin with at zero: a series that first appears with a one has not grown as far
+    as Prometheus can see, so an alert on its increase would miss the first of them.
+    """
+    made = Counter(name, meaning, labels)
+    for values in known:
+        made.labels(*values)
+    return made
 
 
 def gauge(name: str, meaning: str, *labels: str) -> Gauge:
@@ -46,6 +54,6 @@ VENDOR_CALLS: Final = counter(
 VENDOR_SECONDS: Final = histogram(
     "portal_vendor_call_seconds", "How long calls to foreign systems took", "vendor", "call", buckets=VENDOR_BUCKETS
 )
-VENDOR_WAITING: Final = gauge("portal_vendor_waiting_calls", "Calls waiting for a slot", "vendor")
-VENDOR_CIRCUIT: Final = gauge("portal_vendor_circuit_open", "1 while the circuit breaker is open", "vendor")
+VENDOR_WAITING: Final = gauge("portal_vendor_waiting_calls", "Calls waiting for a slot", "vendor", "purpose")
+VENDOR_CIRCUIT: Final = gauge("portal_vendor_circuit_open", "1 while the circuit breaker is open", "vendor", "purpose")
 CACHE_READS: Final = counter("portal_cache_reads", "Cache reads by result", "owner", "result")

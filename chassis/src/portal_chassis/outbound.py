@@ -1,7 +1,7 @@
 """Every call to a foreign system goes through here: bounded, timed, refused while hopeless, seen.
 
 Order: limiter, deadline, circuit breaker, then span and metric around the call itself. Retries are not made here: reads
-may be repeated by the adapter, writes only by a process step through its journal.
+may be repeated by the adapter as long as `may_repeat` says so, writes only by a process step through its journal.
 """
 
 import asyncio
@@ -18,6 +18,10 @@ from portal_chassis.deadline import current_deadline
 from portal_chassis.telemetry import CLIENT, Span, Value, span
 from portal_contracts.problems import Misconfigured, PortalProblem, Refused, TryLater
 
+REPEATS_A_CALL: Final = 0.1
+"""How many repeats each call earns: a vendor in trouble gets a tenth more work at most (reliability.md (d)1)."""
+MOST_REPEATS: Final = 10.0
+"""Repeats that may be saved up, so that a lone failure is always worth another try."""
 LEAST_RETRY_SECONDS: Final = 2
 MOST_RETRY_SECONDS: Final = 30
 
@@ -47,6 +51,7 @@ class Outbound:
         vendor: str,
         *,
         at_once: int,
+        purpose: str = "",
         waiting: int = 64,
         longest_wait: float = 0.5,
         code: str | None = None,
@@ -55,11 +60,14 @@ class Outbound:
     ) -> None:
         """At most `at_once` calls run; `waiting` more wait up to `longest_wait` seconds for their turn.
 
-        `code` is the TryLater to raise otherwise; by default `<VENDOR>_UNAVAILABLE`.
+        `purpose` tells the bulkheads of one vendor apart in metrics. `code` is the TryLater to raise otherwise; by
+        default `<VENDOR>_UNAVAILABLE`.
         """
         self.vendor = vendor
+        self._purpose = purpose
         self._code = code or f"{vendor.upper()}_UNAVAILABLE"
         self._slots = asyncio.Semaphore(at_once)
+        self._repeats = MOST_REPEATS
         self._waiting = 0
         self._most_waiting = waiting
         self._longest_wait = longest_wait
@@ -80,10 +88,19 @@ class Outbound:
             pause = self.breaker.allow()
             if pause:
                 raise self._unavailable(pause)
-            async with self._observed(name) as call, asyncio.timeout(seconds):
+            probe = self.breaker.is_open
+            self._repeats = min(MOST_REPEATS, self._repeats + REPEATS_A_CALL)
+            async with self._observed(name, probe=probe) as call, asyncio.timeout(seconds):
                 yield call
         finally:
             self._slots.release()
+
+    def may_repeat(self) -> bool:
+        """Whether a read that failed may be tried again; counts that it is."""
+        if self._repeats < 1:
+            return False
+        self._repeats -= 1
+        return True
 
     async def _take_slot(self) -> None:
         if self._slots.locked():
@@ -92,7 +109,7 @@ class Outbound:
             deadline = current_deadline()
             longest = self._longest_wait if deadline is None else deadline.capped(self._longest_wait)
             self._waiting += 1
-            metrics.VENDOR_WAITING.labels(self.vendor).set(self._waiting)
+            metrics.VENDOR_WAITING.labels(self.vendor, self._purpose).set(self._waiting)
             try:
                 async with asyncio.timeout(longest):
                     await self._slots.acquire()
@@ -100,7 +117,7 @@ class Outbound:
                 raise self._unavailable(self._longest_wait) from None
             finally:
                 self._waiting -= 1
-                metrics.VENDOR_WAITING.labels(self.vendor).set(self._waiting)
+                metrics.VENDOR_WAITING.labels(self.vendor, self._purpose).set(self._waiting)
         else:
             await self._slots.acquire()
 
@@ -113,7 +130,7 @@ class Outbound:
         return deadline.capped(timeout)
 
     @asynccontextmanager
-    async def _observed(self, name: str) -> AsyncIterator[OutboundCall]:
+    async def _observed(self, name: str, *, probe: bool) -> AsyncIterator[OutboundCall]:
         """Tell breaker, span and metric how the call ended."""
         started = self._clock.monotonic()
         word = "ok"
@@ -121,21 +138,21 @@ class Outbound:
             call = OutboundCall(opened)
             try:
                 yield call
-                self.breaker.succeeded()
+                self.breaker.succeeded(probe=probe)
             except (Refused, Misconfigured) as problem:
-                self.breaker.succeeded()  # they are up: they answered
+                self.breaker.succeeded(probe=probe)  # they are up: they answered
                 word = problem.code
                 raise
             except (asyncio.CancelledError, GeneratorExit):
-                self.breaker.abandoned()
+                self.breaker.abandoned(probe=probe)
                 word = "abandoned"
                 raise
             except BaseException as error:
-                self.breaker.failed()
+                self.breaker.failed(probe=probe)
                 word = error.code if isinstance(error, PortalProblem) else type(error).__name__
                 raise
             finally:
-                metrics.VENDOR_CIRCUIT.labels(self.vendor).set(self.breaker.is_open)
+                metrics.VENDOR_CIRCUIT.labels(self.vendor, self._purpose).set(self.breaker.is_open)
                 metrics.VENDOR_CALLS.labels(self.vendor, name, call.word or word).inc()
                 metrics.VENDOR_SECONDS.labels(self.vendor, name).observe(self._clock.monotonic() - started)
 

@@ -16,18 +16,20 @@ from pydantic import BaseModel, ValidationError
 from portal_chassis import metrics
 from portal_chassis.clocks import BusinessClock, MachineClock, SystemMachineClock
 from portal_chassis.deadline import Deadline
-from portal_chassis.logs import get_logger
+from portal_chassis.logs import about, get_logger
 from portal_chassis.postgres import StoreUnavailable, Transaction
 from portal_chassis.process_gauges import OBSERVE_SECONDS, observe
 from portal_chassis.process_ladder import change_after, change_for, change_retry
 from portal_chassis.process_leases import Held, Leases
 from portal_chassis.process_model import NeedsHuman, ProcessDefinition, ProcessView, S, StaleLease, Step
-from portal_chassis.process_port import Change, Claim, Committed, NewProcess, ProcessStore
+from portal_chassis.process_port import Change, Claim, Committed, NewProcess, ProcessStore, continued
 from portal_chassis.process_run import Run
 from portal_chassis.telemetry import CONSUMER, continue_from, current_traceparent, link_to, span
-from portal_contracts.problems import Misconfigured, PortalProblem, Refused
+from portal_contracts.problems import Misconfigured, PortalProblem
 
 POLL_SECONDS: Final = 1.0
+STUCK_SECONDS: Final = 60.0
+"""Looking for due processes takes seconds at most, also when the database does not answer; longer is a defect."""
 _FORMER_SECONDS: Final = 5.0
 _CRASHES_BEFORE_PAUSE: Final = 2
 """After the first crash the survivor goes on at once; one that keeps killing its workers climbs the ladder."""
@@ -66,6 +68,7 @@ class ProcessEngine:
         self._due = asyncio.Event()
         self._stopping = False
         self._away = False
+        self._turned_at = self._machine.monotonic()
         self._context = contextvars.copy_context()
         clock.moved.subscribe(self.nudge)
 
@@ -181,6 +184,7 @@ class ProcessEngine:
         )
         try:
             while not self._stopping:
+                self._turned_at = self._machine.monotonic()
                 self._due.clear()
                 if not await self._claim_some():
                     try:
@@ -202,6 +206,10 @@ class ProcessEngine:
                 task.cancel()
             if late:
                 await asyncio.wait(late, timeout=2)
+
+    def turns(self) -> bool:
+        """Liveness: whether due processes have been looked for in the last minute, with or without a database."""
+        return self._stopping or self._machine.monotonic() - self._turned_at < STUCK_SECONDS
 
     def nudge(self) -> None:
         """Look for due processes now instead of at the next poll."""
@@ -282,12 +290,15 @@ class ProcessEngine:
             committed = await self._store.commit(claim, change)
         metrics.PROCESS_STEPS.labels(claim.kind, claim.step, change.status).inc()
         metrics.PROCESS_STEP_SECONDS.labels(claim.kind, claim.step).observe(before - started)
+        tell = _log.debug if change.status == "waiting" and change.code is None else _log.info  # polls are too many
+        code = {"code": change.code} if change.code is not None else {}
+        tell("a step ended", status=change.status, attempt=claim.attempts + 1, **code)
         if not change.keep:
             self._tell(claim, change, committed)
             return False
         held.renewed_at = before
         held.committing = False
-        held.claim = _continued(claim, change, committed)
+        held.claim = continued(claim, change, committed)
         return True
 
     async def _run(self, held: Held) -> Change:
@@ -306,6 +317,7 @@ class ProcessEngine:
             what = "step" if step is None else "state"
             outcome = NeedsHuman("INTERNAL_ERROR", {"unknown": what, "step": claim.step})
             return change_for(definition, claim, outcome, claim.state, self._clock.now(), go_on=False)
+        about(state, kind=claim.kind, key=claim.key, step=claim.step)
         run: Run[Any] = Run(claim, state, self._clock, self._store, lambda: self._leases.holds(held))
         try:
             with span(f"{claim.kind} {claim.step}"):
@@ -329,8 +341,7 @@ class ProcessEngine:
         if isinstance(error, Misconfigured):
             _log.error("a process is blocked by our set-up", alert=True, problem=str(error), **facts)
         elif isinstance(error, PortalProblem):
-            level = _log.info if isinstance(error, Refused) else _log.debug
-            level("a step met a problem", problem=str(error), **facts)
+            _log.info("a step met a problem", problem=str(error), **facts)
         else:
             _log.error("a step raised", exc_info=error, **facts)
         return change_after(self._kinds[claim.kind].definition, claim, error, self._clock.now())
@@ -380,19 +391,3 @@ def _seen(task: "asyncio.Task[None]") -> None:
     """Take note of how a run ended; only something like an interrupt gets past `_drive`, and that is told elsewhere."""
     if not task.cancelled():
         task.exception()
-
-
-def _continued(claim: Claim, change: Change, committed: Committed) -> Claim:
-    """Give the claim under which the next step runs."""
-    return replace(
-        claim,
-        step=committed.step,
-        state=change.state if change.state is not None else claim.state,
-        generation=committed.generation,
-        attempts=change.attempts,
-        failures=change.failures,
-        failing_since=change.failing_since,
-        crashed=False,
-        failure_code=change.failure_code,
-        failure_facts=change.failure_facts,
-    )

@@ -1,7 +1,7 @@
 """What the process engine needs from a store. Two implementations stand under one test suite."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -97,6 +97,22 @@ class Load:
     status: Status
     count: int
     oldest_due: datetime | None
+
+
+def continued(claim: Claim, change: Change, committed: Committed) -> Claim:
+    """Give the claim under which the next step runs."""
+    return replace(
+        claim,
+        step=committed.step,
+        state=change.state if change.state is not None else claim.state,
+        generation=committed.generation,
+        attempts=change.attempts,
+        failures=change.failures,
+        failing_since=change.failing_since,
+        crashed=False,
+        failure_code=change.failure_code,
+        failure_facts=change.failure_facts,
+    )
 
 
 class ProcessStore(Protocol):

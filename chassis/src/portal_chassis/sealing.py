@@ -1,6 +1,7 @@
 """Sealing of what must not be readable in a database (architecture §9, D11): AES-256-GCM with a key from a file."""
 
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -14,30 +15,36 @@ _NONCE_BYTES: Final = 12
 
 
 class Seal:
-    """Seals texts; each is bound to the record it belongs to and opens for no other."""
+    """Seals texts; each is bound to the record it belongs to and opens for no other.
 
-    def __init__(self, key: bytes) -> None:
-        self._cipher = AESGCM(key)
+    The first key seals, every key opens: so a key is replaced while texts of the former one are still there.
+    """
+
+    def __init__(self, key: bytes, *former: bytes) -> None:
+        self._ciphers = tuple(AESGCM(one) for one in (key, *former))
 
     @classmethod
     def from_file(cls, path: Path, *, setting: str) -> "Seal":
-        """Read a key of 32 raw bytes; raises Misconfigured, naming the setting, when there is none."""
+        """Read keys of 32 raw bytes, one after another, the one that seals first.
+
+        Raises Misconfigured, naming the setting, when there is none or the length is another.
+        """
         try:
-            key = path.read_bytes()
+            content = path.read_bytes()
         except OSError as error:
             raise Misconfigured("INTERNAL_ERROR", facts={"setting": setting}) from error
-        if len(key) != _KEY_BYTES:
-            raise Misconfigured("INTERNAL_ERROR", facts={"setting": setting, "bytes": len(key)})
-        return cls(key)
+        if not content or len(content) % _KEY_BYTES:
+            raise Misconfigured("INTERNAL_ERROR", facts={"setting": setting, "bytes": len(content)})
+        return cls(*(content[start : start + _KEY_BYTES] for start in range(0, len(content), _KEY_BYTES)))
 
     def close(self, text: str, *, record: str) -> bytes:
         """Seal a text of a record; the same text looks different each time."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, text.encode(), record.encode())
+        return nonce + self._ciphers[0].encrypt(nonce, text.encode(), record.encode())
 
     def open(self, sealed: bytes, *, record: str) -> str:
         """Give the text; raises Misconfigured for another record's, another key's or a damaged one."""
-        try:
-            return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], record.encode()).decode()
-        except InvalidTag as error:
-            raise Misconfigured("INTERNAL_ERROR", facts={"reason": "sealed_with_another_key"}) from error
+        for cipher in self._ciphers:
+            with suppress(InvalidTag):
+                return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], record.encode()).decode()
+        raise Misconfigured("INTERNAL_ERROR", facts={"reason": "sealed_with_another_key"})

@@ -24,12 +24,14 @@ from pydantic import ValidationError
 
 from portal_chassis import logs, telemetry
 from portal_chassis.clocks import BusinessClock, MachineClock, SandboxClock, SystemMachineClock, business_clock
+from portal_chassis.event_loop import measure_lag
 from portal_chassis.health import Health
 from portal_chassis.settings import ChassisSettings
 from portal_contracts.problems import Misconfigured
 
 if TYPE_CHECKING:
     from portal_chassis.bus import Bus
+    from portal_chassis.cache import Cache
     from portal_chassis.operator_actions import OperatorDesk
     from portal_chassis.postgres import Database
     from portal_chassis.process import ProcessEngine
@@ -60,6 +62,7 @@ class Service:
         self.health = health
         self._database: Database | None = None
         self._processes: ProcessEngine | None = None
+        self._cache: Cache | None = None
         self._backgrounds: list[tuple[str, Callable[[], Awaitable[None]]]] = []
         self._closers: list[Callable[[], Awaitable[None]]] = []
 
@@ -76,6 +79,16 @@ class Service:
         from portal_chassis.operator_actions import OperatorDesk  # noqa: PLC0415 - only for a service that has a database
 
         return OperatorDesk(self.database)
+
+    @property
+    def cache(self) -> "Cache":
+        """The cache in front of slow vendors (R236–R253); without PORTAL_REDIS_URL every read is live."""
+        if self._cache is None:
+            from portal_chassis.cache import Cache  # noqa: PLC0415 - only for a service that reads through one
+
+            self._cache = Cache(self.settings.redis_url, prefix=self.name)
+            self.on_stop(self._cache.close)
+        return self._cache
 
     @property
     def processes(self) -> "ProcessEngine":
@@ -132,12 +145,13 @@ def run(name: str, wire: Wire, *, migrations: str | None = None, store: "NewStor
     except ValidationError as error:
         names = ", ".join(f"PORTAL_{str(problem['loc'][0]).upper()}" for problem in error.errors())
         sys.exit(f"{name}: these settings are wrong: {names}")
-    logs.configure(name, settings.log_level)
+    logs.configure(name, settings.log_level, settings.log_endpoint)
     telemetry.configure(name, settings)
     gc.set_threshold(*GC_THRESHOLDS)
     runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
     code = runner.run(_Process(name, settings, wire, migrations, store or _postgres_store).live())
     telemetry.flush()
+    logs.flush()
     sys.stdout.flush()
     # Neither closing the loop nor leaving Python: both wait for threads of vendor libraries, and the work is done.
     os._exit(code)
@@ -186,6 +200,8 @@ class _Process:
             _log.info("ready", seconds=round(monotonic() - begun, 3), health_port=self._health.port)
             code = await self._work(stopping)
         self._health.started = False
+        if code == 0:
+            await asyncio.sleep(self._settings.leave_seconds)
         try:
             async with asyncio.timeout(STOP_SECONDS - 1):
                 await self._stop()
@@ -231,6 +247,13 @@ class _Process:
         self._health.add("consumers", bus.consumers_ready)
         await self._wire(service)
         await bus.start()
+        self._health.add_live("subscriptions", bus.listens)
+        self._health.add_live("consumers", bus.takes)
+        service.background("event loop", measure_lag)
+        if settings.certificates:
+            from portal_chassis.certificates import watch_certificates  # noqa: PLC0415 - only for who has any
+
+            service.background("certificates", lambda: watch_certificates(settings.certificates))
         if isinstance(clock, SandboxClock):
             service.background("business clock", clock.follow)
         if database is not None:
@@ -265,6 +288,7 @@ class _Process:
         store = self._store(database, timedelta(seconds=self._settings.process_lease_seconds))
         service.keep_in(database, ProcessEngine(store, service.clock, service.machine))
         self._health.add("database", database.answers)
+        self._health.add_live("processes", service.processes.turns)
 
     def _outcome(self, task: "asyncio.Task[Any]", what: str) -> int:
         """Give the exit code for a finished task, saying in one line what went wrong."""

@@ -24,11 +24,12 @@ from portal_chassis.call import Call, Encoded
 from portal_chassis.deadline import HEADER as DEADLINE_HEADER
 from portal_chassis.deadline import Deadline, set_current_deadline
 from portal_chassis.draining import drain
-from portal_chassis.logs import get_logger
+from portal_chassis.logs import SUBJECT_IDS, about, get_logger
+from portal_chassis.subscriptions import is_alive
 from portal_chassis.telemetry import HEADER as TRACE_HEADER
-from portal_chassis.telemetry import SERVER, adopt, span
+from portal_chassis.telemetry import SERVER, adopt, current_ids, span
 from portal_chassis.validation import refused_input
-from portal_contracts.message import Message, Request, reply_type
+from portal_contracts.message import Command, Message, Request, reply_type
 from portal_contracts.operators import OperatorCommand, OperatorQuery, permissions_of
 from portal_contracts.problems import Misconfigured, PortalProblem, Refused, TryLater, to_reply
 
@@ -38,6 +39,7 @@ PROBLEM_HEADER: Final = "Portal-Problem"
 DEFAULT_PATIENCE: Final = 5.0
 """Seconds a request without a deadline is taken to be wanted."""
 _NO_HEADERS: Final[Mapping[str, str]] = {}
+_INBOX: Final = "_INBOX."
 _NEED_SOMEBODY: Final = frozenset({"customer", "operator"})
 _OPERATORS: Final = (OperatorQuery, OperatorCommand)
 
@@ -69,6 +71,10 @@ class Desk:
         self._connection: Client | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._queue: deque[tuple[Msg, float]] = deque()
+        # Reads come too often for a line each, but for those between services: of one order, or in a trace.
+        between = message.audience == "service"
+        self._is_told = issubclass(message, Command) or (between and not SUBJECT_IDS.isdisjoint(message.model_fields))
+        self._is_told_in_a_trace = between
         self._seconds = bus_metrics.ANSWER_SECONDS.labels(self.subject)
         self._subscription: Subscription | None = None
 
@@ -76,6 +82,10 @@ class Desk:
         """Start taking messages, sharing them with the other instances of the service."""
         self._connection = connection
         self._subscription = await connection.subscribe(self.subject, queue=queue_group, cb=self._arrived)
+
+    def listens(self) -> bool:
+        """Whether the subscription is there, unless it was not opened yet or given up on purpose."""
+        return self._subscription is None or is_alive(self._subscription)
 
     async def stop_accepting(self) -> None:
         """Leave the queue group without losing what has been sent to us (libraries.md §1.4)."""
@@ -95,6 +105,12 @@ class Desk:
             task.cancel()
 
     async def _arrived(self, message: Msg) -> None:
+        if not message.reply.startswith(_INBOX):
+            # Whoever asks names an inbox. The bus checks nobody's reply subject, so a stream's delivery or another
+            # service's answer can be steered onto a request's subject, and our own answer onto one we may not use.
+            log.error("a message that is no question was ignored", subject=self.subject, reply=message.reply[:200])
+            bus_metrics.ANSWER_PROBLEMS.labels(self.subject, "BAD_REQUEST").inc()
+            return
         now = perf_counter()
         if len(self._tasks) < self._bounds.at_once:
             self._start(message, now)
@@ -124,7 +140,11 @@ class Desk:
                 with span(self.subject, SERVER):
                     body = await self._answer(message.data, headers)
             await self._send(message, body, None)
+            if self._is_told or (self._is_told_in_a_trace and current_ids() is not None):
+                log.info("a request was answered", subject=self.subject)
         except PortalProblem as problem:
+            if self._is_told or (self._is_told_in_a_trace and current_ids() is not None):
+                log.info("a request met a problem", subject=self.subject, code=problem.code)
             if isinstance(problem, Misconfigured):
                 log.error("a request met our wrong set-up", subject=self.subject, problem=str(problem))  # noqa: TRY400 - the code says it, and it may repeat
             await self._send_problem(message, problem)
@@ -146,6 +166,7 @@ class Desk:
             request = self._validate(data)
         except ValidationError as error:
             raise refused_input(error) from None
+        about(request)
         reply = await self._handler(request, Call(actor, deadline, headers))
         if type(reply) is Encoded:
             return reply.body
@@ -219,6 +240,10 @@ class Serving:
         """Start answering."""
         for desk in self._desks.values():
             await desk.open(connection, self._service)
+
+    def listens(self) -> bool:
+        """Whether no desk has lost its subscription."""
+        return all(desk.listens() for desk in self._desks.values())
 
     async def drain(self, within: float) -> None:
         """Stop accepting, answer what was accepted, and give up after that many seconds."""

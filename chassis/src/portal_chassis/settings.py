@@ -1,10 +1,28 @@
 """What every portal process reads from its environment. Seconds and ports are whole numbers unless said otherwise."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class WatchedCertificate(BaseModel):
+    """A certificate to look at. `renewal` says who renews it: a machine, or a person (R292)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    path: Path | None = None
+    endpoint: str | None = None
+    """host:port that speaks TLS at once."""
+    renewal: Literal["automatic", "manual"] = "manual"
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.path is None) == (self.endpoint is None):
+            raise ValueError("a certificate has a path or an endpoint")
+        return self
 
 
 class ChassisSettings(BaseSettings):
@@ -26,7 +44,18 @@ class ChassisSettings(BaseSettings):
     sandbox_control_url: str | None = Field(default=None, description="Where the sandbox's clock is asked for")
     health_host: str = "127.0.0.1"
     health_port: int = Field(default=0, ge=0, le=65535, description="0 lets the kernel pick")
+    leave_seconds: float = Field(
+        default=0,
+        ge=0,
+        le=30,
+        description="How long a process told to stop goes on, unready, until whatever stands before it looks elsewhere",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     trace_endpoint: str | None = Field(default=None, description="OTLP/HTTP base such as http://collector:4318")
+    log_endpoint: str | None = Field(default=None, description="OTLP/HTTP base that gets every log line, too")
     trace_ratio: float = Field(default=0.1, ge=0, le=1, description="Share of new traces that are recorded")
+    certificates: tuple[WatchedCertificate, ...] = Field(
+        default=(),
+        description="JSON list of certificates to look at: name, path or endpoint, renewal",
+    )
     public_url: str = Field(default="http://127.0.0.1:8080", description="Base of links in mails")

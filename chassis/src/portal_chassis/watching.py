@@ -9,9 +9,11 @@ from typing import Any
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from pydantic import ValidationError
 
 from portal_chassis.logs import get_logger
+from portal_chassis.subscriptions import is_alive
 from portal_contracts.message import Event
 
 WatchHandler = Callable[[Any], Awaitable[None]]
@@ -27,6 +29,7 @@ class Watching:
         self._listed = frozenset(watches)
         self._watchers: dict[type[Event], list[WatchHandler]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._subscriptions: list[Subscription] = []
 
     def register(self, event: type[Event], handler: WatchHandler) -> None:
         """Take a handler; raises TypeError when the topology does not list the event."""
@@ -37,7 +40,11 @@ class Watching:
     async def open(self, connection: Client) -> None:
         """Start watching."""
         for event, handlers in self._watchers.items():
-            await connection.subscribe(event.subject, cb=self._callback(event, handlers))
+            self._subscriptions.append(await connection.subscribe(event.subject, cb=self._callback(event, handlers)))
+
+    def listens(self) -> bool:
+        """Whether every subscription is there."""
+        return all(is_alive(subscription) for subscription in self._subscriptions)
 
     async def close(self) -> None:
         """Let running handlers end."""

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from portal_contracts.billing_answers import Dated, Freshness, InvoiceTotals
 from portal_contracts.catalog import BillingCycle
 from portal_contracts.identity import RequestId
 from portal_contracts.message import Acknowledged, CustomerCommand, CustomerQuery, Message, ServiceCommand, ServiceQuery
@@ -49,7 +50,7 @@ class EnsureClient(ServiceCommand[ClientEnsured]):
     locale: Locale
 
 
-class ClientProfile(Message):
+class ClientProfile(Dated):
     """A customer's billing profile as WHMCS has it (R053)."""
 
     name: PersonName
@@ -57,6 +58,7 @@ class ClientProfile(Message):
     email: EmailAddress
     phone: Annotated[str, PERSONAL] = ""
     address: Address | None = Field(description="Missing when WHMCS has none that fits a Japanese address")
+    credit: int | None = Field(default=None, description="Credit that coming invoices use up, whole yen")
 
 
 class ReadProfile(CustomerQuery[ClientProfile]):
@@ -106,26 +108,26 @@ class PaymentMethod(Message):
     usable: bool = Field(description="Not expired")
 
 
-class PaymentMethodList(Message):
+class PaymentMethodList(Dated):
     """The caller's payment methods."""
 
     payment_methods: Sequence[PaymentMethod]
 
 
-class ListPaymentMethods(CustomerQuery[PaymentMethodList]):
+class ListPaymentMethods(CustomerQuery[PaymentMethodList], Freshness):
     """List the caller's payment methods."""
 
     subject: ClassVar[str] = "billing.payment_method.list.v1"
 
 
-class PaymentMethodsSummary(Message):
+class PaymentMethodsSummary(Dated):
     """Whether the customer can pay (R063)."""
 
     has_payment_method: bool
     count: int
 
 
-class ReadPaymentMethodsSummary(CustomerQuery[PaymentMethodsSummary]):
+class ReadPaymentMethodsSummary(CustomerQuery[PaymentMethodsSummary], Freshness):
     """Tell whether the caller has a usable payment method (R063)."""
 
     subject: ClassVar[str] = "billing.payment_method.summary.v1"
@@ -145,7 +147,7 @@ class PaymentGateway(Message):
     name: str
 
 
-class PaymentGatewayList(Message):
+class PaymentGatewayList(Dated):
     """The ways to pay on offer."""
 
     gateways: Sequence[PaymentGateway]
@@ -172,7 +174,8 @@ class SsoLink(Message):
 class MintSsoLink(CustomerCommand[SsoLink]):
     """Mint a link into WHMCS for the caller (R062, R069–R071).
 
-    `invoice` and `service` need their id, which must be the caller's: NOT_FOUND otherwise.
+    `invoice` and `service` need their id, which must be the caller's: NOT_FOUND otherwise. At most five in a minute,
+    then TryLater with RATE_LIMITED; every link is written down, never its token.
     """
 
     subject: ClassVar[str] = "billing.sso_link.mint.v1"
@@ -194,6 +197,7 @@ class InvoiceLine(Message):
     description: str
     amount: int = Field(description="Whole yen; credits are negative")
     service_id: int | None = None
+    taxed: bool | None = None
 
 
 class Payment(Message):
@@ -217,7 +221,7 @@ class Invoice(Message):
     currency: str = "JPY"
 
 
-class InvoiceDetail(Invoice):
+class InvoiceDetail(Dated, Invoice):
     """An invoice with its lines and payments."""
 
     subtotal: int
@@ -226,25 +230,30 @@ class InvoiceDetail(Invoice):
     balance: int
     lines: Sequence[InvoiceLine]
     payments: Sequence[Payment]
+    tax_percent: float | None = Field(default=None, description="Rate of the consumption tax")
 
 
-class InvoiceList(Message):
+class InvoiceList(Dated):
     """The caller's invoices, newest first."""
 
     invoices: Sequence[Invoice]
-    total: int = Field(description="How many there are in all")
+    total: int = Field(description="How many fit the filter")
+    totals: InvoiceTotals | None = None
 
 
-class ListInvoices(CustomerQuery[InvoiceList]):
+class ListInvoices(CustomerQuery[InvoiceList], Freshness):
     """List the caller's invoices (R203, R206)."""
 
     subject: ClassVar[str] = "billing.invoice.list.v1"
     state: InvoiceState | None = None
     offset: int = Field(default=0, ge=0)
     limit: int = Field(default=50, ge=1, le=200)
+    only_open: bool = Field(default=False, description="Only what is still to be paid")
+    issued_from: date | None = None
+    issued_until: date | None = None
 
 
-class ReadInvoice(CustomerQuery[InvoiceDetail]):
+class ReadInvoice(CustomerQuery[InvoiceDetail], Freshness):
     """Read one of the caller's invoices. Refused with NOT_FOUND."""
 
     subject: ClassVar[str] = "billing.invoice.read.v1"
@@ -256,7 +265,7 @@ SubscriptionState = Literal[
 ]
 
 
-class Subscription(Message):
+class Subscription(Dated):
     """A service the customer pays for (R205)."""
 
     service_id: int
@@ -273,19 +282,19 @@ class Subscription(Message):
     )
 
 
-class SubscriptionList(Message):
+class SubscriptionList(Dated):
     """The caller's subscriptions."""
 
     subscriptions: Sequence[Subscription]
 
 
-class ListSubscriptions(CustomerQuery[SubscriptionList]):
+class ListSubscriptions(CustomerQuery[SubscriptionList], Freshness):
     """List the caller's subscriptions (R205, R206)."""
 
     subject: ClassVar[str] = "billing.subscription.list.v1"
 
 
-class ReadSubscription(CustomerQuery[Subscription]):
+class ReadSubscription(CustomerQuery[Subscription], Freshness):
     """Read one of the caller's subscriptions. Refused with NOT_FOUND."""
 
     subject: ClassVar[str] = "billing.subscription.read.v1"

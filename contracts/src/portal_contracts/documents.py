@@ -8,6 +8,7 @@ from typing import Any, Final
 from portal_contracts.examples import example_of
 from portal_contracts.message import Command, Event, Message, Request, reply_type
 from portal_contracts.problems import CATALOGUE, ProblemReply
+from portal_contracts.runbook_pages import FACTS, facts_of, index_of_problems, page_of, roles_of_operators
 from portal_contracts.topology import SERVICES, Requests, ServiceTopology, answered_by_the_chassis
 
 BEGIN: Final = "<!-- generated: {name} -->"
@@ -111,7 +112,7 @@ def picture() -> str:
     names = {"salesforce": "Salesforce", "whmcs": "WHMCS", "freebit": "Freebit", "sendgrid": "SendGrid"}
     lines += [f"  {vendor}[({names[vendor]})]" for vendor in vendors]
     for service in SERVICES.values():
-        asked = sorted({request.subject.split(".")[0] for request in _own(service.asks)})
+        asked = sorted({request.subject.split(".")[0] for request in _own(service.asks)} - {service.name})
         lines += [f"  {service.name} --> {other}" for other in asked]
         heard = sorted({event.subject.split(".")[0] for event in service.consumes} - {service.name})
         lines += [f"  {other} -.-> {service.name}" for other in heard]
@@ -154,26 +155,15 @@ def _note(message: type[Message]) -> str:
     return f" ({audience} {kind})"
 
 
-def problem_pages() -> str:
-    """Write the runbook's page of problem codes: what each means, who acts, and what everybody is told."""
-    owners = {"customer": "the customer", "staff": "staff", "us": "operators", "vendor": "the vendor"}
-    lines = [
-        "# Problem codes",
-        "",
-        "Generated from `portal_contracts.problem_catalogue` by `make documents`; one heading for each code.",
-        "`TryLater` mends itself, `Refused` needs whoever owns it, `Misconfigured` stops and alerts.",
-    ]
-    for entry in sorted(CATALOGUE.values(), key=lambda entry: entry.code):
-        lines += [
-            "",
-            f"## {entry.code.lower()}",
-            "",
-            f"`{entry.code}` · {entry.kind} · HTTP {entry.status} · must act: {owners[entry.owner]}",
-            "",
-            f"- staff: {entry.staff}",
-            f"- customer: {entry.text_en} / {entry.text_ja}",
-        ]
-    return "\n".join(lines) + "\n"
+def problem_pages(folder: Path) -> Mapping[Path, str]:
+    """Give the runbook's index of problem codes and a page for each; what people wrote there stays as it is."""
+    entries = sorted(CATALOGUE.values(), key=lambda entry: entry.code)
+    files = {folder / "problems.md": index_of_problems(entries)}
+    begin, end = BEGIN.format(name=FACTS), END.format(name=FACTS)
+    for entry in entries:
+        path = folder / "problems" / f"{entry.code.lower()}.md"
+        files[path] = replaced(page_of(path, entry, begin, end), FACTS, facts_of(entry))
+    return files
 
 
 def replaced(text: str, name: str, content: str) -> str:
@@ -195,7 +185,10 @@ def documents(root: Path) -> Mapping[Path, str]:
         path = root / "contracts" / "samples" / f"{subject}.json"
         files[path] = path.read_text() if path.exists() else _json([sample_of(message)])
     files[root / "docs" / "asyncapi.json"] = _json(asyncapi())
-    files[root / "docs" / "runbook" / "problems.md"] = problem_pages()
+    files.update(problem_pages(root / "docs" / "runbook"))
+    access = root / "docs" / "runbook" / "access.md"
+    if access.exists():
+        files[access] = replaced(access.read_text(), "roles", roles_of_operators())
     readme = root / "README.md"
     if readme.exists():
         files[readme] = replaced(readme.read_text(), "picture", picture())

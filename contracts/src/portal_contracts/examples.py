@@ -39,7 +39,7 @@ def _type_example(annotation: Any) -> Any:
         return _compound_example(origin, arguments)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation.model_validate(example_of(annotation))
-    return {str: "text", int: 1, bool: True, datetime: AN_INSTANT, date: A_DAY}[annotation]
+    return {str: "text", int: 1, float: 1.5, bool: True, datetime: AN_INSTANT, date: A_DAY}[annotation]
 
 
 def _compound_example(origin: Any, arguments: tuple[Any, ...]) -> Any:

@@ -1,9 +1,11 @@
 """What identity answers and announces: sign-up, sessions, links between the three systems."""
 
+import re
+import unicodedata
 from datetime import date, datetime
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import Field, StringConstraints, ValidationInfo, field_validator, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from portal_contracts.message import (
@@ -31,21 +33,36 @@ from portal_contracts.values import (
     comparable_email,
 )
 
-Password = Annotated[
+PasswordText = Annotated[
     str,
     StringConstraints(min_length=1, max_length=256),
-    Field(repr=False, json_schema_extra={"format": "password"}, examples=["a-long-and-fake-passphrase"]),
+    Field(json_schema_extra={"format": "password"}, examples=["a-long-and-fake-passphrase"]),
 ]
+"""A password where it may be missing; the field must say `repr=False` itself."""
+Password = Annotated[PasswordText, Field(repr=False)]
 Token = Annotated[
     str,
     StringConstraints(min_length=16, max_length=256, pattern=r"^[A-Za-z0-9_.-]+$"),
     Field(repr=False, examples=["example-token-0000000000000000"]),
 ]
+OneTimeCode = Annotated[
+    str,
+    BeforeValidator(lambda value: unicodedata.normalize("NFKC", value).strip() if isinstance(value, str) else value),
+    StringConstraints(min_length=6, max_length=40, pattern=r"^[0-9A-Za-z -]+$"),
+    Field(examples=["000000"]),
+]
+"""A code of an authenticator app, of a mail, or a recovery code; full-width digits are taken too (D16)."""
 RequestId = Annotated[
     str, StringConstraints(min_length=8, max_length=255, pattern=r"^[\x21-\x7e]+$"), Field(examples=["request-0001"])
 ]
 """What makes a repeated command harmless: the client's Idempotency-Key or one the gateway made."""
 
+CartId = Annotated[
+    str, StringConstraints(min_length=8, max_length=64, pattern=r"^[A-Za-z0-9_-]+$"), Field(examples=["cart-0001"])
+]
+"""Names a cart that was filled before signing up; identity only passes it on."""
+
+LINE_BREAKS: Final = re.compile("[\t\n\v\f\r\x85\u2028\u2029]")
 SF_NUMBER: Final = "sfNumber"
 
 
@@ -56,6 +73,13 @@ def same_password(value: str, info: ValidationInfo) -> str:
     return value
 
 
+def same_email(value: str, info: ValidationInfo) -> str:
+    """Compare a repeated e-mail address with the first (R016)."""
+    if "email" in info.data and comparable_email(info.data["email"]) != comparable_email(value):
+        raise PydanticCustomError("EMAILS_DIFFER", "the two e-mail addresses differ")
+    return value
+
+
 class SignupForm(Message):
     """The sign-up form (R014–R018, C10). Every well-formed form gets the same answer (C39)."""
 
@@ -63,7 +87,9 @@ class SignupForm(Message):
     confirm_email: EmailAddress
     password: Password
     confirm_password: Password
-    customer_number: CustomerNumber = Field(description="Also accepted as `sfNumber` (C11)")
+    customer_number: CustomerNumber | None = Field(
+        default=None, description="Needed unless the portal is open to everybody (C08). Also accepted as `sfNumber`"
+    )
     name: PersonName
     address: Address
     company: Annotated[Line, StringConstraints(max_length=100), PERSONAL] = ""
@@ -75,6 +101,7 @@ class SignupForm(Message):
     source: Literal["portal_signup", "portal_checkout"] = Field(
         default="portal_signup", description="How the customer arrived (R029)"
     )
+    cart_id: CartId | None = Field(default=None, description="The signed-out cart that waits for the customer")
 
     @model_validator(mode="before")
     @classmethod
@@ -87,14 +114,16 @@ class SignupForm(Message):
             raise PydanticCustomError("CUSTOMER_NUMBER_CONFLICT", "customerNumber and sfNumber differ")
         return {**data, "customerNumber": data[SF_NUMBER]}
 
-    @field_validator("confirm_email")
+    @field_validator("name", "address", "company")
     @classmethod
-    def emails_agree(cls, value: str, info: ValidationInfo) -> str:
-        """Compare the two addresses (R016)."""
-        if "email" in info.data and comparable_email(info.data["email"]) != comparable_email(value):
-            raise PydanticCustomError("EMAILS_DIFFER", "the two e-mail addresses differ")
+    def on_one_line(cls, value: Any) -> Any:
+        """Refuse line breaks and tabs: names and addresses end up in mail headers and vendors' forms (D16)."""
+        texts = [value] if isinstance(value, str) else [text for text in vars(value).values() if isinstance(text, str)]
+        if any(LINE_BREAKS.search(text) for text in texts):
+            raise ValueError("line breaks and tabs are not allowed")
         return value
 
+    _emails_agree = field_validator("confirm_email")(same_email)
     _passwords_agree = field_validator("confirm_password")(same_password)
 
 
@@ -118,7 +147,7 @@ class Signup(Message):
     """How far a sign-up is."""
 
     state: Literal["working", "done"]
-    customer_number: CustomerNumber
+    customer_number: CustomerNumber | None = Field(default=None, description="None until an open portal has given one")
 
 
 class ConfirmSignup(PublicCommand[Signup]):
@@ -143,13 +172,18 @@ class OpenedSession(Message):
 
 
 class LogIn(PublicCommand[OpenedSession]):
-    """Open a session. Refused with CREDENTIALS_WRONG for known and unknown addresses alike, slowed by RATE_LIMITED."""
+    """Open a session. Refused with CREDENTIALS_WRONG for known and unknown addresses alike, slowed by RATE_LIMITED.
+
+    Refused with SECOND_FACTOR_REQUIRED when the password is right and the customer has an authenticator: send all of it
+    again with the code, or with a recovery code.
+    """
 
     subject: ClassVar[str] = "identity.session.open.v1"
     key: ClassVar[str] = "request_id"
     request_id: RequestId
     email: EmailAddress
     password: Password
+    code: OneTimeCode | None = Field(default=None, repr=False)
     client_address: str
     user_agent: Annotated[str, StringConstraints(max_length=400)] = ""
 
@@ -341,6 +375,7 @@ class CustomerRegistered(Event):
     user_id: str
     account_id: SalesforceId
     whmcs_client_id: int
+    cart_id: CartId | None = Field(default=None, description="The cart of before signing up, now theirs")
 
 
 class SessionRevoked(Event):

@@ -28,6 +28,9 @@ Permission = Literal[
     "drift.act",
     "action.read",
     "operator.manage",
+    "setup.read",
+    "mail.read",
+    "mail.act",
 ]
 Role = Literal["operator_viewer", "operator_support", "operator_devops", "operator_tech_lead"]
 
@@ -35,12 +38,14 @@ _READING: Final[tuple[Permission, ...]] = (
     "provisioning.read",
     "dead_letter.read",
     "drift.read",
+    "setup.read",
+    "mail.read",
 )
 ROLES: Final[Mapping[Role, frozenset[Permission]]] = {
     "operator_viewer": frozenset(_READING),
-    "operator_support": frozenset((*_READING, "provisioning.act")),
+    "operator_support": frozenset((*_READING, "provisioning.act", "mail.act")),
     "operator_devops": frozenset(
-        (*_READING, "provisioning.act", "billing_order.act", "dead_letter.act", "drift.act", "action.read")
+        (*_READING, "provisioning.act", "billing_order.act", "dead_letter.act", "drift.act", "action.read", "mail.act")
     ),
     "operator_tech_lead": frozenset(
         (
@@ -50,6 +55,7 @@ ROLES: Final[Mapping[Role, frozenset[Permission]]] = {
             "dead_letter.act",
             "drift.act",
             "action.read",
+            "mail.act",
             "operator.manage",
         )
     ),

@@ -9,7 +9,7 @@ Owner = Literal["customer", "staff", "us", "vendor"]
 
 @dataclass(frozen=True, slots=True)
 class ProblemEntry:
-    """One code: what everybody is told and who must act. The code's lower-case form is its anchor in the runbook."""
+    """One code: what everybody is told and who must act. The code's lower-case form names its page in the runbook."""
 
     code: str
     kind: Kind
@@ -23,7 +23,7 @@ class ProblemEntry:
     @property
     def runbook(self) -> str:
         """Where the runbook explains what to do."""
-        return f"docs/runbook/problems.md#{self.code.lower()}"
+        return f"docs/runbook/problems/{self.code.lower()}.md"
 
 
 def later(

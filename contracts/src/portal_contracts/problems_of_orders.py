@@ -224,6 +224,14 @@ PROBLEMS_OF_ORDERS: Final[tuple[ProblemEntry, ...]] = (
         "The mail provider refused the mail: {message}",
         owner="us",
     ),
+    refused(
+        "MAIL_NOT_REPEATABLE",
+        409,
+        "This mail cannot be sent again.",
+        "このメールは再送できません。",
+        "Only a mail that is unclear, came back or was not sent is sent again; this one is {standing}.",
+        owner="staff",
+    ),
     # set-up
     ours("INTERNAL_ERROR", "An unexpected error; the logs hold the trace."),
     ours("ACTOR_REFUSED", "A Portal-Actor token was missing, expired or not signed by a known key."),

@@ -9,12 +9,21 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from portal_contracts import (
+    account_messages,
     billing,
+    billing_hooks,
+    billing_logins,
+    billing_profile,
+    billing_subscriptions,
     catalog,
     changefeed,
+    customer_news,
     drift,
     fulfillment,
     identity,
+    identity_personal_data,
+    identity_verification,
+    mail_messages,
     operator_access,
     orders,
     provisioning,
@@ -25,6 +34,7 @@ from portal_contracts import (
 from portal_contracts.dead_letters import dead_letter_messages
 from portal_contracts.message import Event, Request
 from portal_contracts.operators import list_operator_actions
+from portal_contracts.setup_checks import CHECKED, check_setup
 
 Requests = tuple[type[Request[Any]], ...]
 Events = tuple[type[Event], ...]
@@ -90,6 +100,7 @@ _OPERATING: Final[Requests] = (
     operator_access.ListOperators,
     operator_access.GrantOperator,
     operator_access.RevokeOperator,
+    identity_personal_data.ListDeletions,
     provisioning.ListProvisioning,
     provisioning.ReadProvisioning,
     provisioning.RetryProvisioning,
@@ -103,7 +114,9 @@ _OPERATING: Final[Requests] = (
     drift.ListDrift,
     drift.CompareSystems,
     drift.RepairDrift,
+    *mail_messages.ASKED_BY_OPERATORS,
     *answered_by_the_chassis(),
+    *(check_setup(name) for name in CHECKED),
 )
 """What operators ask, through the gateway or the command line. Every service with a database answers the last ones."""
 
@@ -126,6 +139,7 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
             identity.ChangePassword,
             identity.MintActor,
             identity.ReadMe,
+            *account_messages.ASKED_THROUGH_THE_GATEWAY,
             catalog.ListCatalog,
             catalog.ReadProduct,
             orders.CheckOut,
@@ -135,6 +149,8 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
             orders.ReadTimeline,
             billing.ReadProfile,
             billing.ChangeOwnAddress,
+            billing_profile.ChangeOwnProfile,
+            billing_hooks.TakeWhmcsHook,
             billing.ListPaymentMethods,
             billing.ReadPaymentMethodsSummary,
             billing.ListPaymentGateways,
@@ -143,12 +159,15 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
             billing.ReadInvoice,
             billing.ListSubscriptions,
             billing.ReadSubscription,
+            billing_subscriptions.ListSubscriptionInvoices,
             support.ListCases,
             support.ReadCase,
             support.OpenCase,
             support.AddComment,
+            *mail_messages.ASKED_THROUGH_THE_GATEWAY,
         ),
         watches=(orders.TimelineGrew, identity.SessionRevoked, catalog.CatalogChanged),
+        serves=(check_setup("gateway"),),
         database=False,
     ),
     ServiceTopology(
@@ -167,24 +186,36 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
             identity.ReadRecipient,
             identity.MintSignupLink,
             identity.MintPasswordResetLink,
+            *account_messages.ASKED_THROUGH_THE_GATEWAY,
+            *account_messages.ASKED_FOR_MAILS,
+            identity_verification.CheckVerification,
             drift.FindLinkedClients,
+            check_setup("identity"),
             *_SIGNING_IN,
             operator_access.ListOperators,
             operator_access.GrantOperator,
             operator_access.RevokeOperator,
+            identity_personal_data.ListDeletions,
         ),
-        asks=(billing.EnsureClient, support.OpenStaffCase),
+        asks=(
+            billing.EnsureClient,
+            billing.ReadClientProfile,
+            billing.ListClientServices,
+            billing_logins.CheckLogin,
+            support.OpenStaffCase,
+        ),
         records=(
             identity.SignupRequested,
             identity.CustomerRegistered,
             identity.SessionRevoked,
             identity.PasswordResetRequested,
             identity.PasswordChanged,
+            *account_messages.RECORDED,
         ),
     ),
     ServiceTopology(
         "catalog",
-        serves=(catalog.ListCatalog, catalog.ReadProduct, catalog.FindProducts),
+        serves=(catalog.ListCatalog, catalog.ReadProduct, catalog.FindProducts, check_setup("catalog")),
         asks=(billing.ListBillingProducts,),
         records=(catalog.CatalogChanged,),
         consumes=(changefeed.ProductChanged, changefeed.PriceChanged, changefeed.EventsMissed),
@@ -209,6 +240,7 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
             drift.ListDrift,
             drift.CompareSystems,
             drift.RepairDrift,
+            check_setup("orders"),
         ),
         asks=(
             whmcs_orders.ListBilledClients,
@@ -219,8 +251,16 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
             billing.ReadClientProfile,
             billing.ChangeClientAddress,
             identity.FindCustomer,
+            identity_verification.CheckVerification,
         ),
-        records=(orders.OrderPlaced, orders.ProvisionRequested, orders.OrderRejected, orders.TimelineGrew),
+        records=(
+            orders.OrderPlaced,
+            orders.ProvisionRequested,
+            orders.OrderRejected,
+            orders.TimelineGrew,
+            customer_news.EligibilityChanged,
+            customer_news.CancellationProgressed,
+        ),
         consumes=(
             changefeed.OrderChanged,
             changefeed.OrderItemChanged,
@@ -234,8 +274,11 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
         "billing",
         serves=(
             billing.EnsureClient,
+            billing_logins.CheckLogin,
             billing.ReadProfile,
             billing.ChangeOwnAddress,
+            billing_profile.ChangeOwnProfile,
+            billing_hooks.TakeWhmcsHook,
             billing.ReadClientProfile,
             billing.ChangeClientAddress,
             billing.ListPaymentMethods,
@@ -247,6 +290,7 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
             billing.ReadInvoice,
             billing.ListSubscriptions,
             billing.ReadSubscription,
+            billing_subscriptions.ListSubscriptionInvoices,
             billing.ListClientServices,
             billing.ListBillingProducts,
             billing.ReserveOrder,
@@ -257,8 +301,9 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
             whmcs_orders.RetryWhmcsOrder,
             whmcs_orders.CancelWhmcsOrder,
             whmcs_orders.ListBilledClients,
+            check_setup("billing"),
         ),
-        records=(whmcs_orders.WhmcsOrderDecided,),
+        records=(whmcs_orders.WhmcsOrderDecided, billing_profile.ProfileChanged),
     ),
     ServiceTopology(
         "fulfillment",
@@ -269,6 +314,7 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
             provisioning.CancelProvisioning,
             provisioning.ActivateNow,
             provisioning.RevealEsimCode,
+            check_setup("fulfillment"),
         ),
         asks=(
             orders.ReadOrderForProvisioning,
@@ -285,30 +331,36 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
     ),
     ServiceTopology(
         "support",
-        serves=(support.ListCases, support.ReadCase, support.OpenCase, support.AddComment, support.OpenStaffCase),
+        serves=(
+            support.ListCases,
+            support.ReadCase,
+            support.OpenCase,
+            support.AddComment,
+            support.OpenStaffCase,
+            check_setup("support"),
+        ),
+        records=(customer_news.CaseUpdated,),
         database=False,
     ),
     ServiceTopology(
         "notifications",
+        serves=(
+            *mail_messages.ASKED_THROUGH_THE_GATEWAY,
+            *mail_messages.ASKED_BY_OPERATORS,
+            check_setup("notifications"),
+        ),
         asks=(
             identity.MintSignupLink,
             identity.MintPasswordResetLink,
             identity.ReadRecipient,
+            *account_messages.ASKED_FOR_MAILS,
             orders.ReadOrderMail,
         ),
-        consumes=(
-            identity.SignupRequested,
-            identity.CustomerRegistered,
-            identity.PasswordResetRequested,
-            identity.PasswordChanged,
-            orders.OrderPlaced,
-            orders.OrderRejected,
-            fulfillment.OrderActivated,
-            fulfillment.PreflightFailed,
-        ),
+        consumes=mail_messages.CONSUMED,
     ),
     ServiceTopology(
         "changefeed",
+        serves=(check_setup("changefeed"),),
         records=(
             changefeed.OrderChanged,
             changefeed.OrderItemChanged,

@@ -10,7 +10,10 @@ from portal_operator import output
 from portal_operator.access_commands import actions, enrol, operators, sign_in, sign_out
 from portal_operator.acting import AS_JSON
 from portal_operator.dead_letter_commands import dead_letters
+from portal_operator.deletion_commands import deletions
+from portal_operator.doctor_commands import doctor
 from portal_operator.drift_commands import drift
+from portal_operator.mail_commands import mails
 from portal_operator.operator_bus import BusAway, OperatorBus
 from portal_operator.provisioning_commands import activate_now, cancel, order, processes, retry, show
 from portal_operator.session_file import SessionFile
@@ -69,6 +72,9 @@ for command in (
     whmcs_order,
     dead_letters,
     drift,
+    mails,
+    deletions,
+    doctor,
     actions,
     operators,
 ):

@@ -96,6 +96,7 @@ class HttpServer:
             log_config=None,
             access_log=False,
             server_header=False,
+            date_header=False,
             ssl_certfile=tls.certificate if tls else None,
             ssl_keyfile=tls.key if tls else None,
         )

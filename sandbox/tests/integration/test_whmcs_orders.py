@@ -74,6 +74,7 @@ async def test_a_paid_invoice_survives_the_cancellation(whmcs):
 
 
 async def test_the_other_order_states_follow_their_rules(whmcs):
+    whmcs.switch(extraActions="DeleteOrder")
     answer = await whmcs.order()
     order = answer["orderid"]
     refused = await whmcs.call("DeleteOrder", orderid=order)

@@ -2,6 +2,8 @@
 
 import os
 
+import pytest
+
 from portal_testing.server_fixtures import (
     database_url,
     nats_server,
@@ -39,6 +41,12 @@ __all__ = [
     "shopper",
     "shoppers",
 ]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Know our marker, also where a team's own settings are strict about markers."""
+    config.addinivalue_line("markers", "docker: runs on both backends, TEST_INFRA=embedded and TEST_INFRA=docker")
+
 
 # A test process that has used gRPC forks the servers it starts; gRPC's own handlers in the child would end it before it
 # becomes the server. They are only for children that go on in Python.

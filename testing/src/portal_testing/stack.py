@@ -1,6 +1,7 @@
-"""The whole portal under test, run by the same supervisor as `make up`."""
+"""The whole portal under test: as processes of this machine (embedded) or in containers, the same for a test."""
 
 import asyncio
+import shutil
 from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Self
@@ -9,7 +10,8 @@ import httpx
 
 from portal_local.plan import Plan, whole_portal
 from portal_local.servers import NatsServer, PostgresServer, RedisServer
-from portal_local.stack import LocalStack
+from portal_testing.backend import Backend
+from portal_testing.embedded import EmbeddedStack
 from portal_testing.operators import OperatorAtWork
 from portal_testing.sandbox_control import SandboxControl
 
@@ -19,22 +21,37 @@ class PortalStack:
 
     Processes are called like their services, and `sandbox`, `bus-admin`, `NATS`, `Postgres`, `Redis`.
     What crashes stays down, so a test notices. The methods may be awaited from any event loop of the main thread.
+    `nats`, `postgres`, `redis` and `pid` are of an embedded portal alone and raise TypeError in containers.
     """
 
-    def __init__(self, state_dir: Path, plan: Plan = whole_portal, overrides: Mapping[str, str] | None = None) -> None:
-        """Nothing starts before `start_everything`. `overrides` are settings that win in every service."""
-        self._stack = LocalStack(state_dir, fsync=False, restarts=False, plan=plan, overrides=overrides)
-        self.operator = OperatorAtWork(self._stack.ground_laid, lambda: self._stack.gateway_url)
+    def __init__(self, stack: Backend) -> None:
+        """Nothing starts before `start_everything`."""
+        self._stack = stack
+        self.operator = OperatorAtWork(stack.ground_laid, lambda: stack.gateway_url)
         """Its first operator, made when first asked for."""
+
+    @classmethod
+    def embedded(cls, state: Path, plan: Plan = whole_portal, overrides: Mapping[str, str] | None = None) -> Self:
+        """Run as processes of this machine. `overrides` are settings that win in every service."""
+        return cls(EmbeddedStack(state, fsync=False, restarts=False, plan=plan, overrides=overrides))
+
+    @classmethod
+    def in_containers(cls, state: Path, overrides: Mapping[str, str] | None = None) -> Self:
+        """Run in containers, from the images that TEST_IMAGE_* names."""
+        from portal_testing.containers.container_stack import ContainerStack  # noqa: PLC0415 - embedded needs no Docker
+
+        return cls(ContainerStack(state, overrides=overrides))
 
     def start_everything(self) -> Self:
         """Start and wait until all is ready; raises LocalError naming what is not."""
         _run(self._stack.start())
         return self
 
-    def stop_everything(self) -> None:
-        """Stop all and empty the folder."""
+    def stop_everything(self, keep_logs: str | None = None) -> None:
+        """Stop all and empty the folder; `keep_logs` names one that gets a copy of what every process wrote."""
         _run(self._stack.stop())
+        if keep_logs:
+            shutil.copytree(self._stack.state.logs, keep_logs, dirs_exist_ok=True)
         self._stack.state.reset()
 
     @property
@@ -53,19 +70,24 @@ class PortalStack:
         return SandboxControl(self.sandbox_urls["control"])
 
     @property
+    def nats_url(self) -> str:
+        """Where the bus is; identities' seeds lie in `keys`."""
+        return self._stack.ground_laid().nats_url
+
+    @property
     def nats(self) -> NatsServer:
-        """The NATS server itself; identities' seeds lie in `bus_keys`."""
-        return self._stack.nats
+        """The NATS server itself, of an embedded portal."""
+        return self._embedded.nats
 
     @property
     def postgres(self) -> PostgresServer:
-        """The Postgres server itself."""
-        return self._stack.postgres
+        """The Postgres server itself, of an embedded portal."""
+        return self._embedded.postgres
 
     @property
     def redis(self) -> RedisServer:
-        """The Redis server itself."""
-        return self._stack.redis
+        """The Redis server itself, of an embedded portal."""
+        return self._embedded.redis
 
     @property
     def keys(self) -> Path:
@@ -88,7 +110,7 @@ class PortalStack:
 
     def database_url(self, service: str) -> str:
         """Where a service keeps its rows, with the superuser's rights: a test looks, it does not write."""
-        return self.postgres.superuser_url(service)
+        return self._stack.database_url(service)
 
     def new_client(self) -> httpx.AsyncClient:
         """An HTTP client of the gateway with a cookie jar of its own: one customer's browser."""
@@ -110,6 +132,21 @@ class PortalStack:
         """Terminate and start."""
         await self._stack.restart(name)
 
+    async def pause(self, name: str) -> None:
+        """Freeze a process: its connections stay open and nothing answers, until `resume`."""
+        await self._stack.pause(name)
+
+    async def resume(self, name: str) -> None:
+        """Let a paused process go on; returns when it is ready."""
+        await self._stack.resume(name)
+
+    async def scale(self, name: str, count: int) -> None:
+        """Let so many of a service run, each on ports of its own; the further ones are called `<name>-2` and so on.
+
+        The next test finds one of each again.
+        """
+        await self._stack.scale(name, count)
+
     async def wipe_nats(self) -> None:
         """NATS loses everything and runs again; returns when every process says it is ready again."""
         await self._stack.wipe_nats()
@@ -123,13 +160,23 @@ class PortalStack:
         """What a process has written."""
         return self._stack.logs(name)
 
+    def runs(self, name: str) -> bool:
+        """Whether a process runs, paused or not."""
+        return self._stack.runs(name)
+
     def pid(self, name: str) -> int | None:
-        """Its process id while it runs."""
-        return self._stack.pid_of(name)
+        """Its process id while it runs, of an embedded portal."""
+        return self._embedded.pid_of(name)
 
     def heal(self) -> None:
         """For the next test: whatever is down is started, faults are cleared."""
         _run(self._heal())
+
+    @property
+    def _embedded(self) -> EmbeddedStack:
+        if not isinstance(self._stack, EmbeddedStack):
+            raise TypeError("only an embedded portal has this; in containers there are URLs and operations alone")
+        return self._stack
 
     async def _heal(self) -> None:
         await self._stack.heal()

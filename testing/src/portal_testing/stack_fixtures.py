@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -28,7 +29,7 @@ def portal_overrides() -> Mapping[str, str]:
 
 @pytest.fixture(scope="session")
 def portal_plan() -> Plan:
-    """Which processes make the portal; a conftest.py may give others."""
+    """Which processes make an embedded portal; a conftest.py may give others."""
     from portal_local.plan import whole_portal  # noqa: PLC0415 - see the top
 
     return whole_portal
@@ -41,10 +42,18 @@ def portal_stack_of_the_run(portal_overrides: Mapping[str, str], portal_plan: Pl
 
     folder = Path(tempfile.mkdtemp(prefix="portal-stack-"))
     folder.chmod(0o711)  # passable, so that all of it, Postgres' data too, lies inside; the state itself is closed
-    stack = PortalStack(folder / "state", plan=portal_plan, overrides=portal_overrides).start_everything()
-    yield stack
-    stack.stop_everything()
-    shutil.rmtree(folder, ignore_errors=True)
+    match os.environ.get("TEST_INFRA") or "embedded":
+        case "embedded":
+            stack = PortalStack.embedded(folder / "state", portal_plan, portal_overrides)
+        case "docker":
+            stack = PortalStack.in_containers(folder / "state", portal_overrides)
+        case other:
+            pytest.fail(f"TEST_INFRA is embedded or docker, not {other!r}")
+    try:
+        yield stack.start_everything()
+    finally:
+        stack.stop_everything(os.environ.get("TEST_KEEP_LOGS"))
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

@@ -217,9 +217,13 @@ def _intents(facts: OrderFacts) -> Check:
 
 
 def _in_time(facts: OrderFacts) -> Check:
-    """Rule 4: a write leaves within its send deadline of its intent, or not at all."""
-    schedule = facts.played.schedule
-    if schedule.moves or any(fault.kind in ("late", "slow", "drip") for fault in schedule.faults):
+    """Rule 4: a write leaves within its send deadline of its intent, or not at all.
+
+    Who slept just before writing the intent down wrote the time at which it fell asleep; its deadline begins later.
+    """
+    schedule, froze = facts.played.schedule, facts.played.world.froze
+    slow = any(fault.kind in ("late", "slow", "drip") for fault in schedule.faults)
+    if slow or schedule.moves or any(point.startswith("before intent of") for _, point in froze):
         return
     made = {effect.detail["order_id"]: effect.at for effect in facts.created}
     for entry in facts.journal.get("AddOrder", ()):

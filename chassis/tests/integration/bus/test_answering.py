@@ -379,3 +379,26 @@ async def test_a_cancellation_that_meets_the_answer_is_not_swallowed(running, na
         task.cancel()
         _, alive = await asyncio.wait({task}, timeout=2)
         assert not alive
+
+
+async def test_a_message_that_names_no_inbox_is_no_question(running, names, nats_url):
+    """The bus checks nobody's reply subject: answers and deliveries could be steered onto a command's subject."""
+    asked = []
+
+    def wire(bus):
+        @bus.answers(names.Greet)
+        async def greet(message, call):
+            asked.append(message.name)
+            return names.Greeting(text="hello")
+
+    await running("desk", wire)
+    shop = await running("shop")
+    stranger = await nats.connect(nats_url)
+    heard = await stranger.subscribe(names.Put.subject)
+    for reply in ("", names.Put.subject, "$JS.ACK.PORTAL_SHOP.desk.1.1.1.1.1", "_INBOXES.a", "$JS.API.STREAM.PURGE.X"):
+        await stranger.publish(names.Greet.subject, b'{"name": "Mallory"}', reply=reply)
+    await stranger.flush()
+    await shop.ask(names.Greet(name="Aoi"))
+    assert asked == ["Aoi"]
+    assert heard.pending_msgs == 0
+    await stranger.close()

@@ -1,7 +1,9 @@
 """A service for the lifecycle tests: what it does is said by its first argument."""
 
 import asyncio
+import signal
 import sys
+import time
 
 from pydantic import BaseModel
 
@@ -31,6 +33,14 @@ async def wire(service: Service) -> None:
             raise RuntimeError("the feed is gone")
 
         service.background("feed", die)
+    if mode == "blocking":
+
+        def block() -> None:
+            sys.stdout.write('{"event": "blocking"}\n')
+            sys.stdout.flush()
+            time.sleep(3.2)
+
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, block)
     if mode == "process":
 
         async def greet(run: Run[Greeting]) -> Outcome:

@@ -1,11 +1,13 @@
 """The cache on a real Redis: an invalidation always wins, and Redis down means live reads (C24, R236-R253)."""
 
 import asyncio
+import os
+import signal
 from datetime import timedelta
 
 import pytest
 
-from portal_chassis.cache import Cache, CacheUnavailable
+from portal_chassis.cache import Cache, CacheUnavailable, Patience
 from portal_contracts.problems import TryLater
 
 MINUTE = timedelta(minutes=1)
@@ -107,6 +109,12 @@ async def test_twenty_readers_make_one_load(cache, vendor):
     assert vendor.asked == 1
 
 
+async def test_a_rush_of_readers_does_not_look_like_a_missing_redis(cache, vendor):
+    await asyncio.gather(*(cache.read_through(str(number), "x", MINUTE, vendor.load) for number in range(300)))
+    await asyncio.gather(*(cache.read_through(str(number), "x", MINUTE, vendor.load) for number in range(300)))
+    assert vendor.asked == 300
+
+
 async def test_a_reader_that_goes_away_does_not_end_the_load_of_others(cache, vendor):
     vendor.gate = asyncio.Event()
     first = asyncio.create_task(cache.read_through("7", "x", MINUTE, vendor.load))
@@ -160,3 +168,75 @@ async def test_redis_down_means_live_reads_and_loud_invalidations(cache, vendor,
                 await asyncio.sleep(0.05)
     vendor.value = b"three"
     assert (await cache.read_through("7", "x", MINUTE, vendor.load)).body == b"three"
+
+
+SHORT = Patience(0.05, "WHMCS_UNAVAILABLE")
+
+
+async def test_a_reader_whose_patience_ends_is_sent_away_and_the_next_finds_what_the_load_brought(cache, vendor):
+    vendor.gate = asyncio.Event()
+    with pytest.raises(TryLater, match="WHMCS_UNAVAILABLE") as sent_away:
+        await cache.read_through("7", "x", MINUTE, vendor.load, patience=SHORT)
+    assert 2 <= sent_away.value.retry_after <= 5
+    waiting = asyncio.create_task(cache.read_through("7", "x", MINUTE, vendor.load))
+    await asyncio.sleep(0.01)
+    vendor.gate.set()
+    assert (await waiting).body == b"one"
+    assert (await cache.read_through("7", "x", MINUTE, vendor.load, patience=SHORT)).fresh
+    assert vendor.asked == 1
+
+
+async def test_a_reader_whose_patience_ends_gets_the_old_value_marked_where_there_is_one(cache, vendor):
+    tiny, long = timedelta(milliseconds=1), timedelta(minutes=5)
+    await cache.read_through("7", "x", tiny, vendor.load, stale_for=long)
+    await asyncio.sleep(0.01)
+    vendor.gate = asyncio.Event()
+    found = await cache.read_through("7", "x", tiny, vendor.load, stale_for=long, patience=SHORT)
+    assert (found.body, found.fresh) == (b"one", False)
+
+
+async def test_a_value_that_was_invalidated_serves_no_more_even_while_the_vendor_is_down(cache, vendor):
+    await cache.read_through("7", "x", MINUTE, vendor.load, stale_for=MINUTE)
+    await cache.invalidate("7")
+    vendor.down = True
+    with pytest.raises(TryLater):
+        await cache.read_through("7", "x", MINUTE, vendor.load, stale_for=MINUTE)
+
+
+@pytest.mark.parametrize("with_redis", [True, False])
+async def test_a_reader_who_comes_after_an_invalidation_waits_for_no_older_load(redis_url, vendor, with_redis):
+    cache = Cache(redis_url if with_redis else None, prefix="test", patience=5)
+    vendor.gate = asyncio.Event()
+    older = asyncio.create_task(cache.read_through("7", "x", MINUTE, vendor.load))
+    async with asyncio.timeout(5):
+        while not vendor.asked:
+            await asyncio.sleep(0.001)
+    vendor.value = b"two"
+    await cache.forget("7", "x")
+    newer = asyncio.create_task(cache.read_through("7", "x", MINUTE, vendor.load))
+    await asyncio.sleep(0.01)
+    vendor.gate.set()
+    assert [(await one).body for one in (older, newer)] == [b"one", b"two"]
+    await cache.close()
+
+
+async def test_what_redis_could_not_be_told_it_is_told_before_the_next_read(vendor, redis_url, redis_server):
+    cache = Cache(redis_url, prefix="test", patience=0.2)
+    await cache.read_through("7", "x", MINUTE, vendor.load)
+    vendor.value = b"two"
+    os.kill(redis_server.pid, signal.SIGSTOP)
+    try:
+        await cache.forget("7")
+        assert (await cache.read_through("7", "x", MINUTE, vendor.load)).body == b"two"
+    finally:
+        os.kill(redis_server.pid, signal.SIGCONT)
+    bodies = set()
+    async with asyncio.timeout(10):
+        while True:
+            before = vendor.asked
+            bodies.add((await cache.read_through("7", "x", MINUTE, vendor.load)).body)
+            if vendor.asked == before:  # Redis is read again
+                break
+            await asyncio.sleep(0.15)
+    assert bodies == {b"two"}
+    await cache.close()

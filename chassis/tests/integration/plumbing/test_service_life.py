@@ -73,9 +73,11 @@ async def begin(nats_url):
 
 async def get(port: int, path: str) -> tuple[int, bytes]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
-    answer = await reader.read()
-    writer.close()
+    try:
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        answer = await reader.read()
+    finally:
+        writer.close()
     head, _, body = answer.partition(b"\r\n\r\n")
     return int(head.split()[1]), body
 
@@ -86,7 +88,11 @@ async def test_a_service_becomes_ready_works_and_stops_cleanly(begin, database_u
     if "greeted hello" not in program.events:
         await program.hear("greeted hello")
     port = int(str(ready["health_port"]))
-    assert await get(port, "/livez") == (200, b"live")
+    status, body = await get(port, "/livez")
+    assert (status, json.loads(body)) == (
+        200,
+        {"live": True, "checks": {"subscriptions": True, "consumers": True, "processes": True}},
+    )
     status, body = await get(port, "/readyz")
     assert (status, json.loads(body)["checks"]) == (200, {"bus": True, "consumers": True, "database": True})
     status, metrics = await get(port, "/metrics")
@@ -99,6 +105,19 @@ async def test_a_service_becomes_ready_works_and_stops_cleanly(begin, database_u
     assert monotonic() - begun < 8
     assert program.events[-2:] == ["closed by on_stop", "stopped"]
     assert all(line.get("service", "billing") == "billing" for line in program.lines)
+
+
+async def test_told_to_stop_it_is_unready_at_once_and_goes_on_until_whoever_sends_it_work_has_seen_that(begin):
+    program = await begin("plain", PORTAL_LEAVE_SECONDS="0.8")
+    port = int(str((await program.hear("ready"))["health_port"]))
+    begun = monotonic()
+    program.process.send_signal(signal.SIGTERM)
+    async with asyncio.timeout(0.7):
+        while (await get(port, "/readyz"))[0] == 200:
+            await asyncio.sleep(0.01)
+    assert json.loads((await get(port, "/readyz"))[1])["checks"]["bus"], "everything behind it still works"
+    assert await program.end() == 0
+    assert monotonic() - begun >= 0.8
 
 
 async def test_a_service_without_a_database_runs_too(begin):
@@ -171,3 +190,21 @@ async def test_a_service_told_to_stop_while_it_starts_just_stops(begin, database
     program.process.send_signal(signal.SIGTERM)
     assert await program.end() == 0
     postgres_server.start()
+
+
+async def test_a_blocked_event_loop_answers_no_probe_until_it_is_free_again(begin):
+    program = await begin("blocking")
+    port = int(str((await program.hear("ready"))["health_port"]))
+    assert (await get(port, "/livez"))[0] == 200
+    program.process.send_signal(signal.SIGUSR1)
+    await program.hear("blocking")
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.7):
+            await get(port, "/livez")
+    await program.hear("the event loop was blocked")
+    assert (await get(port, "/livez"))[0] == 200
+    _, metrics = await get(port, "/metrics")
+    lag = next(line for line in metrics.splitlines() if line.startswith(b"portal_event_loop_lag_seconds "))
+    assert float(lag.split()[1]) > 1
+    program.process.send_signal(signal.SIGTERM)
+    assert await program.end() == 0

@@ -149,3 +149,58 @@ def test_a_library_that_repeats_itself_is_heard_once_a_minute(lines):
 def test_bytes_are_never_printed(lines):
     logs.get_logger("x").info("body", body=b"canary")
     assert lines()[0]["body"] == "[6 bytes]"
+
+
+class Reserve(BaseModel):
+    """A message about an order, with somebody's name in it."""
+
+    order_id: str
+    whmcs_order_id: int | None = None
+    customer_name: str = "佐藤 花子"
+
+
+class Checkout(BaseModel):
+    """A process's state that learns its orders on the way."""
+
+    order_ids: list[str] = []
+    address: str = "1-2-3 Shibuya"
+
+
+@pytest.fixture
+def subject():
+    yield
+    logs.about(None)
+
+
+def test_every_line_of_a_task_names_the_order_its_message_is_about_and_nobody_else(lines, subject):
+    logs.about(Reserve(order_id="8016F000001AbCdQAK"))
+    logs.get_logger("x").info("inside")
+    (line,) = lines()
+    assert line["order_id"] == "8016F000001AbCdQAK"
+    assert not {"whmcs_order_id", "customer_name"} & line.keys()
+
+
+def test_a_line_names_the_process_and_what_its_state_has_learnt_by_then(lines, subject):
+    state = Checkout()
+    logs.about(state, kind="checkout", key="k-1", step="order")
+    logs.get_logger("x").info("before")
+    state.order_ids.append("8016F000001AbCdQAK")
+    logs.get_logger("x").info("after")
+    before, after = lines()
+    assert (before["kind"], before["key"], before["step"]) == ("checkout", "k-1", "order")
+    assert "order_ids" not in before
+    assert after["order_ids"] == ["8016F000001AbCdQAK"]
+    assert "address" not in after
+
+
+def test_what_a_line_says_itself_wins_over_what_it_is_about(lines, subject):
+    logs.about(Reserve(order_id="8016F000001AbCdQAK"))
+    logs.get_logger("x").info("another", order_id="801000000000002AAA")
+    assert lines()[0]["order_id"] == "801000000000002AAA"
+
+
+def test_a_task_that_is_about_nothing_says_nothing(lines, subject):
+    logs.about(Reserve(order_id="8016F000001AbCdQAK"))
+    logs.about(None)
+    logs.get_logger("x").info("between two messages")
+    assert "order_id" not in lines()[0]

@@ -123,6 +123,33 @@ async def test_a_failed_probe_keeps_the_breaker_open():
             pytest.fail("still open")
 
 
+@pytest.mark.parametrize("how_it_ends", ["succeeds", "fails", "is abandoned"])
+async def test_a_call_from_before_it_opened_lets_no_second_probe_through(how_it_ends):
+    outbound, clock = make(at_once=8)
+    go_on = asyncio.Event()
+
+    async def slow():
+        async with outbound.call("GetInvoices", timeout=60):
+            await go_on.wait()
+            if how_it_ends == "fails":
+                raise ConnectionResetError
+
+    old = asyncio.create_task(slow())
+    await asyncio.sleep(0)
+    for _ in range(20):
+        await fail(outbound)
+    clock.advance(5)
+    async with outbound.call("GetInvoices", timeout=1):
+        if how_it_ends == "is abandoned":
+            old.cancel()
+        go_on.set()
+        await asyncio.gather(old, return_exceptions=True)
+        with pytest.raises(TryLater):
+            async with outbound.call("GetInvoices", timeout=1):
+                pytest.fail("a second probe")
+    assert not outbound.breaker.is_open
+
+
 async def test_refusals_are_answers_and_open_nothing():
     outbound, _ = make()
     for _ in range(40):
@@ -145,6 +172,19 @@ async def test_callers_that_go_away_count_for_nothing():
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     assert not outbound.breaker.is_open
+
+
+async def test_repeats_are_a_tenth_of_the_calls_beside_a_few_saved_ones():
+    outbound, _ = make()
+    assert [outbound.may_repeat() for _ in range(11)] == [True] * 10 + [False]
+    for _ in range(50):
+        async with outbound.call("GetInvoices", timeout=1):
+            pass
+    assert [outbound.may_repeat() for _ in range(6)].count(True) in (4, 5)
+    for _ in range(1000):
+        async with outbound.call("GetInvoices", timeout=1):
+            pass
+    assert [outbound.may_repeat() for _ in range(11)] == [True] * 10 + [False]
 
 
 def test_half_is_enough_and_old_failures_are_forgotten():

@@ -30,3 +30,24 @@ def test_a_missing_or_short_key_is_our_set_up_and_named(tmp_path):
     with pytest.raises(Misconfigured) as caught:
         Seal.from_file(tmp_path / "short", setting="PORTAL_EXAMPLE_KEY_PATH")
     assert caught.value.facts == {"setting": "PORTAL_EXAMPLE_KEY_PATH", "bytes": 16}
+
+
+def test_a_key_is_replaced_while_texts_of_the_former_one_are_there(tmp_path):
+    former, fresh = b"f" * 32, b"n" * 32
+    path = tmp_path / "keys"
+
+    def read() -> Seal:
+        return Seal.from_file(path, setting="PORTAL_EXAMPLE_KEY_PATH")
+
+    path.write_bytes(former)
+    old = read().close("old", record="row-1")
+    path.write_bytes(fresh + former)
+    assert read().open(old, record="row-1") == "old"
+    new = read().close("new", record="row-2")
+    path.write_bytes(fresh)
+    assert read().open(new, record="row-2") == "new"
+    with pytest.raises(Misconfigured):
+        read().open(old, record="row-1")
+    path.write_bytes(b"")
+    with pytest.raises(Misconfigured):
+        read()

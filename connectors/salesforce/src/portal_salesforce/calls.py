@@ -54,6 +54,7 @@ class Calls:
         self._wire: AsyncWire = wire or ThreadedWire(settings, self._read_headers)
         self._silent_until = 0.0
         self.usage = ApiUsageMeter()
+        self.date_header: str | None = None
         self.tokens = AccessTokens(self._log_in)
 
     async def close(self) -> None:
@@ -132,6 +133,7 @@ class Calls:
 
     def _read_headers(self, headers: Mapping[str, str]) -> None:
         self.usage.read(headers.get("Sforce-Limit-Info"))
+        self.date_header = headers.get("Date")
 
 
 def _word(verdict: Verdict) -> str:

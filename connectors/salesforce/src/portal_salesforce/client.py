@@ -76,6 +76,11 @@ class Salesforce:
         """The org's use of its daily quota (R285) as of the last answer; None before the first."""
         return self._calls.usage.last
 
+    @property
+    def date_header(self) -> str | None:
+        """When Salesforce says its last answer was made (its `Date` header); None before the first."""
+        return self._calls.date_header
+
     async def query(self, query: soql.Select) -> list[Record]:
         """Give all records of a query, page by page, children included."""
         page = await self._first_page(query)
@@ -207,6 +212,15 @@ class Salesforce:
         """Give an object's fields and picklists as Salesforce describes them (reference 2.4)."""
         path = f"sobjects/{soql.name(object_name)}/describe"
         return dict(_object(await self._look(path, "describe"), "fields"))
+
+    async def tooling_query(self, query: soql.Select) -> list[Record]:
+        """Give the records of a query about the org's own set-up (Tooling API); one page is enough for those.
+
+        Needs the permission View Setup and Configuration: Misconfigured without it.
+        """
+        return [
+            incoming(raw) for raw in _page(await self._look("tooling/query/", "tooling", {"q": str(query)}))["records"]
+        ]
 
     async def limits(self) -> dict[str, dict[str, Any]]:
         """Give the org's allocations: `{"DailyApiRequests": {"Max": …, "Remaining": …}, …}`."""

@@ -22,6 +22,8 @@ class Dialect:
     def __init__(self, profile: Profile, present: Mapping[str, tuple[str, ...]]) -> None:
         self.profile = profile
         self._present = present
+        for picklist in profile.picklists:
+            _UNKNOWN_VALUES.labels(picklist)  # begins at zero, so that the first one is seen to grow
 
     @classmethod
     def assumed(cls, profile: Profile, *, without: Iterable[str] = ()) -> "Dialect":

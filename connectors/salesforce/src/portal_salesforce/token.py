@@ -72,6 +72,12 @@ class AccessTokens:
             self._token = await self._fresh()
             return self._token
 
+    async def prove(self) -> AccessToken:
+        """Log in now, whatever was refused a moment ago: the doctor's call, for after somebody mended the set-up."""
+        async with self._lock:
+            self._token = await self._fresh()
+            return self._token
+
     async def _fresh(self) -> AccessToken:
         status, content = await self._log_in()
         if _expired_on_the_way(status, content):

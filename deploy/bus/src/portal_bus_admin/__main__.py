@@ -4,6 +4,8 @@ import asyncio
 import signal
 from typing import Final
 
+from pydantic import Field
+
 from portal_bus_admin.identities import ADMIN
 from portal_bus_admin.loop import BusAdmin
 from portal_chassis import logs
@@ -13,8 +15,14 @@ from portal_chassis.settings import ChassisSettings
 _STOP_SECONDS: Final = 3.0
 
 
-async def _main(settings: ChassisSettings) -> None:
-    admin = BusAdmin(settings.nats_url, settings.nats_seed_path)
+class BusAdminSettings(ChassisSettings):
+    """What every process reads, and how many servers keep each stream."""
+
+    bus_replicas: int = Field(default=1, ge=1, le=5, description="Servers of a cluster that keep each stream")
+
+
+async def _main(settings: BusAdminSettings) -> None:
+    admin = BusAdmin(settings.nats_url, settings.nats_seed_path, replicas=settings.bus_replicas)
     health = Health()
     health.add("streams and consumers", admin.check)
     await health.serve(settings.health_host, settings.health_port)
@@ -34,6 +42,6 @@ async def _main(settings: ChassisSettings) -> None:
 
 
 if __name__ == "__main__":
-    settings = ChassisSettings()
-    logs.configure(ADMIN, settings.log_level)
+    settings = BusAdminSettings()
+    logs.configure(ADMIN, settings.log_level, settings.log_endpoint)
     asyncio.run(_main(settings))

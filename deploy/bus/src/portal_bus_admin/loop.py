@@ -31,13 +31,15 @@ class BusAdmin:
         *,
         services: Mapping[str, ServiceTopology] = SERVICES,
         every: float = 2.0,
+        replicas: int = 1,
     ) -> None:
-        """Look every `every` seconds; two instances do each other no harm."""
+        """Look every `every` seconds; two instances do each other no harm. `replicas` of each stream in a cluster."""
         self.ready = False
         self._url = url
         self._seed_path = seed_path
         self._services = services
         self._every = every
+        self._replicas = replicas
         self._changed = asyncio.Event()
         self._stopping = False
         self._failing = False
@@ -52,7 +54,7 @@ class BusAdmin:
             while not self._stopping:
                 self._changed.clear()
                 try:
-                    for line in await apply(jetstream, self._services):
+                    for line in await apply(jetstream, self._services, replicas=self._replicas):
                         log.info(line)
                     self.ready, self._failing = True, False
                 except NatsError as error:

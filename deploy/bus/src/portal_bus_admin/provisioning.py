@@ -27,21 +27,25 @@ ACK_WAIT: Final = 30.0
 """Seconds until an unacknowledged event is delivered again."""
 _MAX_ACK_PENDING: Final = 2000
 
-_STREAM_FIELDS: Final = ("subjects", "max_age", "duplicate_window", "discard", "storage", "retention")
+_STREAM_FIELDS: Final = ("subjects", "max_age", "duplicate_window", "discard", "storage", "retention", "num_replicas")
 _CONSUMER_FIELDS: Final = ("filter_subject", "ack_policy", "ack_wait", "max_deliver", "max_ack_pending")
 
 
-def stream_configs(services: Mapping[str, ServiceTopology] = SERVICES) -> dict[str, StreamConfig]:
-    """Give the stream of every service that records events; its subjects are those events, one by one."""
+def stream_configs(services: Mapping[str, ServiceTopology] = SERVICES, *, replicas: int = 1) -> dict[str, StreamConfig]:
+    """Give the stream of every service that records events; its subjects are those events, one by one.
+
+    `replicas` is on how many servers of a cluster each stream lies; its durables follow it.
+    """
     return {
         service.stream: StreamConfig(
             name=service.stream,
-            subjects=sorted(event.subject for event in service.records),
+            subjects=sorted({event.subject for event in service.records}),
             retention=RetentionPolicy.LIMITS,
             storage=StorageType.FILE,
             discard=DiscardPolicy.OLD,
             max_age=MAX_AGE,
             duplicate_window=DUPLICATE_WINDOW,
+            num_replicas=replicas,
         )
         for service in services.values()
         if service.records
@@ -74,11 +78,13 @@ def _durable(service: str, event: type[Event]) -> ConsumerConfig:
     )
 
 
-async def apply(jetstream: JetStreamContext, services: Mapping[str, ServiceTopology] = SERVICES) -> list[str]:
+async def apply(
+    jetstream: JetStreamContext, services: Mapping[str, ServiceTopology] = SERVICES, *, replicas: int = 1
+) -> list[str]:
     """Create what is missing, correct what differs, and name what was done; nothing is ever deleted."""
     done: list[str] = []
     consumers = consumer_configs(services)
-    for stream, config in stream_configs(services).items():
+    for stream, config in stream_configs(services, replicas=replicas).items():
         done += await _apply_stream(jetstream, config)
         done += await _apply_consumers(
             jetstream, stream, [wanted for (owner, _), wanted in consumers.items() if owner == stream]

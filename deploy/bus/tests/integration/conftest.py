@@ -9,6 +9,7 @@ import pytest
 from nats.aio.client import Client
 
 from portal_bus_admin import create_keys, nats_server_config
+from portal_contracts.topology import SERVICES
 from portal_local.servers import NatsServer
 
 
@@ -19,11 +20,14 @@ def keys_folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def guarded_nats(tmp_path: Path, keys_folder: Path) -> Iterator[Callable[..., NatsServer]]:
-    """Starts a server for a set of services: `guarded_nats(services)`; without an argument for the real topology."""
+    """Starts a server for a set of services: `guarded_nats(services)`; without an argument for the real topology.
+
+    `also` names identities beyond those.
+    """
     started: list[NatsServer] = []
 
-    def start(services: Any = None) -> NatsServer:
-        names = (*services, "bus-admin", "operator") if services is not None else None
+    def start(services: Any = None, also: tuple[str, ...] = ()) -> NatsServer:
+        names = (*(services if services is not None else SERVICES), "bus-admin", "operator", *also)
         public_keys = create_keys(keys_folder, names)
         server = NatsServer(
             tmp_path / "nats",

@@ -7,7 +7,7 @@ import asyncio
 
 import pytest
 
-from portal_bus_admin import ADMIN, OPERATOR, identities
+from portal_bus_admin import ADMIN, OPERATOR, create_keys, identities
 from portal_bus_admin.provisioning import apply, consumer_configs, stream_configs
 from portal_contracts.dead_letters import dead_letter_messages
 from portal_contracts.operators import list_operator_actions
@@ -49,8 +49,26 @@ JETSTREAM = [
     "$JS.API.STREAM.NAMES",
     "$JS.API.STREAM.CREATE.PORTAL_MINE",
     "$JS.API.ACCOUNT.PURGE.PORTAL",
+    "$JS.API.SERVER.REMOVE",
+    *(
+        f"$JS.API.STREAM.{verb}.{stream}"
+        for verb in ("LEADER.STEPDOWN", "PEER.REMOVE", "RESTORE")
+        for stream in STREAMS
+    ),
+    *(f"$JS.API.CONSUMER.{verb}.{stream}.{durable}" for verb in ("PAUSE", "UNPIN") for stream, durable in CONSUMERS),
 ]
-OTHER = [*(f"_INBOX.{name}.token" for name in identities()), "_INBOX.token", "$SYS.REQ.SERVER.PING", "anything.at.all"]
+OTHER = [
+    *(f"_INBOX.{name}.token" for name in identities()),
+    "_INBOX.token",
+    "$SYS.REQ.SERVER.PING",
+    "$SYS.REQ.USER.INFO",
+    "$SYS.ACCOUNT.$G.CONNECT",
+    "$KV.portal.key",
+    "$O.portal.C.object",
+    "$JS.EVENT.ADVISORY.STREAM.DELETED.PORTAL_ORDERS",
+    "$SRV.PING",
+    "anything.at.all",
+]
 SUBJECTS = [*MESSAGES, *LETTERS, *JETSTREAM, *OTHER]
 
 
@@ -87,7 +105,7 @@ def may_subscribe(name: str, subject: str, queue: str) -> bool:
     if subject == f"_INBOX.{name}.token":
         return True
     if name == ADMIN:
-        return subject == "$JS.EVENT.ADVISORY.STREAM.DELETED.*"
+        return subject.startswith("$JS.EVENT.ADVISORY.STREAM.DELETED.")
     if name not in SERVICES:
         return False
     service = SERVICES[name]
@@ -118,6 +136,11 @@ async def test_an_identity_subscribes_exactly_to_what_the_topology_says(name, gu
         "*.>",
         "_INBOX.>",
         "$JS.>",
+        "$JS.API.>",
+        "$JS.ACK.>",
+        "$KV.>",
+        "$SYS.>",
+        "*",
         "$JS.EVENT.ADVISORY.STREAM.DELETED.*",
         *(f"{one}.>" for one in SERVICES),
     ]
@@ -175,6 +198,17 @@ async def test_operators_reach_every_service_with_a_database_and_no_other_servic
     operators = [message.subject for message in MESSAGES.values() if getattr(message, "audience", "") == "operator"]
     assert operators
     assert await somebody.publish_all(operators) == set()
+
+
+async def test_an_identity_the_topology_does_not_know_hears_its_inbox_and_nothing_else(
+    guarded_nats, identity, keys_folder
+):
+    """What a test or a tool gets when it is given a key of its own."""
+    create_keys(keys_folder, ["visitor"])
+    server = guarded_nats(also=("visitor",))
+    visitor = await identity(server.url, "visitor")
+    assert await visitor.publish_all(SUBJECTS) == {subject.lower() for subject in SUBJECTS}
+    assert await visitor.subscribe_all([*SUBJECTS, "_INBOX.visitor.>"]) == {subject.lower() for subject in SUBJECTS}
 
 
 async def test_without_a_key_nobody_connects(guarded_nats):

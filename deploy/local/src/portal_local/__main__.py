@@ -1,8 +1,9 @@
-"""`python -m portal_local up|demo|operator|operate|reset|logs|status`."""
+"""`python -m portal_local up|demo|operator|operate|reset|logs|status|backup|restore`."""
 
 import argparse
 import asyncio
 import sys
+from pathlib import Path
 from typing import Final
 
 from portal_local.errors import LocalError
@@ -26,10 +27,15 @@ def _arguments() -> argparse.Namespace:
     operate = commands.add_parser("operate", help="run an operator's command, signed in as the first operator")
     operate.add_argument("arguments", nargs=argparse.REMAINDER, help="as portal-operator takes them, e.g. list")
     commands.add_parser("reset", help="empty the state folder")
+    backup = commands.add_parser("backup", help="dump every service's database into a new folder")
+    backup.add_argument("folder", type=Path)
+    restore = commands.add_parser("restore", help="put a backup's databases in place; the portal must not run")
+    restore.add_argument("folder", type=Path)
     commands.add_parser("status", help="what runs and where")
     logs = commands.add_parser("logs", help="show all logs with names and follow them")
     logs.add_argument("names", nargs="*", help="only these processes")
     logs.add_argument("--no-follow", action="store_true", help="stop at the end")
+    logs.add_argument("--order", help="every line of one order id or number (or case, process key, trace) and no other")
     return parser.parse_args()
 
 
@@ -51,14 +57,30 @@ def _run(arguments: argparse.Namespace, state: StateFolder) -> int:
         case "operator" | "operate":
             return _as_operator(arguments, state)
         case "logs":
-            from portal_local.logs import show_logs  # noqa: PLC0415 - see above
-
-            show_logs(state.logs, arguments.names, follow=not arguments.no_follow)
-            return 0
+            return _logs(arguments, state)
+        case "backup" | "restore":
+            _backup(arguments, state)
         case _:
             state.reset()
             say(f"{state.path} is empty")
-            return 0
+    return 0
+
+
+def _logs(arguments: argparse.Namespace, state: StateFolder) -> int:
+    if arguments.order:
+        from portal_local.order_logs import show_order  # noqa: PLC0415 - see above
+
+        return show_order(state.logs, arguments.order)
+    from portal_local.logs import show_logs  # noqa: PLC0415 - see above
+
+    show_logs(state.logs, arguments.names, follow=not arguments.no_follow)
+    return 0
+
+
+def _backup(arguments: argparse.Namespace, state: StateFolder) -> None:
+    from portal_local.backup import back_up_portal, restore_portal  # noqa: PLC0415 - see above
+
+    (back_up_portal if arguments.command == "backup" else restore_portal)(state, arguments.folder.absolute())
 
 
 def _as_operator(arguments: argparse.Namespace, state: StateFolder) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from portal_local.errors import LocalError
-from portal_local.keys import Keys
+from portal_local.keys import Keys, ensure_mail_event_key
 from portal_local.ports import Ports
 from portal_local.servers.ports import LOOPBACK
 from portal_local.services import LocalService
@@ -26,6 +26,7 @@ SALESFORCE_USERNAME: Final = "portal@sandbox.invalid"
 SALESFORCE_STAFF_USERNAME: Final = "staff@sandbox.invalid"
 WHMCS_IDENTIFIER: Final = "sandbox-identifier"
 WHMCS_SECRET: Final = "sandbox-secret"  # noqa: S105 - obviously fake
+WHMCS_HOOK_SECRET: Final = "sandbox-hook-secret"  # noqa: S105 - obviously fake
 FREEBIT_OEM_ID: Final = "SANDBOX"
 FREEBIT_OEM_KEY: Final = "sandbox-oem-key"
 _SENDGRID_API_KEY: Final = "SG.sandbox-key"
@@ -43,10 +44,14 @@ class Ground:
     keys: Keys
     ports: Ports
     nats_url: str
-    redis_url: str
+    redis_urls: Mapping[str, str]
     database_urls: Mapping[str, str]
     whmcs_fields: Path
     overrides: dict[str, str]
+    host: str = LOOPBACK
+    """Where everybody reaches the ports of the gateway and the sandbox."""
+    observed: bool = False
+    """Whether there is a viewer, which gets every trace and every log line."""
 
     @property
     def sandbox_data(self) -> Path:
@@ -60,7 +65,7 @@ class Ground:
 
     def url(self, name: str) -> str:
         """The base URL of the gateway or of one of the sandbox's ports."""
-        address = f"{LOOPBACK}:{getattr(self.ports, name)}"
+        address = f"{self.host}:{getattr(self.ports, name)}"
         if name == "pubsub":  # gRPC names host and port alone
             return address
         return f"https://{address}" if name == "salesforce_tls" else f"http://{address}"
@@ -105,14 +110,26 @@ def of_sandbox(ground: Ground) -> dict[str, str]:
             "SANDBOX_SALESFORCE_PUBLIC_KEY_PATH": str(ground.keys.salesforce_public),
             "SANDBOX_WHMCS_IDENTIFIER": WHMCS_IDENTIFIER,
             "SANDBOX_WHMCS_SECRET": WHMCS_SECRET,
+            "SANDBOX_WHMCS_HOOK_URL": f"{ground.url('gateway')}/hooks/whmcs",
+            "SANDBOX_WHMCS_HOOK_SECRET": WHMCS_HOOK_SECRET,
             "SANDBOX_FREEBIT_OEM_ID": FREEBIT_OEM_ID,
             "SANDBOX_FREEBIT_OEM_KEY": FREEBIT_OEM_KEY,
             "SANDBOX_SENDGRID_API_KEY": _SENDGRID_API_KEY,
+            "SANDBOX_SENDGRID_EVENT_URL": f"{ground.url('gateway')}/hooks/sendgrid",
             "SANDBOX_PORTAL_URL": ground.url("gateway"),
             "SANDBOX_PORTAL_KEY_ID": ground.keys.signed_call_key_id,
             "SANDBOX_PORTAL_KEY": ground.keys.signed_call_key(),
         }
     )
+
+
+def of_viewer(ground: Ground, metrics_urls: Mapping[str, str]) -> dict[str, str]:
+    """The viewer's environment; `metrics_urls` are read by name."""
+    return inherited() | {
+        "VIEWER_HOST": LOOPBACK,
+        "VIEWER_PORT": str(ground.ports.viewer),
+        "VIEWER_SCRAPE": ",".join(f"{name}={url}" for name, url in metrics_urls.items()),
+    }
 
 
 def of_bus_admin(ground: Ground, name: str, health_port: int) -> dict[str, str]:
@@ -125,6 +142,8 @@ def of_service(ground: Ground, service: LocalService, health_port: int) -> dict[
     table = _of_every_process(ground, service.name, health_port)
     if service.database:
         table["PORTAL_DATABASE_URL"] = ground.database_urls[service.name]
+    if service.cache:
+        table["PORTAL_REDIS_URL"] = ground.redis_urls[service.name]
     if service.salesforce:
         table |= _salesforce(ground)
     if service.whmcs:
@@ -139,6 +158,7 @@ def of_service(ground: Ground, service: LocalService, health_port: int) -> dict[
         table |= {
             "SENDGRID_BASE_URL": ground.url("sendgrid"),
             "SENDGRID_API_KEY": _SENDGRID_API_KEY,
+            "SENDGRID_EVENT_PUBLIC_KEY": ensure_mail_event_key(ground.sandbox_data / "sendgrid-event.key"),
             "MAIL_FROM": "portal@example.jp",
             "MAIL_SUPPORT_CC": "support@example.jp",
         }
@@ -177,24 +197,36 @@ def _own_paths(ground: Ground, name: str) -> dict[str, str]:
                 "PORTAL_GATEWAY_HOST": LOOPBACK,
                 "PORTAL_GATEWAY_PORT": str(ground.ports.gateway),
                 "PORTAL_SIGNED_CALL_KEYS_PATH": str(ground.keys.signed_calls),
+                # The one certificate there is here; in production the TLS proxy's and Salesforce's.
+                "PORTAL_CERTIFICATES": json.dumps(
+                    [{"name": "sandbox", "endpoint": ground.url("salesforce_tls").removeprefix("https://")}]
+                ),
             }
         case _:
             return {}
 
 
 def _of_every_process(ground: Ground, name: str, health_port: int) -> dict[str, str]:
-    return inherited() | {
-        "PORTAL_ENVIRONMENT": "development",
-        "PORTAL_NATS_URL": ground.nats_url,
-        "PORTAL_NATS_SEED_PATH": str(ground.keys.actor_private.parent / "bus" / f"{name}.seed"),
-        "PORTAL_REDIS_URL": ground.redis_url,
-        "PORTAL_ACTOR_PUBLIC_KEYS_PATH": str(ground.keys.actor_public),
-        "PORTAL_CLOCK": "sandbox",
-        "PORTAL_SANDBOX_CONTROL_URL": ground.url("control"),
-        "PORTAL_HEALTH_PORT": str(health_port),
-        "PORTAL_LOG_LEVEL": "INFO",
-        "PORTAL_PUBLIC_URL": ground.url("gateway"),
-    }
+    return (
+        inherited()
+        | (_observed(ground) if ground.observed else {})
+        | {
+            "PORTAL_ENVIRONMENT": "development",
+            "PORTAL_NATS_URL": ground.nats_url,
+            "PORTAL_NATS_SEED_PATH": str(ground.keys.actor_private.parent / "bus" / f"{name}.seed"),
+            "PORTAL_ACTOR_PUBLIC_KEYS_PATH": str(ground.keys.actor_public),
+            "PORTAL_CLOCK": "sandbox",
+            "PORTAL_SANDBOX_CONTROL_URL": ground.url("control"),
+            "PORTAL_HEALTH_PORT": str(health_port),
+            "PORTAL_LOG_LEVEL": "INFO",
+            "PORTAL_PUBLIC_URL": ground.url("gateway"),
+        }
+    )
+
+
+def _observed(ground: Ground) -> dict[str, str]:
+    viewer = ground.url("viewer")
+    return {"PORTAL_TRACE_ENDPOINT": viewer, "PORTAL_LOG_ENDPOINT": viewer, "PORTAL_TRACE_RATIO": "1"}
 
 
 def _salesforce(ground: Ground) -> dict[str, str]:
@@ -214,6 +246,7 @@ def _whmcs(ground: Ground) -> dict[str, str]:
         "WHMCS_API_URL": f"{ground.url('whmcs')}/includes/api.php",
         "WHMCS_IDENTIFIER": WHMCS_IDENTIFIER,
         "WHMCS_SECRET": WHMCS_SECRET,
+        "WHMCS_HOOK_SECRET": WHMCS_HOOK_SECRET,
         "WHMCS_FIELDS_PATH": str(ground.whmcs_fields),
         "WHMCS_PAYMENT_METHOD": "stripe",
         "WHMCS_PUBLIC_HOST": LOOPBACK,

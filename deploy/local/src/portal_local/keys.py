@@ -63,6 +63,31 @@ def ensure_keys(folder: Path) -> Keys:
     return keys
 
 
+def ensure_mail_event_key(private: Path) -> str:
+    """Give the public key that the sandbox's mail events are verified with, making the pair where it is missing.
+
+    `private` is where the sandbox looks for its half; the public half is text as SendGrid's settings show it.
+    """
+    public = private.with_suffix(".pub")
+    if not (private.exists() and public.exists()):
+        _make_mail_event_pair(private, public)
+    return public.read_text(encoding="utf-8")
+
+
+def _make_mail_event_pair(private: Path, public: Path) -> None:
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - a warm start makes no keys
+    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 - the same
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    der = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    private.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _replace(public, base64.b64encode(der))
+    _replace(
+        private,
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
+    )
+
+
 def _make_salesforce_pair(keys: Keys) -> None:
     from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - a warm start makes no keys
     from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415 - the same

@@ -13,8 +13,10 @@ Plan = Callable[[Ground, Path], Sequence[PythonProcess]]
 
 
 def whole_portal(ground: Ground, logs: Path) -> Sequence[PythonProcess]:
-    """The sandbox, the bus admin, every service and the gateway."""
-    return (_sandbox(ground, logs), _bus_admin(ground, logs), *_services(ground, logs))
+    """The sandbox, the bus admin, every service and the gateway; and the viewer, where somebody looks."""
+    measured = (_bus_admin(ground, logs), *_services(ground, logs))
+    viewer = (_viewer(ground, logs, measured),) if ground.observed else ()
+    return (_sandbox(ground, logs), *measured, *viewer)
 
 
 def _sandbox(ground: Ground, logs: Path) -> PythonProcess:
@@ -37,6 +39,18 @@ def _bus_admin(ground: Ground, logs: Path) -> PythonProcess:
         ready_url=_ready_url(port),
         log_path=logs / f"{services.BUS_ADMIN}.log",
         ports=(port,),
+    )
+
+
+def _viewer(ground: Ground, logs: Path, measured: Sequence[PythonProcess]) -> PythonProcess:
+    urls = {one.name: one.ready_url.replace("/readyz", "/metrics") for one in measured}
+    return PythonProcess(
+        name=services.VIEWER,
+        arguments=("-m", services.modules()[services.VIEWER]),
+        environment=environment.of_viewer(ground, urls),
+        ready_url=f"{ground.url('viewer')}/healthz",
+        log_path=logs / f"{services.VIEWER}.log",
+        ports=(ground.ports.viewer,),
     )
 
 

@@ -10,6 +10,7 @@ from portal_local.servers.ports import pick_port
 
 VARIABLES: Mapping[str, str] = {
     "gateway": "PORTAL_GATEWAY_PORT",
+    "viewer": "PORTAL_VIEWER_PORT",
     "control": "SANDBOX_CONTROL_PORT",
     "salesforce": "SANDBOX_SALESFORCE_PORT",
     "salesforce_tls": "SANDBOX_SALESFORCE_TLS_PORT",
@@ -33,6 +34,7 @@ class Ports:
     whmcs: int = 8104
     freebit: int = 8105
     sendgrid: int = 8106
+    viewer: int = 8107
     nats: int = 0
     postgres: int = 0
     redis: int = 0
@@ -61,4 +63,4 @@ class Ports:
 
     def of_sandbox(self) -> Mapping[str, int]:
         """The sandbox's ports by vendor."""
-        return {name: getattr(self, name) for name in VARIABLES if name != "gateway"}
+        return {name: getattr(self, name) for name, variable in VARIABLES.items() if variable.startswith("SANDBOX_")}

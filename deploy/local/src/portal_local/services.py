@@ -6,6 +6,7 @@ from typing import Final
 SANDBOX: Final = "sandbox"
 BUS_ADMIN: Final = "bus-admin"
 GATEWAY: Final = "gateway"
+VIEWER: Final = "viewer"
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,8 @@ class LocalService:
     name: str
     database: bool = True
     """Has a database and a role of its own, both called like it."""
+    cache: bool = False
+    """Keeps copies in Redis, as a user of its own that is called like it."""
     salesforce: bool = False
     whmcs: bool = False
     freebit: bool = False
@@ -27,12 +30,12 @@ class LocalService:
 
 
 SERVICES: Final = (
-    LocalService("identity", salesforce=True),
-    LocalService("catalog", salesforce=True),
-    LocalService("orders", salesforce=True),
-    LocalService("billing", whmcs=True),
+    LocalService("identity", cache=True, salesforce=True),
+    LocalService("catalog", cache=True, salesforce=True),
+    LocalService("orders", cache=True, salesforce=True),
+    LocalService("billing", cache=True, whmcs=True),
     LocalService("fulfillment", freebit=True),
-    LocalService("support", database=False, salesforce=True),
+    LocalService("support", database=False, cache=True, salesforce=True),
     LocalService("notifications", sendgrid=True),
     LocalService("changefeed", salesforce=True),
     LocalService(GATEWAY, database=False),
@@ -41,5 +44,6 @@ SERVICES: Final = (
 
 
 def modules() -> dict[str, str]:
-    """Every Python process's module by name."""
-    return {SANDBOX: "portal_sandbox", BUS_ADMIN: "portal_bus_admin"} | {one.name: one.module for one in SERVICES}
+    """Every Python process's module by name; the viewer runs only where somebody looks."""
+    own = {SANDBOX: "portal_sandbox", BUS_ADMIN: "portal_bus_admin", VIEWER: "portal_viewer"}
+    return own | {one.name: one.module for one in SERVICES}

@@ -60,8 +60,9 @@ class LocalStack:
         service_stop_seconds: float = _SERVICES_STOP_SECONDS,
         restarts: bool = True,
         overrides: Mapping[str, str] | None = None,
+        observed: bool = False,
     ) -> None:
-        """Nothing happens before `start`. Without `ports` all are picked.
+        """Nothing happens before `start`. Without `ports` all are picked. `observed` adds the viewer.
 
         `overrides` win over the table of `environment` in every service, and over the file of overrides. Without
         `restarts` what crashes stays down (a test should notice), and no task is left in the event loop: then
@@ -75,6 +76,7 @@ class LocalStack:
         self._service_stop_seconds = service_stop_seconds
         self._restarts = restarts
         self._overrides = dict(overrides or {})
+        self._observed = observed
         self._watched: dict[str, Watched] = {}
         self._servers: list[Watched] = []
         self._started = False
@@ -263,6 +265,7 @@ class LocalStack:
             redis=RedisServer(
                 path / "redis",
                 password=self.state.secret("redis"),
+                users={one.name: self.state.secret(f"redis-{one.name}") for one in SERVICES if one.cache},
                 port=self.ports.redis,
                 log_path=logs / "redis.log",
             ),
@@ -290,10 +293,11 @@ class LocalStack:
             keys=keys,
             ports=self.ports,
             nats_url=self.nats.url,
-            redis_url=self.redis.url,
+            redis_urls={one.name: self.redis.url_of(one.name) for one in SERVICES if one.cache},
             database_urls={name: self.postgres.database_url(name, name, secret) for name, secret in passwords.items()},
             whmcs_fields=fields,
             overrides=read_overrides() | self._overrides,
+            observed=self._observed,
         )
         return self.ground
 

@@ -29,12 +29,15 @@ async def up(
     """
     began = time.monotonic()
     with Progress() as progress:
-        stack = LocalStack(state.path, ports=ports or Ports.from_environment(), report=progress.note, plan=plan)
+        stack = LocalStack(
+            state.path, ports=ports or Ports.from_environment(), report=progress.note, plan=plan, observed=True
+        )
         with stop_signals(stack) as stopping:
             if not await _started(stack, stopping):
                 return 0
             progress.finish()
-            say(welcome(stack.gateway_url, stack.sandbox_urls, time.monotonic() - began))
+            viewer = stack.ground_laid().url("viewer")
+            say(welcome(stack.gateway_url, stack.sandbox_urls, viewer, time.monotonic() - began))
             if operator:
                 say(await _operator(stack))
             say("Ctrl-C stops everything. `make demo` in another terminal plays the main job.\n")
@@ -81,7 +84,7 @@ def stop_signals(stack: LocalStack) -> Iterator[asyncio.Event]:
             loop.remove_signal_handler(number)
 
 
-def welcome(gateway: str, sandbox: Mapping[str, str], seconds: float) -> str:
+def welcome(gateway: str, sandbox: Mapping[str, str], viewer: str, seconds: float) -> str:
     """Where everything is, and whom to be."""
     places = {
         "Portal (gateway)": gateway,
@@ -90,9 +93,10 @@ def welcome(gateway: str, sandbox: Mapping[str, str], seconds: float) -> str:
         "Salesforce, staff": f"{sandbox['salesforce']}/staff",
         "WHMCS, client area": f"{sandbox['whmcs']}/clientarea.php",
         "Mailbox": f"{sandbox['sendgrid']}/mailbox",
+        "Traces, metrics, logs": viewer,
     }
     lines = ["", f"The portal runs (ready in {seconds:.1f} s).", ""]
-    lines += [f"  {name:<20}{url}" for name, url in places.items()]
+    lines += [f"  {name:<23}{url}" for name, url in places.items()]
     lines += ["", "Customer Numbers to sign up with, and the e-mail on file:", ""]
     lines += [
         f"  {one.number}  {one.email:<32}{one.name}" + (f" ({one.eligible_for})" if one.eligible_for else "")

@@ -21,7 +21,7 @@ def ground(tmp_path: Path) -> Ground:
         keys=ensure_keys(tmp_path),
         ports=Ports(),
         nats_url="nats://127.0.0.1:21001",
-        redis_url="redis://:fake@127.0.0.1:21002/0",
+        redis_urls={one.name: f"redis://{one.name}:fake@127.0.0.1:21002/0" for one in SERVICES if one.cache},
         database_urls={one.name: f"postgresql://{one.name}@127.0.0.1/{one.name}" for one in SERVICES if one.database},
         whmcs_fields=tmp_path / "fields.toml",
         overrides={},

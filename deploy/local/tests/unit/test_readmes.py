@@ -17,7 +17,7 @@ READERS = {
     "connectors/salesforce": "portal_salesforce.settings",
     **{f"services/{name}": f"portal_{name}.settings" for name in SERVICES},
 }
-OURS = re.compile(r"\b(?:PORTAL|SF|WHMCS|FREEBIT|SENDGRID|MAIL)_[A-Z0-9_]*[A-Z0-9]\b")
+OURS = re.compile(r"\b(?:PORTAL|SF|WHMCS|FREEBIT|SENDGRID|SMTP|MAIL)_[A-Z0-9_]*[A-Z0-9]\b")
 MADE = re.compile(r"^CREATE (?:OR REPLACE )?(?:TABLE|VIEW) (\w+)", re.MULTILINE)
 OF_TESTS = re.compile(r"^(?:PORTAL|FREEBIT|WHMCS)_TEST_")
 

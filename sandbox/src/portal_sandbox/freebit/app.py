@@ -19,6 +19,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Scope
 
 from portal_sandbox.core import Core
+from portal_sandbox.core.date_header import dated
 from portal_sandbox.freebit.authentication import check_key, issue_key
 from portal_sandbox.freebit.cards import (
     change_semi_black,
@@ -83,7 +84,7 @@ def build(core: Core) -> ASGIApp:
         *inspection_routes(core, completion),
     ]
     application = Starlette(routes=routes)
-    return core.faults.middleware(application, VENDOR, name_call, FreebitManners(quirks))
+    return dated(core.faults.middleware(application, VENDOR, name_call, FreebitManners(quirks)), core.switches, VENDOR)
 
 
 def name_call(scope: Scope, _: bytes) -> str:

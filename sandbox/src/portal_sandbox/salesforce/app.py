@@ -9,6 +9,7 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Scope
 
 from portal_sandbox.core import Core
+from portal_sandbox.core.date_header import dated
 from portal_sandbox.salesforce.control_routes import control_routes
 from portal_sandbox.salesforce.manners import SalesforceManners
 from portal_sandbox.salesforce.oauth import OAuth
@@ -37,12 +38,13 @@ def build(core: Core) -> ASGIApp:
             Route(f"{ROOT}{{rest:path}}", resources.handle, methods=METHODS),
         ]
     )
+    faulty = core.faults.middleware(api, VENDOR, name_call, SalesforceManners())
     return Starlette(
         routes=[
             Route("/", _to_staff),
             Route(STAFF, _to_staff),
             Mount(STAFF, StaffPages(org).app()),
-            Mount("/", core.faults.middleware(api, VENDOR, name_call, SalesforceManners())),
+            Mount("/", dated(faulty, core.switches, VENDOR)),
         ]
     )
 

@@ -51,3 +51,8 @@ def read_only(fields: Sequence[str]) -> SalesforceError:
         "verify that it is read/write for your profile or permission set.",
         fields,
     )
+
+
+def no_right(verb: str, entity: str) -> SalesforceError:
+    """The object permission is missing; the words of a delete, the code of all (reference 2.6)."""
+    return bad_request("INSUFFICIENT_ACCESS_OR_READONLY", f"cannot {verb} {entity}")

@@ -83,6 +83,11 @@ class ObjectType:
     recycled: bool = True
     queryable: bool = True
     platform_event: bool = False
+    createable: bool = True
+    updateable: bool = True
+    record_type: bool = True
+    set_up: bool = False
+    tooling: bool = False
     child_relationships: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @cached_property

@@ -17,7 +17,9 @@ from portal_sandbox.salesforce.ids import AUTOMATED_PROCESS_USER_ID, PORTAL_USER
 from portal_sandbox.salesforce.internet_line_validation import InternetLineValidation
 from portal_sandbox.salesforce.option_a_flows import OptionAFlows
 from portal_sandbox.salesforce.provision_calls import ProvisionCalls
+from portal_sandbox.salesforce.rights import seen_by_integration_user
 from portal_sandbox.salesforce.schema import Schema, build_schema
+from portal_sandbox.salesforce.setup_records import setup_records
 from portal_sandbox.salesforce.switches import VENDOR, SalesforceSwitches, declare
 from portal_sandbox.salesforce.transaction import Automation, Caller, PlatformEvent, Rules, Transaction
 
@@ -75,11 +77,17 @@ class Org:
         """A caller by user."""
         return Caller(user_id, self.usernames[user_id], origin)
 
+    def seen_by(self, user_id: str) -> Schema:
+        """The objects as a user may see and change them."""
+        if user_id != PORTAL_USER_ID:
+            return self.schema
+        return seen_by_integration_user(self.switches.dialect, self.switches.mistakes)
+
     @contextmanager
-    def reading(self) -> Iterator[Transaction]:
-        """A look at the records; nothing may be written."""
+    def reading(self, caller: Caller | None = None) -> Iterator[Transaction]:
+        """A look at the records, as staff unless somebody else looks; nothing may be written."""
         with self.core.store.transaction() as db:
-            yield self._transaction(db, self.caller(PORTAL_USER_ID), self._automation)
+            yield self._transaction(db, caller or self.caller(STAFF_USER_ID), self._automation)
 
     @contextmanager
     def seeding(self) -> Iterator[Transaction]:
@@ -90,7 +98,7 @@ class Org:
         with self.core.store.transaction() as db:
             schema = build_schema(replace(self.switches.dialect, product_id_field="both"))
             caller = self.caller(STAFF_USER_ID)
-            yield Transaction(db, schema, self._seed_automation, caller, self.core.clock.now())
+            yield Transaction(db, schema, self._seed_automation, caller, self.core.clock.now(), seen=schema)
 
     async def execute(self, caller: Caller, work: Callable[[Transaction], Result]) -> Result:
         """Runs one unit of work and commits it; an exception rolls it back.
@@ -115,7 +123,15 @@ class Org:
         return result
 
     def _transaction(self, db: sqlite3.Connection, caller: Caller, automation: Automation) -> Transaction:
-        return Transaction(db, self.schema, automation, caller, self.core.clock.now())
+        return Transaction(
+            db,
+            self.schema,
+            automation,
+            caller,
+            self.core.clock.now(),
+            seen=self.seen_by(caller.user_id),
+            set_up=lambda name: setup_records(name, self.switches),
+        )
 
     def _rehearse(self, caller: Caller, work: Callable[[Transaction], object]) -> list[PlatformEvent]:
         transaction: Transaction | None = None

@@ -55,8 +55,8 @@ class PubSubService:
     async def GetTopic(self, request: Any, context: Any) -> Any:  # noqa: N802 - the service's own name
         """A topic's schema and rights."""
 
-        async def work(rpc_id: str, _: str) -> Any:
-            known = self._topic(request.topic_name)
+        async def work(rpc_id: str, token: str) -> Any:
+            known = self._topic(request.topic_name, token)
             schema_id = self._org.bus.announce_schema(known.schema) if known.schema is not None else ""
             return wire.TopicInfo(
                 topic_name=request.topic_name,
@@ -85,8 +85,8 @@ class PubSubService:
     async def Publish(self, request: Any, context: Any) -> Any:  # noqa: N802 - the same
         """Publishes platform events; payloads are not looked at, as in the real service."""
 
-        async def work(rpc_id: str, _: str) -> Any:
-            known = self._topic(request.topic_name)
+        async def work(rpc_id: str, token: str) -> Any:
+            known = self._topic(request.topic_name, token)
             if not known.can_publish or known.schema is None:
                 raise Refusal(
                     grpc.StatusCode.PERMISSION_DENIED, "topic.meta.permission", "This topic cannot be published to."
@@ -150,10 +150,13 @@ class PubSubService:
             await asyncio.sleep(rule.number("seconds", 60))
         raise Refusal(grpc.StatusCode.UNAVAILABLE, "", "Connection reset by peer")
 
-    def _topic(self, name: str) -> KnownTopic:
+    def _topic(self, name: str, token: str) -> KnownTopic:
         if not name:
             raise Refusal(grpc.StatusCode.INVALID_ARGUMENT, "topic.validation.empty", "Topic name is blank.")
-        known = find_topic(self._org.schema, name)
+        session = self._tokens.find(token)
+        if session is None:
+            raise Refusal.unauthenticated()
+        known = find_topic(self._org.seen_by(session.user_id), name)
         if known is None:
             raise Refusal(grpc.StatusCode.NOT_FOUND, "topic.not.found", f"No topic {name}.")
         return known

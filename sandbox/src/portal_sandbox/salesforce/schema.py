@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
-from portal_sandbox.salesforce import objects_orders, objects_sales
+from portal_sandbox.salesforce import objects_orders, objects_sales, objects_setup
 from portal_sandbox.salesforce.dialect import Dialect
 from portal_sandbox.salesforce.errors import bad_request, not_found
 from portal_sandbox.salesforce.fields import ObjectType
@@ -33,14 +33,14 @@ class Schema:
     def on_path(self, name: str) -> ObjectType:
         """The object named in a REST path; an unknown one is a missing resource."""
         found = self.find(name)
-        if found is None:
+        if found is None or found.tooling:
             raise not_found()
         return found
 
-    def in_query(self, name: str) -> ObjectType:
-        """The object named after FROM; an unknown one is INVALID_TYPE."""
+    def in_query(self, name: str, *, tooling: bool = False) -> ObjectType:
+        """The object named after FROM; an unknown one, or one of the other API, is INVALID_TYPE."""
         found = self.find(name)
-        if found is None or not found.queryable:
+        if found is None or not found.queryable or found.tooling is not tooling:
             raise bad_request(
                 "INVALID_TYPE",
                 f"sObject type '{name}' is not supported. If you are attempting to use a custom object, be sure to "
@@ -67,6 +67,7 @@ def build_schema(dialect: Dialect) -> Schema:
         objects_orders.order(dialect),
         objects_orders.order_item(dialect),
         objects_orders.provision_event(),
+        *objects_setup.setup_objects(),
     )
     children: dict[str, dict[str, tuple[str, str]]] = {}
     for item in objects:

@@ -2,6 +2,7 @@
 
 from portal_sandbox.core import Switches
 from portal_sandbox.salesforce.dialect import Dialect
+from portal_sandbox.salesforce.rights import Mistakes
 from portal_sandbox.settings import SwitchValue
 
 VENDOR = "salesforce"
@@ -24,6 +25,13 @@ _DECLARATIONS: tuple[tuple[str, SwitchValue, str, tuple[SwitchValue, ...]], ...]
     ),
     ("optionalOrderFields", True, "The org has scheduling, error code, SIM and MNP fields on Order.", (True, False)),
     ("snapshotFields", True, "The org has Billing_Cycle__c and Config_Options__c on OrderItem.", (True, False)),
+    ("rightsMistakes", "", "Rights of the integration user given or taken, such as `Order-create,Account+delete`.", ()),
+    (
+        "fieldMistakes",
+        "",
+        "Fields set up wrongly, such as `Order.EID__c:hidden`; also readonly, ordinary, `type boolean`, `lacks Text`.",
+        (),
+    ),
     ("tokenLifetimeSeconds", 7200, "Lifetime of an access token (machine clock).", ()),
     ("tokenGeneration", 0, "Every change makes all tokens issued before invalid at once.", ()),
     ("tokenFormat", "opaque", "A 'jwt' token works for REST and is refused by Pub/Sub.", ("opaque", "jwt")),
@@ -87,6 +95,11 @@ class SalesforceSwitches:
             optional_order_fields=self.is_on("optionalOrderFields"),
             snapshot_fields=self.is_on("snapshotFields"),
         )
+
+    @property
+    def mistakes(self) -> Mistakes:
+        """How the integration user's access differs from the permission set."""
+        return Mistakes(self.text("rightsMistakes"), self.text("fieldMistakes"))
 
     @property
     def flow_enabled(self) -> bool:

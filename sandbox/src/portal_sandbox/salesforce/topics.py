@@ -23,7 +23,10 @@ class KnownTopic:
 
 
 def find_topic(schema: Schema, name: str) -> KnownTopic | None:
-    """The topic of that name, or None. An object that is not selected still has one: it stays silent."""
+    """The topic of that name in an org as its user sees it, or None.
+
+    An object that is not selected still has one: it stays silent.
+    """
     if name == ALL_CHANGES:
         return KnownTopic(Topic("change", None), None, can_publish=False)
     changes, event = _CHANGES.fullmatch(name), _EVENT.fullmatch(name)
@@ -32,5 +35,5 @@ def find_topic(schema: Schema, name: str) -> KnownTopic | None:
     if item is None or item.platform_event is not (event is not None) or item.name in WITHOUT_CHANGE_EVENTS:
         return None
     if event is not None:
-        return KnownTopic(Topic("event", item.name), platform_event_schema(item), can_publish=True)
+        return KnownTopic(Topic("event", item.name), platform_event_schema(item), can_publish=item.createable)
     return KnownTopic(Topic("change", item.name), change_event_schema(item), can_publish=False)

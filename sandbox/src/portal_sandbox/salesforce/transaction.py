@@ -9,7 +9,14 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from portal_sandbox.salesforce import ids, record_store
-from portal_sandbox.salesforce.errors import SalesforceError, bad_request, not_found, read_only, unknown_column
+from portal_sandbox.salesforce.errors import (
+    SalesforceError,
+    bad_request,
+    no_right,
+    not_found,
+    read_only,
+    unknown_column,
+)
 from portal_sandbox.salesforce.fields import Field, ObjectType
 from portal_sandbox.salesforce.record_store import Record
 from portal_sandbox.salesforce.schema import Schema
@@ -97,10 +104,21 @@ class Transaction:
     """One unit of work of one caller."""
 
     def __init__(
-        self, db: sqlite3.Connection, schema: Schema, automation: Automation, caller: Caller, now: datetime
+        self,
+        db: sqlite3.Connection,
+        schema: Schema,
+        automation: Automation,
+        caller: Caller,
+        now: datetime,
+        *,
+        seen: Schema,
+        set_up: Callable[[str], list[Record]] = lambda _: [],
     ) -> None:
+        """`schema` is the whole org, for rules and Flows; `seen` is what the caller's rights leave of it."""
         self.db = db
         self.schema = schema
+        self.seen = seen
+        self.set_up = set_up
         self.caller = caller
         self.now = now
         self.changes: dict[str, Change] = {}
@@ -151,7 +169,10 @@ class Transaction:
 
     def create(self, item: ObjectType, values: Mapping[str, Any], *, system: bool = False) -> Record:
         """Inserts a record as the caller; `system` also allows fields no caller may write (seed, rules)."""
+        if not (item.createable or system):
+            raise no_right("create", item.name)
         given = self._checked(item, values, system=system, creating=True)
+        item = self.schema.objects[item.name]
         record: Record = {field.name: field.default for field in item.fields}
         record.update(given)
         missing = [field.name for field in item.fields if field.required and record.get(field.name) is None]
@@ -179,8 +200,11 @@ class Transaction:
 
     def update(self, item: ObjectType, record_id: str, values: Mapping[str, Any], *, system: bool = False) -> Record:
         """Changes a record as the caller."""
+        if not (item.updateable or system):
+            raise no_right("update", item.name)
         before = self.require(item, record_id)
         given = self._checked(item, values, system=system, creating=False)
+        item = self.schema.objects[item.name]
         record = {**before, **given}
         emptied = [field.name for field in item.fields if field.required and given.get(field.name, "") is None]
         if emptied:
@@ -199,7 +223,7 @@ class Transaction:
     def delete(self, item: ObjectType, record_id: str) -> None:
         """Deletes a record as the caller."""
         if not item.deletable:
-            raise bad_request("INSUFFICIENT_ACCESS_OR_READONLY", f"cannot delete {item.name}")
+            raise no_right("delete", item.name)
         record = self.require(item, record_id)
         rules = self._automation.rules.get(item.name)
         if rules is not None:

@@ -20,6 +20,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Scope
 
 from portal_sandbox.core import Core
+from portal_sandbox.core.date_header import dated
 from portal_sandbox.sendgrid import problems
 from portal_sandbox.sendgrid.events import EventSender
 from portal_sandbox.sendgrid.mail import SCHEMA, Mail, Recipients, arguments_of, keep, keep_letter, new_message_id
@@ -47,7 +48,7 @@ def build(core: Core) -> ASGIApp:
         *mailbox_routes(core),
     ]
     application = Starlette(routes=routes, exception_handlers={HTTPException: _not_served, RefusedError: _refused})
-    return core.faults.middleware(application, VENDOR, name_call, SendgridManners())
+    return dated(core.faults.middleware(application, VENDOR, name_call, SendgridManners()), core.switches, VENDOR)
 
 
 def name_call(scope: Scope, _: bytes) -> str:

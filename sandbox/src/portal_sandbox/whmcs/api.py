@@ -28,6 +28,8 @@ from portal_sandbox.whmcs.calls import AccessError, Answer, ApiError, Call, Whmc
 from portal_sandbox.whmcs.php_forms import Params, parse_form
 
 BAN_MINUTES = 15
+NOT_IN_ROLE = frozenset({"deleteclient", "deleteorder", "decryptpassword"})
+"""Actions the credential's role does not grant unless the switch extraActions does."""
 
 ACTIONS: dict[str, Callable[[Call], Answer]] = {
     "AcceptOrder": order_states.accept_order,
@@ -114,13 +116,15 @@ class Api:
                 return {"result": "error", "message": str(error)}, 200
 
     def _handler(self, action: str) -> Callable[[Call], Answer]:
+        if action in self._listed("deniedActions") or action in NOT_IN_ROLE - self._listed("extraActions"):
+            raise AccessError(f'Invalid Permissions: API action "{action}" is not allowed')
         name = _BY_LOWER_NAME.get(action)
         if name is None:
             raise ApiError(f'Invalid API Action: "{action}" is not a valid API action')
-        denied = {part.strip().lower() for part in str(self._whmcs.switch("deniedActions")).split(",")}
-        if action in denied:
-            raise AccessError(f'Invalid Permissions: API action "{action}" is not allowed')
         return ACTIONS[name]
+
+    def _listed(self, switch: str) -> frozenset[str]:
+        return frozenset(part.strip().lower() for part in str(self._whmcs.switch(switch)).split(","))
 
     def _admit(self, call: Call) -> None:
         self._refuse_banned(call)

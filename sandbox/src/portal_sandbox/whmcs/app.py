@@ -9,6 +9,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from portal_sandbox.core.core import Core
+from portal_sandbox.core.date_header import dated
 from portal_sandbox.whmcs.admin_pages import AdminPages
 from portal_sandbox.whmcs.api import Api, action_name
 from portal_sandbox.whmcs.calls import VENDOR, Call, Whmcs
@@ -65,7 +66,7 @@ def build(core: Core) -> ASGIApp:
         daily_job()
         await pages(scope, receive, send)
 
-    return core.faults.middleware(app, VENDOR, name_call, WhmcsManners())
+    return dated(core.faults.middleware(app, VENDOR, name_call, WhmcsManners()), core.switches, VENDOR)
 
 
 def name_call(scope: Scope, body: bytes) -> str:
@@ -120,6 +121,12 @@ def _declare_switches(core: Core) -> None:
     )
     declare("acceptActivates", True, "AcceptOrder makes the services Active; off: they stay Pending", True, False)
     declare("deniedActions", "", "comma list of actions the API role lacks")
+    declare("extraActions", "", "comma list of dangerous actions the API role grants, such as DeleteOrder")
+    declare("currency", "JPY", "the installation's only currency, as GetCurrencies has it")
+    declare("gatewaysOff", "", "comma list of payment gateways that are not active")
+    declare("missingProducts", "", "comma list of products that GetProducts does not know")
+    declare("unpricedProducts", "", "comma list of products without a price in yen")
+    declare("missingFields", "", "comma list of custom field ids that answers do not show")
     declare("allowedIps", "", "comma list of addresses that may call (empty: all)")
     declare("accessKey", "", "a key that replaces the address check")
     declare("adminApiAccess", True, "the admin behind the credential has API access", True, False)

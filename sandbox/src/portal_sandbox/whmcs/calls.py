@@ -80,6 +80,11 @@ class Call:
     caller: str
     ip: str
 
+    def listed(self, switch: str) -> frozenset[int]:
+        """The numbers a switch lists, separated by commas."""
+        parts = str(self.whmcs.switch(switch)).split(",")
+        return frozenset(int(part) for part in parts if part.strip().isdigit())
+
     def one(self, sql: str, *values: object) -> Row | None:
         """The first row or None."""
         row: Row | None = self.db.execute(sql, values).fetchone()

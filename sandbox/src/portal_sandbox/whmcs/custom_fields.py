@@ -51,7 +51,8 @@ def client_fields(call: Call, client_id: int) -> list[Answer]:
         " ON v.field_id = f.id AND v.relid = ? WHERE f.type = 'client' ORDER BY f.id",
         client_id,
     )
-    return [{"id": row["id"], "value": Text(row["value"])} for row in rows]
+    gone = call.listed("missingFields")
+    return [{"id": row["id"], "value": Text(row["value"])} for row in rows if row["id"] not in gone]
 
 
 def service_fields(call: Call, service_id: int, pid: int) -> Listing:
@@ -62,6 +63,7 @@ def service_fields(call: Call, service_id: int, pid: int) -> Listing:
         service_id,
         pid,
     )
+    gone = call.listed("missingFields")
     return Listing(
         "customfield",
         [
@@ -72,6 +74,7 @@ def service_fields(call: Call, service_id: int, pid: int) -> Listing:
                 "value": Text(row["value"]),
             }
             for row in rows
+            if row["id"] not in gone
         ],
     )
 

@@ -14,10 +14,10 @@ def whmcs_details(call: Call) -> Answer:
 
 
 def get_currencies(call: Call) -> Answer:
-    """GetCurrencies: yen alone."""
-    del call
-    yen = {"id": "1", "code": "JPY", "prefix": "¥", "suffix": " JPY", "format": "4", "rate": "1.00000"}
-    return {"totalresults": 1, "currencies": {"currency": [yen]}}
+    """GetCurrencies: one, yen unless the installation was set up wrongly (switch currency)."""
+    code = str(call.whmcs.switch("currency"))
+    only = {"id": "1", "code": code, "prefix": "¥", "suffix": f" {code}", "format": "4", "rate": "1.00000"}
+    return {"totalresults": 1, "currencies": {"currency": [only]}}
 
 
 def send_email(call: Call) -> Answer:

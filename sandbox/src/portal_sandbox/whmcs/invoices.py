@@ -27,6 +27,7 @@ _SORTABLE = {
     "total": "total",
     "status": "status",
 }
+_STATUS_HOOKS = ("Unpaid", "Cancelled", "Refunded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +171,8 @@ def update_invoice(call: Call) -> Answer:
     call.update("whmcs_invoice", row["id"], **changes, updated=call.whmcs.stamp())
     if publish:
         call.hook("InvoiceCreated", row["client_id"], invoice_id=row["id"])
+    elif status != row["status"] and status in _STATUS_HOOKS:
+        call.hook(f"Invoice{status}", row["client_id"], invoice_id=row["id"])
     if params.flag("publishandsendemail"):
         call.mail(row["client_id"], "Invoice Created", row["id"])
     call.record("invoice.updated", row["id"], fields=sorted(changes))

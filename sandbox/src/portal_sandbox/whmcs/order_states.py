@@ -31,6 +31,7 @@ def accept_order(call: Call) -> Answer:
 def cancel_order(call: Call) -> Answer:
     """CancelOrder: only from Pending; its unpaid invoice is cancelled with it."""
     order = _pending(call)
+    call.hook("CancelOrder", order["client_id"], order_id=order["id"])
     _end_services(call, order, "Cancelled")
     _cancel_unpaid_invoice(call, order)
     _move(call, order, "Cancelled", "order.cancelled")

@@ -37,8 +37,8 @@ def get_pay_methods(call: Call) -> Answer:
 
 def get_payment_methods(call: Call) -> Answer:
     """GetPaymentMethods: the installation's gateways."""
-    del call
-    rows = [{"module": module, "displayname": name} for module, name in GATEWAYS.items()]
+    off = {part.strip() for part in str(call.whmcs.switch("gatewaysOff")).split(",")}
+    rows = [{"module": module, "displayname": name} for module, name in GATEWAYS.items() if module not in off]
     return {"totalresults": len(rows), "paymentmethods": {"paymentmethod": rows}}
 
 

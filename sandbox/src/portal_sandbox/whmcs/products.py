@@ -9,7 +9,8 @@ _NOT_OFFERED = "-1.00"
 def get_products(call: Call) -> Answer:
     """GetProducts by pid (one or a comma list), group or module. Admin-only custom fields are not shown here."""
     params = call.params
-    rows = call.all("SELECT * FROM whmcs_product ORDER BY pid")
+    retired = call.listed("missingProducts")
+    rows = [row for row in call.all("SELECT * FROM whmcs_product ORDER BY pid") if row["pid"] not in retired]
     if params.text("pid"):
         wanted = {part.strip() for part in params.text("pid").split(",")}
         rows = [row for row in rows if str(row["pid"]) in wanted]
@@ -43,7 +44,7 @@ def _described(call: Call, row: Row) -> Answer:
         "paytype": row["paytype"],
         "allowqty": 0,
         "quantity_available": 0,
-        "pricing": {"JPY": _prices(row)},
+        "pricing": {} if row["pid"] in call.listed("unpricedProducts") else {"JPY": _prices(row)},
         "customfields": Listing(
             "customfield",
             [

@@ -336,7 +336,18 @@ async def test_a_changed_org_means_a_new_schema_id_and_old_events_keep_theirs(bu
     assert [("EID__c" in await bus.decode(event)) for event in events] == [True, True, False, False]
 
 
-async def test_a_client_can_publish_and_is_answered_per_event(bus):
+async def test_the_integration_user_may_listen_and_not_publish(bus):  # R275
+    topic = await bus.stub.GetTopic(wire.TopicRequest(topic_name=EVENTS), metadata=bus.metadata)
+    assert (topic.can_subscribe, topic.can_publish) == (True, False)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await bus.stub.Publish(
+            wire.PublishRequest(topic_name=EVENTS, events=[wire.ProducerEvent(payload=b"-")]), metadata=bus.metadata
+        )
+    assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
+
+
+async def test_a_client_can_publish_and_is_answered_per_event(bus, switch):
+    switch(rightsMistakes="OrderProvisionRequested__e+create")
     topic = await bus.stub.GetTopic(wire.TopicRequest(topic_name=EVENTS), metadata=bus.metadata)
     assert (topic.can_publish, len(topic.schema_id)) == (True, 22)
     event = wire.ProducerEvent(id="mine", schema_id=topic.schema_id, payload=b"not avro")

@@ -27,7 +27,8 @@ async def test_it_escapes_what_the_sandbox_unescapes(salesforce):
     assert [row["Id"] for row in found["records"]] == [made["id"]]
 
 
-async def test_it_creates_reads_upserts_and_deletes(salesforce):
+async def test_it_creates_reads_upserts_and_deletes(salesforce, switch):
+    switch(rightsMistakes="Account+delete")
     made = await asyncio.to_thread(salesforce.Account.create, {"Name": "A", "SF_Account_No__c": "S S/1"})
     path = format_external_id("SF_Account_No__c", "S S/1")
     again = await asyncio.to_thread(lambda: salesforce.Account.upsert(path, {"Name": "B"}, raw_response=True))

@@ -6,12 +6,13 @@ from portal_billing.accept_order import Accept
 from portal_billing.cancel_whmcs_order import GiveOrderUp
 from portal_billing.change_client_address import ChangeAddress
 from portal_billing.change_own_address import ChangeCustomersAddress
+from portal_billing.change_own_profile import ChangeCustomersProfile
 from portal_billing.compare_clients import CompareClients
 from portal_billing.ensure_client import Ensure
 from portal_billing.link_whmcs_order import LinkOrder
 from portal_billing.mint_sso_link import MintLink
 from portal_billing.payment_method import summary
-from portal_billing.ports import BillingReads
+from portal_billing.ports import BillingReads, CustomerReads, Logins
 from portal_billing.read_invoices import ReadInvoices
 from portal_billing.read_products import ReadProducts
 from portal_billing.read_subscriptions import ReadSubscriptions
@@ -19,8 +20,16 @@ from portal_billing.read_whmcs_order import ReadOrder
 from portal_billing.release_order import Release
 from portal_billing.reserve_order import Reserve
 from portal_billing.retry_whmcs_order import RetryOrder
+from portal_billing.take_hook import TakeHook
 from portal_chassis.bus import Bus, Call
-from portal_contracts import billing, whmcs_orders
+from portal_contracts import (
+    billing,
+    billing_hooks,
+    billing_logins,
+    billing_profile,
+    billing_subscriptions,
+    whmcs_orders,
+)
 from portal_contracts.message import Acknowledged
 from portal_contracts.operators import OperatorOutcome
 
@@ -29,7 +38,8 @@ from portal_contracts.operators import OperatorOutcome
 class UseCases:
     """What the handlers delegate to."""
 
-    reads: BillingReads
+    live: BillingReads
+    reads: CustomerReads
     invoices: ReadInvoices
     subscriptions: ReadSubscriptions
     products: ReadProducts
@@ -37,6 +47,8 @@ class UseCases:
     ensure_client: Ensure
     change_address: ChangeAddress
     change_own_address: ChangeCustomersAddress
+    change_own_profile: ChangeCustomersProfile
+    take_hook: TakeHook
     reserve: Reserve
     accept: Accept
     release: Release
@@ -65,11 +77,12 @@ def register(bus: Bus, use: UseCases) -> None:
 def _register_profile(bus: Bus, use: UseCases) -> None:
     @bus.answers(billing.ReadProfile)
     async def read_profile(_: billing.ReadProfile, call: Call) -> billing.ClientProfile:
-        return await use.reads.profile(call.customer().whmcs_client_id)
+        found = await use.reads.profile(call.customer().whmcs_client_id)
+        return found.value.model_copy(update={"as_of": found.as_of})
 
     @bus.answers(billing.ReadClientProfile)
     async def read_client_profile(query: billing.ReadClientProfile, _: Call) -> billing.ClientProfile:
-        return await use.reads.profile(query.whmcs_client_id)
+        return await use.live.profile(query.whmcs_client_id)
 
     @bus.answers(billing.ChangeClientAddress)
     async def change_address(command: billing.ChangeClientAddress, _: Call) -> Acknowledged:
@@ -79,6 +92,14 @@ def _register_profile(bus: Bus, use: UseCases) -> None:
     async def change_own_address(command: billing.ChangeOwnAddress, call: Call) -> billing.ClientProfile:
         return await use.change_own_address(call.customer().whmcs_client_id, command)
 
+    @bus.answers(billing_profile.ChangeOwnProfile)
+    async def change_profile(command: billing_profile.ChangeOwnProfile, call: Call) -> billing.ClientProfile:
+        return await use.change_own_profile(call.customer().whmcs_client_id, command)
+
+    @bus.answers(billing_hooks.TakeWhmcsHook)
+    async def take_hook(command: billing_hooks.TakeWhmcsHook, _: Call) -> Acknowledged:
+        return await use.take_hook(command)
+
     @bus.answers(billing.EnsureClient)
     async def ensure_client(command: billing.EnsureClient, call: Call) -> billing.ClientEnsured:
         return await use.ensure_client(command, call.deadline)
@@ -86,25 +107,27 @@ def _register_profile(bus: Bus, use: UseCases) -> None:
 
 def _register_payment(bus: Bus, use: UseCases) -> None:
     @bus.answers(billing.ListPaymentMethods)
-    async def list_payment_methods(_: billing.ListPaymentMethods, call: Call) -> billing.PaymentMethodList:
-        found = await use.reads.payment_methods(call.customer().whmcs_client_id)
-        return billing.PaymentMethodList(payment_methods=found)
+    async def list_payment_methods(query: billing.ListPaymentMethods, call: Call) -> billing.PaymentMethodList:
+        found = await use.reads.payment_methods(call.customer().whmcs_client_id, fresh=query.fresh)
+        return billing.PaymentMethodList(payment_methods=found.value, as_of=found.as_of)
 
     @bus.answers(billing.ReadPaymentMethodsSummary)
-    async def summarise(_: billing.ReadPaymentMethodsSummary, call: Call) -> billing.PaymentMethodsSummary:
-        return summary(await use.reads.payment_methods(call.customer().whmcs_client_id))
+    async def summarise(query: billing.ReadPaymentMethodsSummary, call: Call) -> billing.PaymentMethodsSummary:
+        found = await use.reads.payment_methods(call.customer().whmcs_client_id, fresh=query.fresh)
+        return summary(found.value, found.as_of)
 
     @bus.answers(billing.CheckPaymentMethod)
     async def check_payment_method(query: billing.CheckPaymentMethod, _: Call) -> billing.PaymentMethodsSummary:
-        return summary(await use.reads.payment_methods(query.whmcs_client_id))
+        return summary(await use.live.payment_methods(query.whmcs_client_id))
 
     @bus.answers(billing.ListPaymentGateways)
     async def list_gateways(_: billing.ListPaymentGateways, __: Call) -> billing.PaymentGatewayList:
-        return billing.PaymentGatewayList(gateways=await use.reads.gateways())
+        found = await use.reads.gateways()
+        return billing.PaymentGatewayList(gateways=found.value, as_of=found.as_of)
 
     @bus.answers(billing.MintSsoLink)
     async def mint_sso_link(command: billing.MintSsoLink, call: Call) -> billing.SsoLink:
-        return await use.mint_link(call.customer().whmcs_client_id, command)
+        return await use.mint_link(call.customer(), command)
 
 
 def _register_invoices(bus: Bus, use: UseCases) -> None:
@@ -116,19 +139,25 @@ def _register_invoices(bus: Bus, use: UseCases) -> None:
     async def read_invoice(query: billing.ReadInvoice, call: Call) -> billing.InvoiceDetail:
         return await use.invoices.read(call.customer().whmcs_client_id, query)
 
+    @bus.answers(billing_subscriptions.ListSubscriptionInvoices)
+    async def list_invoices_of(
+        query: billing_subscriptions.ListSubscriptionInvoices, call: Call
+    ) -> billing.InvoiceList:
+        return await use.invoices.of_subscription(call.customer().whmcs_client_id, query)
+
 
 def _register_services(bus: Bus, use: UseCases) -> None:
     @bus.answers(billing.ListSubscriptions)
-    async def list_subscriptions(_: billing.ListSubscriptions, call: Call) -> billing.SubscriptionList:
-        return await use.subscriptions.list(call.customer().whmcs_client_id)
+    async def list_subscriptions(query: billing.ListSubscriptions, call: Call) -> billing.SubscriptionList:
+        return await use.subscriptions.list(call.customer().whmcs_client_id, query)
 
     @bus.answers(billing.ReadSubscription)
     async def read_subscription(query: billing.ReadSubscription, call: Call) -> billing.Subscription:
-        return await use.subscriptions.read(call.customer().whmcs_client_id, query.service_id)
+        return await use.subscriptions.read(call.customer().whmcs_client_id, query)
 
     @bus.answers(billing.ListClientServices)
     async def list_client_services(query: billing.ListClientServices, _: Call) -> billing.SubscriptionList:
-        return await use.subscriptions.list(query.whmcs_client_id)
+        return await use.subscriptions.list_live(query.whmcs_client_id)
 
     @bus.answers(billing.ListBillingProducts)
     async def list_products(query: billing.ListBillingProducts, _: Call) -> billing.BillingProducts:
@@ -151,6 +180,14 @@ def _register_orders(bus: Bus, use: UseCases) -> None:
     @bus.answers(billing.ReleaseOrder)
     async def release(command: billing.ReleaseOrder, call: Call) -> billing.OrderProtocolState:
         return await use.release(command, call.deadline)
+
+
+def register_logins(bus: Bus, logins: Logins) -> None:
+    """Answer who proves a WHMCS log-in."""
+
+    @bus.answers(billing_logins.CheckLogin)
+    async def check_login(command: billing_logins.CheckLogin, _: Call) -> billing_logins.ProvenLogin:
+        return await logins.prove(command.email, command.password)
 
 
 def register_operators(bus: Bus, use: OperatorCases) -> None:

@@ -3,16 +3,20 @@
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from pydantic import ValidationError
 
 from portal_billing import consumers
 from portal_billing.accept_order import Accept
+from portal_billing.cached_reads import CachedReads
 from portal_billing.cancel_order import CancelOrders
 from portal_billing.cancel_whmcs_order import GiveOrderUp
+from portal_billing.change_client import ChangeClient
 from portal_billing.change_client_address import ChangeAddress
 from portal_billing.change_own_address import ChangeCustomersAddress
+from portal_billing.change_own_profile import ChangeCustomersProfile
+from portal_billing.check_setup import CheckSetup
 from portal_billing.client_process import ClientProcess
 from portal_billing.compare_clients import CompareClients
 from portal_billing.ensure_client import Ensure
@@ -27,11 +31,13 @@ from portal_billing.ports import (
     Clients,
     ClientTurns,
     CommandLog,
+    Logins,
     OrderBook,
     OrderJournal,
     Orders,
     Products,
     SignOn,
+    SignOnLog,
 )
 from portal_billing.read_invoices import ReadInvoices
 from portal_billing.read_products import ReadProducts
@@ -42,46 +48,60 @@ from portal_billing.reserve_order import Reserve
 from portal_billing.retry_whmcs_order import RetryOrder
 from portal_billing.settings import BillingSettings, WhmcsSettings
 from portal_billing.store import PostgresClientTurns, PostgresCommandLog, PostgresOrderBook, PostgresOrderJournal
+from portal_billing.store_sign_ons import PostgresSignOnLog
 from portal_billing.sweep_order import SweepOrder
+from portal_billing.take_hook import TakeHook
 from portal_billing.waiting_orders import WaitingOrders
-from portal_billing.whmcs_api import WhmcsApi, WhmcsConnection, connect
+from portal_billing.whmcs_api import UNAVAILABLE, WhmcsApi, WhmcsConnection, connect
 from portal_billing.whmcs_billed_clients import WhmcsBilledClients
 from portal_billing.whmcs_clients import WhmcsClients
 from portal_billing.whmcs_fields import load_fields
+from portal_billing.whmcs_logins import WhmcsLogins
 from portal_billing.whmcs_orders import WhmcsOrders
 from portal_billing.whmcs_products import WhmcsProducts
 from portal_billing.whmcs_reads import WhmcsReads
 from portal_billing.whmcs_sign_on import WhmcsSignOn
 from portal_billing.work_on_order import Transactions, WorkOnOrder
+from portal_chassis.cache import Cache, Patience
 from portal_chassis.clocks import BusinessClock, MachineClock
 from portal_chassis.operator_actions import OperatorDesk
 from portal_chassis.outbound import Outbound
 from portal_chassis.process import ProcessEngine
 from portal_chassis.service import Service
+from portal_chassis.setup_checks import serve as serve_setup
 
 VENDOR = "whmcs"
 
 
 @dataclass(frozen=True, slots=True)
 class Whmcs:
-    """WHMCS behind billing's ports."""
+    """WHMCS behind billing's ports, once for each purpose where they differ.
 
+    `reads` and `own_clients` are for customers who wait, `live` and `clients` for services, `upkeep` for what may wait.
+    """
+
+    settings: WhmcsSettings
     reads: BillingReads
+    live: BillingReads
+    upkeep: BillingReads
     products: Products
     sign_on: SignOn
     clients: Clients
+    own_clients: Clients
     orders: Orders
     billed: BilledClients
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """Billing's database behind its ports."""
+    """What billing keeps: its database behind the ports, and copies of what WHMCS has."""
 
     transaction: Transactions
     book: OrderBook
     turns: ClientTurns
     commands: CommandLog
+    sign_ons: SignOnLog
+    cache: Cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,34 +123,61 @@ async def wire(service: Service) -> None:
         PostgresOrderBook(database),
         PostgresClientTurns(database),
         PostgresCommandLog(database),
+        PostgresSignOnLog(database, timedelta(days=settings.sign_on_kept_days)),
+        service.cache,
     )
     whmcs = on_whmcs(connection, service.clock.today)
     clocks = Clocks(service.clock, service.machine)
     consumers.register(service.bus, use_cases(whmcs, store, service.processes, clocks, settings))
+    consumers.register_logins(service.bus, logins_on(connection))
     operations = Operations(store.book, service.processes, clocks.business)
     journal = PostgresOrderJournal(database)
     operators = operator_cases(whmcs.orders, operations, settings, journal, service.operator_desk)
     consumers.register_operators(service.bus, operators)
+    setup = CheckSetup(whmcs_settings, load_fields(whmcs_settings.fields_path), service.machine)
+    at_start = setup.look_at_rights if service.settings.environment == "production" else setup.look_at_access
+    serve_setup(service, setup.look, product=setup.look_at_product, at_start=at_start)
     service.background("waiting orders", WaitingOrders(database).watch)
 
 
 def on_whmcs(connection: WhmcsConnection, today: Callable[[], date]) -> Whmcs:
-    """Build the adapters: two bulkheads, so that orders never keep customers waiting. Raises Misconfigured."""
+    """Build the adapters, with a bulkhead for each purpose: none keeps another waiting. Raises Misconfigured."""
     settings = connection.settings
     fields = load_fields(settings.fields_path)
-    interactive = WhmcsApi(connection, Outbound(VENDOR, at_once=settings.interactive_at_once, clock=connection.machine))
-    background = WhmcsApi(
-        connection, Outbound(VENDOR, at_once=settings.orders_at_once, longest_wait=5.0, clock=connection.machine)
-    )
+
+    def api(purpose: str, at_once: int, longest_wait: float) -> WhmcsApi:
+        outbound = Outbound(
+            VENDOR, purpose=purpose, at_once=at_once, longest_wait=longest_wait, clock=connection.machine
+        )
+        return WhmcsApi(connection, outbound)
+
+    interactive = api("interactive", settings.interactive_at_once, 0.5)
+    clicks = api("clicks", settings.clicks_at_once, 0.5)
+    orders = api("orders", settings.orders_at_once, 5.0)
+    upkeep = api("upkeep", settings.upkeep_at_once, 5.0)
     seconds = settings.write_seconds
     return Whmcs(
+        settings=settings,
         reads=WhmcsReads(interactive, fields, today),
-        products=WhmcsProducts(background, fields),
-        sign_on=WhmcsSignOn(interactive, host=settings.sign_on_host(), seconds=seconds),
-        clients=WhmcsClients(background, fields, write_seconds=seconds),
-        orders=WhmcsOrders(background, fields, settings),
-        billed=WhmcsBilledClients(background, fields, connection.machine),
+        live=WhmcsReads(orders, fields, today),
+        products=WhmcsProducts(orders, fields),
+        sign_on=WhmcsSignOn(
+            clicks, host=settings.sign_on_host(), secure=settings.api_url.scheme == "https", seconds=seconds
+        ),
+        clients=WhmcsClients(orders, fields, write_seconds=seconds),
+        own_clients=WhmcsClients(clicks, fields, write_seconds=seconds),
+        orders=WhmcsOrders(orders, fields, settings),
+        upkeep=WhmcsReads(upkeep, fields, today),
+        billed=WhmcsBilledClients(upkeep, fields, connection.machine),
     )
+
+
+def logins_on(connection: WhmcsConnection) -> Logins:
+    """Build the proof of log-ins, behind a bulkhead of its own: who guesses passwords keeps nobody else waiting."""
+    settings = connection.settings
+    outbound = Outbound(VENDOR, purpose="logins", at_once=2, longest_wait=1.0, clock=connection.machine)
+    fields = load_fields(settings.fields_path)
+    return WhmcsLogins(WhmcsApi(connection, outbound), fields, seconds=settings.write_seconds)
 
 
 def use_cases(
@@ -142,17 +189,23 @@ def use_cases(
     processes.register(OrderProcess(tools).definition())
     processes.register(SweepOrder(store.book, whmcs.orders, store.turns, undo, settings).definition())
     processes.register(ClientProcess(whmcs.clients, clocks.machine, settings).definition())
-    work = WorkOnOrder(store.transaction, store.book, processes, clocks.business)
-    change_address = ChangeAddress(whmcs.clients, store.turns, store.commands)
+    patience = Patience(whmcs.settings.patience_seconds, UNAVAILABLE)
+    stale_for = timedelta(seconds=whmcs.settings.stale_seconds)
+    reads = CachedReads(whmcs.reads, store.cache, stale_for=stale_for, patience=patience)
+    work = WorkOnOrder(store.transaction, store.book, processes, clocks.business, reads)
+    change = ChangeClient(store.turns, store.commands, reads)
     return consumers.UseCases(
-        reads=whmcs.reads,
-        invoices=ReadInvoices(whmcs.reads),
-        subscriptions=ReadSubscriptions(whmcs.reads),
+        live=whmcs.live,
+        reads=reads,
+        invoices=ReadInvoices(reads),
+        subscriptions=ReadSubscriptions(reads, whmcs.live),
         products=ReadProducts(whmcs.products),
-        mint_link=MintLink(whmcs.reads, whmcs.sign_on),
+        mint_link=MintLink(reads, whmcs.sign_on, store.sign_ons, reads, patience),
         ensure_client=Ensure(store.transaction, processes),
-        change_address=change_address,
-        change_own_address=ChangeCustomersAddress(change_address, whmcs.reads),
+        change_address=ChangeAddress(whmcs.clients, change),
+        change_own_address=ChangeCustomersAddress(ChangeAddress(whmcs.own_clients, change), whmcs.reads),
+        change_own_profile=ChangeCustomersProfile(whmcs.own_clients, change, whmcs.reads),
+        take_hook=TakeHook(whmcs.settings.hook_secrets(), whmcs.upkeep, reads, store.commands, clocks.machine),
         reserve=Reserve(work),
         accept=Accept(work),
         release=Release(work),

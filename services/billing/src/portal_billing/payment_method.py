@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Final
 
 from portal_contracts.billing import PaymentMethod, PaymentMethodsSummary
@@ -28,6 +28,7 @@ def usable(kind: str, expires: str | None, today: date) -> bool:
     return today < first_day_after
 
 
-def summary(methods: Sequence[PaymentMethod]) -> PaymentMethodsSummary:
+def summary(methods: Sequence[PaymentMethod], as_of: datetime | None = None) -> PaymentMethodsSummary:
     """Tell whether a customer can pay (R063). The count is of all methods, expired ones included."""
-    return PaymentMethodsSummary(has_payment_method=any(method.usable for method in methods), count=len(methods))
+    can_pay = any(method.usable for method in methods)
+    return PaymentMethodsSummary(has_payment_method=can_pay, count=len(methods), as_of=as_of)

@@ -15,12 +15,15 @@ from portal_billing.order import DraftOrder, FoundOrder, OrderInvoice, ServiceNo
 from portal_billing.product import SoldProduct
 from portal_contracts.billing import (
     ClientProfile,
+    Invoice,
+    InvoiceDetail,
     PaymentGateway,
     PaymentMethod,
     SsoDestination,
     Subscription,
 )
-from portal_contracts.message import Command, Message
+from portal_contracts.billing_logins import ProvenLogin
+from portal_contracts.message import Command, Event, Message
 from portal_contracts.problems import Fact
 from portal_contracts.values import Address
 from portal_contracts.whmcs_orders import BilledClient
@@ -28,6 +31,7 @@ from portal_contracts.whmcs_orders import BilledClient
 if TYPE_CHECKING:
     from portal_billing.invoice import ListedInvoice, OwnedInvoice
     from portal_billing.order_desk import OrderDesk, Verdict
+    from portal_chassis.cached import Dated
     from portal_chassis.postgres import Transaction
     from portal_chassis.process import JournalEntry
 
@@ -44,7 +48,7 @@ class Unclear(Exception):  # noqa: N818 - it says what we know
 
 
 class BillingReads(Protocol):
-    """Everything customers look at, read live. The one place where a cache can be put in front (R241–R249)."""
+    """Everything customers look at, read live; `CustomerReads` puts a cache in front."""
 
     async def profile(self, client_id: int) -> ClientProfile:
         """Read a client's profile. Refused NOT_FOUND."""
@@ -70,6 +74,62 @@ class BillingReads(Protocol):
         """Read all of a client's services, whatever their state."""
         ...
 
+    async def subscription(self, client_id: int, service_id: int) -> Subscription:
+        """Read one service of a client. Refused NOT_FOUND, also for another client's."""
+        ...
+
+
+class CustomerReads(Protocol):
+    """What a customer looks at, perhaps some minutes old and then dated (R236, R241–R249).
+
+    Only ever the client's own: Refused NOT_FOUND otherwise. `fresh` means nothing older than seconds. TryLater
+    `WHMCS_UNAVAILABLE` when WHMCS does not answer while a customer waits and no copy is left.
+    """
+
+    async def profile(self, client_id: int) -> "Dated[ClientProfile]":
+        """Read the profile."""
+        ...
+
+    async def payment_methods(self, client_id: int, *, fresh: bool) -> "Dated[list[PaymentMethod]]":
+        """Read stored cards and accounts."""
+        ...
+
+    async def gateways(self) -> "Dated[list[PaymentGateway]]":
+        """Read the ways to pay that the installation offers."""
+        ...
+
+    async def invoices(self, client_id: int, *, fresh: bool) -> "Dated[list[Invoice]]":
+        """Read all invoices without drafts, newest first."""
+        ...
+
+    async def invoice(self, client_id: int, invoice_id: int, *, fresh: bool = False) -> "Dated[InvoiceDetail]":
+        """Read one invoice that is no draft."""
+        ...
+
+    async def invoices_of(self, client_id: int, service_id: int, *, fresh: bool) -> "Dated[list[Invoice]]":
+        """Read the invoices of one service among the client's newest, newest first."""
+        ...
+
+    async def subscriptions(self, client_id: int, *, fresh: bool) -> "Dated[list[Subscription]]":
+        """Read all services, whatever their state."""
+        ...
+
+    async def subscription(self, client_id: int, service_id: int, *, fresh: bool = False) -> "Dated[Subscription]":
+        """Read one service."""
+        ...
+
+
+class Copies(Protocol):
+    """The copies of what WHMCS has, by client (R243, R246, R249, R252)."""
+
+    async def clear(self, client_id: int) -> None:
+        """Forget all of a client's after a change of our own; never fails: at worst they end with their time."""
+        ...
+
+    async def drop(self, client_id: int) -> None:
+        """Forget all of a client's; TryLater SERVICE_UNAVAILABLE when that did not happen."""
+        ...
+
 
 class Products(Protocol):
     """WHMCS's catalogue."""
@@ -84,6 +144,25 @@ class SignOn(Protocol):
 
     async def mint(self, client_id: int, destination: SsoDestination, related_id: int | None) -> str:
         """Give a single-use URL, good for 60 s. Refused SSO_REFUSED when WHMCS blocks it for this client."""
+        ...
+
+
+class SignOnLog(Protocol):
+    """Who was given links into WHMCS, for the audit and against abuse (D03). Never the link itself."""
+
+    async def admit(self, client_id: int, user_id: str, destination: SsoDestination, related_id: int | None) -> None:
+        """Write down that a link is made now; TryLater RATE_LIMITED when there were too many in the last minute."""
+        ...
+
+
+class Logins(Protocol):
+    """WHMCS log-ins, which are users and not clients (C21)."""
+
+    async def prove(self, email: str, password: str) -> ProvenLogin:
+        """Check a password, once, and find the client its user owns. Never repeated by itself.
+
+        Refused CREDENTIALS_WRONG, or LINKING_NOT_POSSIBLE when the user owns no client or several.
+        """
         ...
 
 
@@ -108,6 +187,10 @@ class Clients(Protocol):
 
     async def change_address(self, client_id: int, address: Address) -> None:
         """Write a new address; repeating is harmless. Refused NOT_FOUND and BAD_REQUEST."""
+        ...
+
+    async def change_profile(self, client_id: int, *, company: str | None, phone: str | None) -> None:
+        """Write what is given and leave the rest; repeating is harmless. Refused NOT_FOUND and BAD_REQUEST."""
         ...
 
 
@@ -201,8 +284,8 @@ class CommandLog(Protocol):
         """Whether this command was carried out before. Refused IDEMPOTENCY_KEY_REUSED for other content."""
         ...
 
-    async def remember(self, command: Command[Any], reply: Message) -> None:
-        """Note that it was carried out; harmless when somebody else just did."""
+    async def remember(self, command: Command[Any], reply: Message, *events: Event) -> None:
+        """Note that it was carried out and record what happened; does nothing when somebody else just did."""
         ...
 
 

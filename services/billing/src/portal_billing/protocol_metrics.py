@@ -9,10 +9,18 @@ ACCEPTED: Final = counter("portal_whmcs_orders_accepted", "Orders that AcceptOrd
 ADOPTED: Final = counter("portal_whmcs_orders_adopted", "Orders somebody else had accepted and the protocol took over")
 EXTRAS_CANCELLED: Final = counter("portal_whmcs_extras_cancelled", "Late twins that were cancelled")
 EXTRAS_ACTIVE: Final = counter("portal_whmcs_extras_active", "Late twins found Active: a person must end them")
-UNCLEAR: Final = counter("portal_whmcs_unclear_outcomes", "Writes whose outcome nobody knew", "call")
+UNCLEAR: Final = counter(
+    "portal_whmcs_unclear_outcomes",
+    "Writes whose outcome nobody knew",
+    "call",
+    known=[("AddClient",), ("AddOrder",), ("AcceptOrder",), ("CancelOrder",)],
+)
 QUIET: Final = counter("portal_whmcs_quiet_periods", "Quiet periods entered after unclear writes", "call")
 MISMATCHES: Final = counter(
-    "portal_whmcs_price_mismatches", "Orders WHMCS bills otherwise than Salesforce says (R013)", "stage"
+    "portal_whmcs_price_mismatches",
+    "Orders WHMCS bills otherwise than Salesforce says (R013)",
+    "stage",
+    known=[("reserve",), ("accept",)],
 )
 PAID_CANCELLED: Final = counter("portal_whmcs_cancelled_orders_paid", "Cancelled orders whose invoice was paid: refund")
 WAITING: Final = gauge("portal_whmcs_orders_waiting", "Orders that wait for somebody, by problem code", "code")

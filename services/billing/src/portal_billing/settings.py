@@ -27,8 +27,22 @@ class WhmcsSettings(BaseSettings):
     order_seconds: float = Field(default=30.0, gt=0, description="Longest AddOrder, AcceptOrder or CancelOrder")
     answer_limit: int = Field(default=8_388_608, gt=0, description="Largest answer read, in bytes")
     page_rows: int = Field(default=100, ge=1, description="Rows of a list asked for at a time (whmcs.md section 8)")
-    interactive_at_once: int = Field(default=6, ge=1, description="Calls in flight for customers who wait")
+    interactive_at_once: int = Field(default=6, ge=1, description="Calls in flight for what customers look at")
+    clicks_at_once: int = Field(default=2, ge=1, description="Calls in flight for links and changes customers wait for")
     orders_at_once: int = Field(default=4, ge=1, description="Calls in flight for orders and new clients")
+    upkeep_at_once: int = Field(default=1, ge=1, description="Calls in flight for comparisons and posted events")
+    patience_seconds: float = Field(
+        default=0.8, gt=0, description="How long a customer waits for WHMCS before a dated copy, or being asked back"
+    )
+    stale_seconds: int = Field(
+        default=3600, ge=0, description="How long a copy past its time still serves while WHMCS does not answer"
+    )
+    hook_secret: SecretStr | None = Field(default=None, description="Signs what WHMCS posts; none: nothing is taken")
+    hook_secret_before: SecretStr | None = Field(default=None, description="The former one, while it is exchanged")
+
+    def hook_secrets(self) -> tuple[SecretStr, ...]:
+        """Give the secrets an event may be signed with, two at most."""
+        return tuple(secret for secret in (self.hook_secret, self.hook_secret_before) if secret is not None)
 
     def sign_on_host(self) -> str:
         """Give the host a single sign-on link must point to."""
@@ -65,6 +79,7 @@ class BillingSettings(BaseSettings):
     )
     sweep_seconds: int = Field(default=240, ge=1, le=270, description="How often late twins of an order are looked for")
     sweep_hours: int = Field(default=6, ge=1, description="How long after an unclear write they are looked for")
+    sign_on_kept_days: int = Field(default=396, ge=1, description="How long the audit of links into WHMCS goes back")
     sweep_ended_minutes: int = Field(
         default=15, ge=1, description="How long they are looked for after an acceptance or a release"
     )

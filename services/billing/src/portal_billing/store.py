@@ -14,7 +14,7 @@ from portal_chassis.idempotency import answered, remember
 from portal_chassis.postgres import Database, Transaction
 from portal_chassis.process import JournalEntry
 from portal_contracts.billing import OrderLine
-from portal_contracts.message import Command, Message
+from portal_contracts.message import Command, Event, Message
 from portal_contracts.problems import Refused
 
 _LINES: Final = TypeAdapter(tuple[OrderLine, ...])
@@ -185,8 +185,10 @@ class PostgresCommandLog:
         async with self._database.transaction() as transaction:
             return await answered(transaction, command) is not None
 
-    async def remember(self, command: Command[Any], reply: Message) -> None:
-        """Write the key unless it is there."""
+    async def remember(self, command: Command[Any], reply: Message, *events: Event) -> None:
+        """Write the key and the events unless the key is there."""
         async with self._database.transaction() as transaction:
             if await answered(transaction, command) is None:
                 await remember(transaction, command, reply)
+                for event in events:
+                    await transaction.record(event)

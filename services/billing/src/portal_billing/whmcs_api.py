@@ -70,10 +70,13 @@ class WhmcsApi:
         self._outbound = outbound
 
     async def read(self, action: str, parameters: Mapping[str, Value]) -> dict[str, Any]:
-        """Read something, trying up to three times. Raises TryLater, Misconfigured and WhmcsRefusal."""
+        """Read something, trying up to three times while that does not add much to WHMCS's troubles.
+
+        Raises TryLater, Misconfigured and WhmcsRefusal.
+        """
         try:
             async for attempt in stamina.retry_context(
-                on=Interrupted,
+                on=lambda error: isinstance(error, Interrupted) and self._outbound.may_repeat(),
                 attempts=READ_ATTEMPTS,
                 timeout=self._settings.read_seconds,
                 wait_initial=0.1,

@@ -95,6 +95,10 @@ class WhmcsClients:
         """UpdateClient with the address alone; an empty building is written as empty."""
         await self._update(client_id, {**address_fields(address), "address2": address.building})
 
+    async def change_profile(self, client_id: int, *, company: str | None, phone: str | None) -> None:
+        """UpdateClient with what is given; an empty company is written as empty."""
+        await self._update(client_id, {"companyname": company, "phonenumber": phone})
+
     async def _update(self, client_id: int, changes: dict[str, Value]) -> None:
         try:
             await self._api.write("UpdateClient", {"clientid": client_id, **changes}, seconds=self._seconds)

@@ -5,7 +5,19 @@ from datetime import UTC, date
 from typing import Any, Final
 
 from portal_billing.invoice import OwnedInvoice, state_on
-from portal_billing.whmcs_parse import BadAnswer, day, moment, optional_whole, plain_text, rows, text, whole, yen
+from portal_billing.whmcs_parse import (
+    BadAnswer,
+    day,
+    flag,
+    moment,
+    optional_whole,
+    percent,
+    plain_text,
+    rows,
+    text,
+    whole,
+    yen,
+)
 from portal_contracts.billing import Invoice, InvoiceDetail, InvoiceLine, InvoiceState, Payment
 
 INVOICE_STATES: Final[Mapping[str, InvoiceState]] = {
@@ -43,6 +55,7 @@ def owned_invoice(body: Mapping[str, Any], invoice_id: int, today: date) -> Owne
             "balance": yen(body, "balance", default=0),
             "lines": [_line(row) for row in rows(body, "items", "item")],
             "payments": [_payment(row) for row in rows(body, "transactions", "transaction")],
+            "tax_percent": percent(body, "taxrate"),
         }
     )
     return OwnedInvoice(whole(body, "userid"), is_draft(body), detail)
@@ -66,7 +79,10 @@ def _facts(row: Mapping[str, Any], invoice_id: int, today: date) -> dict[str, An
 def _line(row: Mapping[str, Any]) -> InvoiceLine:
     service_id = optional_whole(row.get("relid")) if text(row, "type").casefold() in _OF_A_SERVICE else None
     return InvoiceLine(
-        description=plain_text(row, "description"), amount=yen(row, "amount"), service_id=service_id or None
+        description=plain_text(row, "description"),
+        amount=yen(row, "amount"),
+        service_id=service_id or None,
+        taxed=flag(row.get("taxed")),
     )
 
 

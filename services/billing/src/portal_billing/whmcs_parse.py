@@ -90,6 +90,15 @@ def yen_of(value: object, name: str) -> int:
     return int(amount.quantize(Decimal(1), rounding=ROUND_HALF_UP))
 
 
+def percent(row: Mapping[str, Any], name: str) -> float | None:
+    """Give a rate such as `10.000`; None without a readable one."""
+    try:
+        rate = Decimal(str(row.get(name)).strip())
+    except InvalidOperation:
+        return None
+    return float(rate) if rate.is_finite() else None
+
+
 def flag(value: object) -> bool:
     """Give a truth value: WHMCS writes true, 1, "on" and "true", and false, "", "0" and "false"."""
     if isinstance(value, bool):

@@ -13,8 +13,8 @@ from portal_billing.whmcs_api import UNAVAILABLE, WhmcsApi, refused_with
 from portal_billing.whmcs_clients import client_row
 from portal_billing.whmcs_fields import WhmcsFields
 from portal_billing.whmcs_invoices import invoice_of, is_draft, owned_invoice
-from portal_billing.whmcs_parse import BadAnswer, check_client, plain_text, rows, text, whole
-from portal_billing.whmcs_services import service_rows, subscription
+from portal_billing.whmcs_parse import BadAnswer, check_client, plain_text, rows, text, whole, yen
+from portal_billing.whmcs_services import own_service_row, service_rows, subscription
 from portal_chassis.logs import get_logger
 from portal_contracts.billing import ClientProfile, PaymentGateway, PaymentMethod, Subscription
 from portal_contracts.problems import Misconfigured, Refused, TryLater
@@ -53,6 +53,7 @@ class WhmcsReads:
                 email=text(row, "email"),
                 phone=text(row, "phonenumber"),
                 address=_address(row),
+                credit=yen(row, "credit", default=0),
             )
         except ValidationError as error:
             raise Misconfigured(
@@ -118,6 +119,16 @@ class WhmcsReads:
         """GetClientsProducts, all pages."""
         try:
             return [subscription(row, self._fields) for row in await service_rows(self._api, client_id)]
+        except (WhmcsRefusal, BadAnswer) as error:
+            _unreadable(error, missing="client id not found")
+
+    async def subscription(self, client_id: int, service_id: int) -> Subscription:
+        """GetClientsProducts for one service; it checks no owner."""
+        try:
+            row = await own_service_row(self._api, client_id, service_id)
+            if row is None:
+                raise Refused("NOT_FOUND")
+            return subscription(row, self._fields)
         except (WhmcsRefusal, BadAnswer) as error:
             _unreadable(error, missing="client id not found")
 

@@ -35,6 +35,13 @@ async def service_row(api: WhmcsApi, service_id: int) -> Mapping[str, Any] | Non
     return next((row for row in rows(body, "products", "product") if whole(row, "id") == service_id), None)
 
 
+async def own_service_row(api: WhmcsApi, client_id: int, service_id: int) -> Mapping[str, Any] | None:
+    """Read one service of a client; None when there is none or it is another's. Raises as `service_row`."""
+    body = await api.read("GetClientsProducts", {"clientid": client_id, "serviceid": service_id, "limitnum": 1})
+    found = rows(body, "products", "product")
+    return next((row for row in found if whole(row, "id") == service_id and whole(row, "clientid") == client_id), None)
+
+
 def found_service(row: Mapping[str, Any], fields: WhmcsFields) -> FoundService:
     """Read a service as the order protocol sees it. Raises BadAnswer."""
     product_id = whole(row, "pid")

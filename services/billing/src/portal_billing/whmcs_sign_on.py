@@ -1,7 +1,7 @@
 """Single sign-on into WHMCS: CreateSsoToken (reference/whmcs.md 4.6, D03)."""
 
+import re
 from typing import Final
-from urllib.parse import urlsplit
 
 from portal_billing.ports import Unclear
 from portal_billing.whmcs_answer import WhmcsRefusal
@@ -22,16 +22,21 @@ _DESTINATIONS: Final = {
 }
 _BLOCKED: Final = ("authentication blocked", "invalid client_id", "invalid user_id", "could not be provisioned")
 
+_NO_ADDRESS: Final = re.compile(r"[\x00-\x20\x7f-\uffff\\]")
+"""What browsers and we might read differently: blanks, control characters, backslashes, anything but ASCII."""
+
 _log = get_logger(__name__)
 
 
 class WhmcsSignOn:
     """The SignOn port on WHMCS."""
 
-    def __init__(self, api: WhmcsApi, *, host: str, seconds: float) -> None:
-        """Take the one host a link may point to."""
+    def __init__(self, api: WhmcsApi, *, host: str, secure: bool, seconds: float) -> None:
+        """Take the one host a link may point to, and whether only over TLS."""
         self._api = api
-        self._host = host.casefold()
+        self._ours = re.compile(
+            rf"http{'s' if secure else 's?'}://{re.escape(host)}(:[0-9]{{1,5}})?/[!-~]*", re.IGNORECASE
+        )
         self._seconds = seconds
 
     async def mint(self, client_id: int, destination: SsoDestination, related_id: int | None) -> str:
@@ -46,9 +51,8 @@ class WhmcsSignOn:
                 raise Refused("SSO_REFUSED") from refusal
             raise Misconfigured("WHMCS_MISCONFIGURED", facts={"message": str(refusal)}) from refusal
         url = str(body.get("redirect_url") or "")
-        parts = urlsplit(url)
-        if parts.scheme not in ("https", "http") or (parts.hostname or "").casefold() != self._host:
-            _log.error("WHMCS's sign-on link points to a foreign host", alert=True, host=parts.hostname or "")
+        if _NO_ADDRESS.search(url) or not self._ours.fullmatch(url):
+            _log.error("WHMCS's sign-on link points to a foreign host", alert=True)  # the link itself is a secret
             raise Misconfigured("WHMCS_MISCONFIGURED", facts={"message": "sign-on link with a foreign host"})
         return url
 

@@ -4,10 +4,16 @@ Source: reference/whmcs.md 1.1 and 1.2.
 """
 
 import base64
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 Value: TypeAlias = "str | int | bool | Sequence[Value] | Mapping[str, Value] | Mapping[int, Value] | None"
+
+
+_WHOLE_NUMBER: Final = re.compile(r"0|-?[1-9][0-9]{0,18}")
+_LARGEST: Final = 2**63 - 1
+"""PHP's integers have 64 bits."""
 
 
 def form_fields(parameters: Mapping[str, Value]) -> dict[str, str]:
@@ -50,17 +56,26 @@ def custom_fields(values: Mapping[int, str]) -> str | None:
 
 
 def php_serialized(value: "str | int | Mapping[int, str] | Mapping[str, str | int]") -> bytes:
-    """Serialize as PHP does: text lengths count UTF-8 bytes, and a key that reads as a whole number is one."""
+    """Serialize as PHP does: text lengths count UTF-8 bytes, and a key that reads as a whole number is one.
+
+    Raises ValueError for what PHP could not hold: a number of more than 64 bits, text that is no Unicode.
+    """
     if isinstance(value, str):
         text = value.encode()
         return b's:%d:"%s";' % (len(text), text)
     if isinstance(value, int):
+        if not _is_php_integer(value):
+            raise ValueError("a number of more than 64 bits")
         return b"i:%d;" % value
     pairs = b"".join(php_serialized(_php_key(key)) + php_serialized(inner) for key, inner in value.items())
     return b"a:%d:{%s}" % (len(value), pairs)
 
 
 def _php_key(key: str | int) -> str | int:
-    if isinstance(key, str) and key.lstrip("-").isascii() and key.lstrip("-").isdigit() and str(int(key)) == key:
+    if isinstance(key, str) and _WHOLE_NUMBER.fullmatch(key) and _is_php_integer(int(key)):
         return int(key)
     return key
+
+
+def _is_php_integer(number: int) -> bool:
+    return -_LARGEST - 1 <= number <= _LARGEST

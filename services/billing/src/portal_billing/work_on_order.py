@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 from portal_billing.order_desk import OrderDesk
 from portal_billing.order_process import WHMCS_ORDER
 from portal_billing.order_progress import OrderProgress, answer
-from portal_billing.ports import OrderBook
+from portal_billing.ports import Copies, OrderBook
 from portal_chassis.clocks import BusinessClock
 from portal_chassis.deadline import Deadline
 from portal_chassis.postgres import Transaction
@@ -31,6 +31,7 @@ class WorkOnOrder:
     book: OrderBook
     processes: ProcessEngine
     clock: BusinessClock
+    copies: Copies
 
     async def __call__(self, wanted: OrderDesk, deadline: Deadline) -> OrderProtocolState:
         """Work until the goal is reached, something has to be waited for, or the caller's time is up."""
@@ -48,7 +49,10 @@ class WorkOnOrder:
             if not started:
                 await self.processes.wake(transaction, WHMCS_ORDER, desk.order_id, patient=True)
         view = await self.processes.run_inline(WHMCS_ORDER, desk.order_id, until=before(deadline))
-        return answer(desk.goal, desk.ask, view, asked_at, self.clock.now())
+        reply = answer(desk.goal, desk.ask, view, asked_at, self.clock.now())
+        if reply.state == "done":  # new services and invoices, or their end (R173, R243)
+            await self.copies.clear(desk.client_id)
+        return reply
 
 
 def before(deadline: Deadline) -> Deadline:

@@ -66,7 +66,7 @@ class SandboxWhmcs:
         return [entry.detail["order_id"] for entry in entries if entry.key.startswith(ORDER)]
 
     def calls(self, name):
-        return self.core.faults.calls.get(f"whmcs {name}", 0)
+        return self.core.faults.calls.get("whmcs", {}).get(name, 0)
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 """The service as it is deployed: processes on a real NATS, Postgres and the sandbox's WHMCS."""
 
 import asyncio
+import json
 from datetime import UTC, datetime
 
+import asyncpg
 import pytest
 
 from portal_chassis.actor import Actor, sign_actor
@@ -44,7 +46,9 @@ async def test_an_order_is_reserved_and_accepted_and_the_customer_sees_it(
         assert hidden not in log
 
 
-async def test_a_customer_changes_the_own_address_and_whmcs_has_it(start, sandbox_whmcs, buses, key):  # R007, R057
+async def test_a_customer_changes_the_own_address_and_whmcs_has_it(
+    start, sandbox_whmcs, buses, key, database_url
+):  # R007, R057
     token = sign_actor(key, "test", Actor("u", CLIENT, "001000000000001AAA", (), "s", datetime.now(UTC), "ja"))
     address = Address(postcode="530-0001", prefecture="大阪府", city="大阪市北区", street='梅田1-1 "A&B"', building="")
     command = billing.ChangeOwnAddress(request_id="request-1", address=address)
@@ -59,6 +63,10 @@ async def test_a_customer_changes_the_own_address_and_whmcs_has_it(start, sandbo
         assert (await gateway.ask(billing.ReadProfile(), actor=token)).address == address
         other = await buses["orders"].ask(billing.ReadClientProfile(whmcs_client_id=5012))
         assert other.address != address
+    connection = await asyncpg.connect(database_url)
+    rows = await connection.fetch("SELECT body FROM portal_outbox WHERE subject = 'billing.profile.changed.v1'")
+    await connection.close()
+    assert [json.loads(row["body"]) for row in rows] == [{"whmcsClientId": CLIENT}], "told once, without the address"
     for hidden in ("梅田", "530-0001"):
         assert hidden not in start.log.read_text()
 

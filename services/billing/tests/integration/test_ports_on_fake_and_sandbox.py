@@ -115,13 +115,24 @@ def on_fakes():
         number: BilledClient(whmcs_client_id=number, address_fingerprint="0" * 64, services=[])
         for number in (5011, 5012)
     }
+    settings = WhmcsSettings(
+        api_url="https://whmcs.example/includes/api.php",
+        identifier="fake-identifier",
+        secret="fake-secret",
+        fields_path="whmcs_fields.toml",
+    )
+    reads, clients = FakeReads(), FakeClients(fates)
     return main.Whmcs(
-        FakeReads(),
-        FakeProducts(fates, products),
-        FakeSignOn(),
-        FakeClients(fates),
-        FakeOrders(fates),
-        FakeBilledClients(fates, {**billed, 5014: None}),
+        settings=settings,
+        reads=reads,
+        live=reads,
+        upkeep=reads,
+        products=FakeProducts(fates, products),
+        sign_on=FakeSignOn(),
+        clients=clients,
+        own_clients=clients,
+        orders=FakeOrders(fates),
+        billed=FakeBilledClients(fates, {**billed, 5014: None}),
     )
 
 
@@ -284,3 +295,10 @@ async def test_a_customer_number_is_written_over(ports, ground):
 async def test_the_address_of_nobody_is_not_found(ports, ground):
     with pytest.raises(Refused, match="NOT_FOUND"):
         await ports.clients.change_address(NOBODY, ground.form().address)
+
+
+async def test_the_profile_and_the_subscriptions_of_nobody_are_not_found(ports, ground):
+    with pytest.raises(Refused, match="NOT_FOUND"):
+        await ports.own_clients.change_profile(NOBODY, company="x", phone=None)
+    with pytest.raises(Refused, match="NOT_FOUND"):
+        await ports.reads.subscription(ground.client, 999_999)

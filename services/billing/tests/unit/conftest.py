@@ -8,9 +8,10 @@ from datetime import timedelta
 import pytest
 
 from portal_billing import main
+from portal_billing.invoice import OwnedInvoice
 from portal_billing.operated_order import Operations
 from portal_billing.product import SoldProduct
-from portal_billing.settings import BillingSettings
+from portal_billing.settings import BillingSettings, WhmcsSettings
 from portal_billing.testing import (
     FakeBilledClients,
     FakeClients,
@@ -25,10 +26,12 @@ from portal_billing.testing import (
     MemoryCommandLog,
     MemoryOrderBook,
     MemoryOrderJournal,
+    MemorySignOnLog,
 )
+from portal_chassis.cache import Cache
 from portal_chassis.deadline import Deadline
 from portal_chassis.testing import InMemoryOperatorDesk, InMemoryProcessStore, ManualClock, engine
-from portal_contracts.billing import AcceptOrder, EnsureClient, OrderLine, ReleaseOrder, ReserveOrder
+from portal_contracts.billing import AcceptOrder, EnsureClient, InvoiceDetail, OrderLine, ReleaseOrder, ReserveOrder
 from portal_contracts.problems import PortalProblem, TryLater
 from portal_contracts.values import Address, PersonName, long_salesforce_id
 
@@ -111,7 +114,15 @@ class World:
         self.book = MemoryOrderBook()
         self.turns = MemoryClientTurns()
         self.commands = MemoryCommandLog()
+        self.sign_ons = MemorySignOnLog()
         self.settings = BillingSettings(**settings)
+        self.whmcs_settings = WhmcsSettings(
+            api_url="https://whmcs.example/includes/api.php",
+            identifier="fake-identifier",
+            secret="fake-secret",
+            fields_path="whmcs_fields.toml",
+            hook_secret="fake-hook-secret",
+        )
         self.billed = FakeBilledClients(self.fates)
         self.desk = InMemoryOperatorDesk(self.store.database)
         self.patience = PATIENCE
@@ -125,8 +136,20 @@ class World:
     def worker(self):
         """Start another worker on the same database."""
         processes = engine(clock=self.clock, store=self.store)
-        whmcs = main.Whmcs(self.reads, self.products, self.sign_on, self.clients, self.seen_orders, self.billed)
-        store = main.Store(self.store.database.transaction, self.book, self.turns, self.commands)
+        whmcs = main.Whmcs(
+            settings=self.whmcs_settings,
+            reads=self.reads,
+            live=self.reads,
+            upkeep=self.reads,
+            products=self.products,
+            sign_on=self.sign_on,
+            clients=self.clients,
+            own_clients=self.clients,
+            orders=self.seen_orders,
+            billed=self.billed,
+        )
+        cache = Cache(None, prefix="billing")
+        store = main.Store(self.store.database.transaction, self.book, self.turns, self.commands, self.sign_ons, cache)
         clocks = main.Clocks(self.clock, self.clock)
         operations = Operations(self.book, processes, self.clock)
         journal = MemoryOrderJournal(self.journal)
@@ -257,3 +280,16 @@ def world():
 @pytest.fixture
 def new_world():
     return World
+
+
+@pytest.fixture
+def owned_invoice():
+    """Give a function that makes an invoice of a client's."""
+
+    def build(client, number=7, **more):
+        facts = {"state": "unpaid", "issued_on": None, "due_on": None, "paid_at": None, "total": 2970}
+        amounts = {"subtotal": 2970, "tax": 0, "credit": 0, "balance": 2970, "lines": [], "payments": []}
+        detail = InvoiceDetail(id=number, number=str(number), **{**facts, **amounts, **more})
+        return OwnedInvoice(client, False, detail)
+
+    return build

@@ -11,6 +11,7 @@ from portal_chassis.actor import Actor
 from portal_chassis.testing.fake_bus import FakeBus
 from portal_contracts import billing
 from portal_contracts.problems import Misconfigured, Refused
+from portal_contracts.setup_checks import check_setup
 from portal_contracts.topology import SERVICES
 from portal_contracts.values import Address, PersonName
 
@@ -73,7 +74,9 @@ def bus(world):
 
 def test_every_message_of_the_topology_has_a_handler(bus, world):
     consumers.register_operators(bus, world.operators)
-    assert set(bus._handlers) == set(SERVICES["billing"].serves)
+    consumers.register_logins(bus, world.use)
+    wired_with_the_service = check_setup("billing")
+    assert {*bus._handlers, wired_with_the_service} == set(SERVICES["billing"].serves)
 
 
 async def test_invoices_come_newest_first_without_drafts_and_strangers(bus):

@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 from portal_catalog.bus_billing import BusBilling
+from portal_catalog.check_setup import LaunchChain, catalog_look
 from portal_catalog.consumers import register
 from portal_catalog.refresh_process import KEY, KIND, CatalogRefresh, RefreshState
 from portal_catalog.salesforce import SalesforceProducts
@@ -8,6 +9,7 @@ from portal_catalog.settings import CatalogSettings
 from portal_catalog.shelf import Shelf
 from portal_catalog.store import PostgresSnapshots
 from portal_chassis.service import Service
+from portal_chassis.setup_checks import serve as serve_setup
 from portal_salesforce.client import Salesforce
 from portal_salesforce.settings import SalesforceSettings
 
@@ -21,9 +23,11 @@ async def wire(service: Service) -> None:
     shelf = Shelf(store)
     await shelf.reload()
     service.health.add("catalog", shelf.filled)
-    refresh = CatalogRefresh(SalesforceProducts(salesforce), BusBilling(service.bus), store, shelf, check)
+    products, billing = SalesforceProducts(salesforce), BusBilling(service.bus)
+    refresh = CatalogRefresh(products, billing, store, shelf, check)
     service.processes.register(refresh.definition())
     register(service.bus, shelf, service.processes)
+    serve_setup(service, catalog_look(salesforce), product=LaunchChain(products, billing, shelf))
     async with service.database.transaction() as transaction:
         if not await service.processes.start(transaction, KIND, KEY, RefreshState()):
             await service.processes.wake(transaction, KIND, KEY)

@@ -64,9 +64,12 @@ class CatalogRefresh:
             REFRESHES.labels("source_away").inc()
             return Wait(after=SOON, because=away.code)
         complete = await self._ask_billing(run.state, listed)
-        verdicts = {verdict.whmcs_product_id: verdict for verdict in run.state.verdicts or ()}
-        verified = run.state.verdicts is not None
-        judged = [judge(product, _verdict(product, verdicts), verified=verified) for product in listed]
+        if run.state.verdicts is None:
+            # A first catalog in which nothing can be ordered would refuse carts for good that are only early.
+            REFRESHES.labels("billing_away").inc()
+            return Wait(after=SOON, because="WHMCS_UNAVAILABLE")
+        verdicts = {verdict.whmcs_product_id: verdict for verdict in run.state.verdicts}
+        judged = [judge(product, _verdict(product, verdicts), verified=True) for product in listed]
         self._report(run, judged)
         snapshot = Snapshot.of([one for one in judged if isinstance(one, JudgedProduct)], run.clock.now())
         REFRESHES.labels("read" if complete else "billing_away").inc()
@@ -95,7 +98,7 @@ class CatalogRefresh:
         for one in judged:
             if isinstance(one, Defect):
                 found[one.sku or one.product_id] = one.reasons
-            elif one.defects and run.state.verdicts is not None:
+            elif one.defects:
                 found[one.sold.sku] = one.defects
         DEFECTS.set(len(found))
         lines = [f"{name}: {', '.join(reasons)}" for name, reasons in sorted(found.items())]

@@ -69,6 +69,15 @@ def salesforce_settings(request, monkeypatch):
 
 
 @pytest.fixture
+async def staff(salesforce_settings):
+    """Salesforce as staff see it: the integration user may not write products (R273)."""
+    username = salesforce_settings.username if REAL else "staff@sandbox.invalid"
+    connector = Salesforce(salesforce_settings.model_copy(update={"username": username}))
+    yield connector
+    await connector.close()
+
+
+@pytest.fixture
 async def salesforce(salesforce_settings):
     connector = Salesforce(salesforce_settings)
     yield connector

@@ -172,7 +172,7 @@ async def feed(postgres_server):
 
 
 @pytest.fixture
-async def world(nats_url, database_url, sandbox, salesforce, feed, start):
+async def world(nats_url, database_url, sandbox, staff, feed, start):
     client = await nats.connect(nats_url)
     await apply(client.jetstream())
     await client.close()
@@ -187,7 +187,7 @@ async def world(nats_url, database_url, sandbox, salesforce, feed, start):
     billing.register(buses["billing"])
     await buses["billing"].start()
     await buses["changefeed"].start()
-    yield World(buses["gateway"], buses["orders"], billing, feed, salesforce, sandbox, start)
+    yield World(buses["gateway"], buses["orders"], billing, feed, staff, sandbox, start)
     for bus in buses.values():
         await bus.stop(within=1)
 

@@ -92,9 +92,9 @@ def fake_org() -> Org:
 
 
 @pytest.fixture
-def salesforce_org(request, salesforce: Salesforce, real_org) -> Org:
+def salesforce_org(request, salesforce: Salesforce, staff: Salesforce, real_org) -> Org:
     sandbox = None if real_org else request.getfixturevalue("sandbox")
-    return SalesforceOrg(SalesforceProducts(salesforce), salesforce, sandbox)
+    return SalesforceOrg(SalesforceProducts(salesforce), staff, sandbox)
 
 
 @pytest.fixture(params=["fake", "salesforce"])
@@ -158,21 +158,21 @@ async def test_while_the_org_is_away_the_reader_is_asked_to_come_back(staffed: O
 
 
 async def test_every_spelling_of_the_whmcs_id_gives_one_id_and_two_that_differ_are_both_told(
-    sandbox, salesforce
+    sandbox, salesforce, staff
 ) -> None:  # C05, C06
     seen = set()
     for field in ("WH_Product_ID__c", "WHMCS_Product_Id__c", "both"):
         sandbox.switches.update({"salesforce": {"productIdField": field}})
-        org = SalesforceOrg(SalesforceProducts(salesforce), salesforce, sandbox)
+        org = SalesforceOrg(SalesforceProducts(salesforce), staff, sandbox)
         seen |= set((await org.product()).whmcs_product_ids)
     assert seen == {"301"}
     product_id = (await org.product()).product_id
-    await salesforce.update("Product2", product_id, {"WH_Product_ID__c": 302})
+    await staff.update("Product2", product_id, {"WH_Product_ID__c": 302})
     assert set((await org.product()).whmcs_product_ids) == {"301", "302"}
 
 
-async def test_what_only_some_products_have_is_read_of_those(sandbox, salesforce) -> None:  # R087
-    org = SalesforceOrg(SalesforceProducts(salesforce), salesforce, sandbox)
+async def test_what_only_some_products_have_is_read_of_those(sandbox, salesforce, staff) -> None:  # R087
+    org = SalesforceOrg(SalesforceProducts(salesforce), staff, sandbox)
     plan, esim = await org.product("INT-HOME-1G"), await org.product("SIM-VOICE-ESIM-20G")
     assert (plan.eligibility, esim.eligibility) == ("Home 1G", None)
     assert '"simType":"eSIM"' in (esim.options_json or "")

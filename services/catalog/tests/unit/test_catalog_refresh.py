@@ -136,11 +136,12 @@ async def test_a_restart_while_billing_is_away_keeps_its_last_verdicts() -> None
     assert (product.orderable, product.description.en) == (True, "Another text.")
 
 
-async def test_what_billing_never_saw_becomes_orderable_once_it_answers() -> None:
+async def test_there_is_no_catalog_before_billing_has_answered_once() -> None:
     world = World()
     world.billing.fails_with = TryLater("WHMCS_UNAVAILABLE")
     await world.begin()
-    assert not (await world.bus.call(ReadProduct(sku="VPN-US"))).orderable
+    with pytest.raises(TryLater):
+        await world.bus.call(ReadProduct(sku="VPN-US"))
     world.billing.fails_with = None
     await world.pass_time(timedelta(seconds=3))
     assert (await world.bus.call(ReadProduct(sku="VPN-US"))).orderable

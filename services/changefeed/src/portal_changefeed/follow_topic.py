@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeVar
@@ -17,7 +17,8 @@ from portal_chassis.logs import get_logger
 from portal_chassis.metrics import counter, gauge
 from portal_chassis.postgres import StoreUnavailable
 from portal_chassis.telemetry import CONSUMER, span
-from portal_contracts.changefeed import EventsMissed
+from portal_contracts.changefeed import EventsMissed, OrderChanged, ProvisionEventReceived
+from portal_contracts.message import Event
 from portal_contracts.problems import Misconfigured, TryLater
 
 DEMAND: Final = 100
@@ -123,6 +124,7 @@ class FollowTopic:
                     new = await self._positions.take(self._topic, received, latest)
             except TimeoutError:
                 raise StoreUnavailable from None
+            _tell(self._topic, received)
         _EVENTS.labels(self._topic, "taken").inc(new)
         _EVENTS.labels(self._topic, "repeated").inc(len(received) - new)
 
@@ -177,6 +179,23 @@ class FollowTopic:
         whole = min(FIRST_PAUSE * float(2**self._failures), LONGEST_PAUSE)
         self._failures = min(self._failures + 1, 10)
         return max(least, whole * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load only
+
+
+def _tell(topic: str, received: Sequence[Received]) -> None:
+    """Log which orders Salesforce spoke of, so that a search for one of them finds this service too."""
+    orders = sorted({_order_of(event) for one in received for event in one.events} - {""})
+    if orders:
+        _log.info("salesforce spoke of orders", topic=topic, order_ids=orders)
+
+
+def _order_of(event: Event) -> str:
+    match event:
+        case OrderChanged():
+            return event.record_id
+        case ProvisionEventReceived():
+            return event.order_id
+        case _:
+            return ""
 
 
 def _reason(error: Exception) -> str:

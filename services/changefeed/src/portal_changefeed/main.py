@@ -1,5 +1,6 @@
 """Wiring: Salesforce's Pub/Sub API in, the outbox out; one instance at a time."""
 
+from portal_changefeed.check_setup import event_look
 from portal_changefeed.election import Election
 from portal_changefeed.feed import Feed
 from portal_changefeed.follow_topic import Patience
@@ -7,6 +8,7 @@ from portal_changefeed.pubsub import Endpoint, GrpcPubSub
 from portal_changefeed.settings import ChangefeedSettings
 from portal_changefeed.watch_allocations import WatchAllocations
 from portal_chassis.service import Service
+from portal_chassis.setup_checks import serve as serve_setup
 from portal_salesforce import Salesforce, SalesforceSettings
 
 
@@ -25,4 +27,5 @@ async def wire(service: Service) -> None:
         allocations=WatchAllocations(salesforce.limits),
     )
     service.background("salesforce event bus", feed.run)
+    serve_setup(service, event_look(salesforce, lambda: GrpcPubSub(endpoint, salesforce.tokens)))
     service.on_stop(salesforce.close)

@@ -79,6 +79,16 @@ class GrpcPubSub:
             raise failure from error
         return parse_schema(found.schema_json)
 
+    async def may_subscribe(self, topic: str) -> bool:
+        """Whether our user may listen to a topic (R275). StreamFailed NOT_FOUND for one that is not there for us."""
+        token = await self._usable_token()
+        request = wire.TopicRequest(topic_name=topic)
+        try:
+            found = await self._stub().get_topic(request, metadata=_metadata(token), timeout=CALL_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            raise _failure(error.code(), error.details(), error.trailing_metadata()) from error
+        return bool(found.can_subscribe)
+
     async def log_in(self, stale: object) -> None:
         """Replace the token unless that happened already: six topics meet the end of one session."""
         if isinstance(stale, AccessToken):

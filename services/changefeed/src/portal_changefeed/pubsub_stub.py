@@ -23,3 +23,8 @@ class PubSubStub:
             request_serializer=wire.SchemaRequest.SerializeToString,
             response_deserializer=wire.SchemaInfo.FromString,
         )
+        self.get_topic: Any = channel.unary_unary(
+            SERVICE + "GetTopic",
+            request_serializer=wire.TopicRequest.SerializeToString,
+            response_deserializer=wire.TopicInfo.FromString,
+        )

@@ -53,7 +53,8 @@ async def test_a_change_of_staff_is_not_ours(world):
 
 
 async def test_every_object_has_its_own_hint(world):
-    """C24."""
+    """C24. Products and prices are written by staff: here the integration user may, too."""
+    world.switch(rightsMistakes="Product2+edit,PricebookEntry+edit")
     async with world.feeding():
         account = await world.salesforce.query_one(select("Account", "Id"))
         product = await world.salesforce.query_one(select("Product2", "Id"))

@@ -13,10 +13,12 @@ from portal_chassis.outbound import Outbound
 from portal_chassis.process import ProcessDefinition
 from portal_chassis.sealing import Seal
 from portal_chassis.service import Service
+from portal_chassis.setup_checks import serve as serve_setup
 from portal_fulfillment.after_pivot_steps import AfterPivotSteps
 from portal_fulfillment.billing_steps import BillingSteps
 from portal_fulfillment.bus_billing import BusBilling
 from portal_fulfillment.bus_orders import BusOrders
+from portal_fulfillment.check_setup import CheckSetup
 from portal_fulfillment.consumers import PeoplesUseCases, register, register_people
 from portal_fulfillment.esim_codes import EsimCodes
 from portal_fulfillment.freebit import Freebit, FreebitSettings
@@ -87,6 +89,8 @@ async def wire(service: Service) -> None:
     )
     service.processes.register(definition)
     _listen(service, attempts, PostgresEsimCodes(service.database, seal))
+    setup = CheckSetup(freebit, tables, plans)
+    serve_setup(service, setup.look, product=setup.look_at_product)
 
 
 def _listen(service: Service, attempts: Attempts, codes: EsimCodes) -> None:

@@ -12,6 +12,7 @@ DAYS_BUCKETS: Final = (10.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 86400.0, 25920
 PROCESSES: Final = metrics.gauge(
     "portal_provisioning_processes", "Orders by how provisioning stands and who must act", "status", "owner"
 )
+PROCESSES.labels("needs_human", "us").set(0)  # the one an alert looks at is there from the start
 OLDEST_STANDING: Final = metrics.gauge(
     "portal_provisioning_oldest_standing_seconds", "How long the oldest order has been standing still", "owner"
 )
@@ -27,10 +28,15 @@ TO_ACTIVE: Final = metrics.histogram(
     buckets=DAYS_BUCKETS,
 )
 ATTEMPTS: Final = metrics.counter("portal_provisioning_attempts", "Attempts that were opened", "source")
-ENDS: Final = metrics.counter("portal_provisioning_ends", "Attempts that ended", "state", "code")
+ENDS: Final = metrics.counter(
+    "portal_provisioning_ends", "Attempts that ended", "state", "code", known=[("activated", "")]
+)
 SIGNALS: Final = metrics.counter("portal_provisioning_signals", "Signals about orders", "source", "verdict")
 TOUCHES: Final = metrics.counter(
-    "portal_provisioning_manual_touches", "Commands of operators that were carried out on orders", "action"
+    "portal_provisioning_manual_touches",
+    "Commands of operators that were carried out on orders",
+    "action",
+    known=[("retry",), ("cancel",), ("activate_now",)],
 )
 PREFLIGHTS: Final = metrics.counter("portal_provisioning_preflights", "Preflights of scheduled orders", "result")
 CODES_SHOWN: Final = metrics.counter("portal_provisioning_esim_codes_shown", "eSIM codes shown to their owners")

@@ -34,7 +34,11 @@ from portal_gateway.signed_calls import SignedCalls
 from portal_gateway.static_page import StaticPage, html_page
 from portal_gateway.timeline_streams import TimelineStreams
 
-MAILED_PAGES: Final = {"/auth/signup/confirm": "confirm_signup", "/auth/password/reset": "reset_password"}
+MAILED_PAGES: Final = {
+    "/auth/signup/confirm": "confirm_signup",
+    "/auth/password/reset": "reset_password",
+    "/auth/email/confirm": "confirm_email",
+}
 """The links in our mails. Opening one changes nothing, since mail scanners open links; its button does."""
 
 

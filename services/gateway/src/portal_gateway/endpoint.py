@@ -11,6 +11,7 @@ from portal_chassis.deadline import Deadline, within
 from portal_chassis.logs import get_logger
 from portal_chassis.metrics import histogram
 from portal_chassis.telemetry import Span, current_ids, current_traceparent
+from portal_contracts.notifications import MAIL_EVENTS_LIMIT
 from portal_contracts.problems import Misconfigured, PortalProblem, Refused, TryLater
 from portal_gateway.exchange import BODY_LIMIT, Caller, Exchange, Gateway
 from portal_gateway.operation import Operation
@@ -25,6 +26,7 @@ REQUEST_SECONDS: Final = histogram(
 )
 _BEARER: Final = b"bearer "
 _READS: Final = ("GET", "HEAD")
+_BODY_LIMITS: Final = (BODY_LIMIT, MAIL_EVENTS_LIMIT)
 
 log = get_logger(__name__)
 
@@ -60,11 +62,13 @@ class Endpoint:
                 await self._stream(reply, scope, receive, send)
                 return
             await _send(send, reply, _trace_headers())
+            if operation.changes:
+                log.info("a change was answered", operation=operation.name, status=reply.status)
         self._observe(operation, reply.status, perf_counter() - started)
 
     async def _answer(self, exchange: Exchange, scope: Scope, opened: Span) -> Reply | StreamReply:
         try:
-            with within(Deadline.after(self._gateway.settings.request_seconds)):
+            with within(Deadline.after(self._seconds_for(exchange.operation))):
                 self._gateway.requests.enter()
                 try:
                     return await self._admitted(exchange)
@@ -84,8 +88,9 @@ class Endpoint:
         operation = exchange.operation
         if not operation.changes:
             await self._identify(exchange, operation)
+            self._check_proof(exchange, operation)
             return await operation.answer(exchange)
-        async with asyncio.timeout(self._gateway.settings.request_seconds):  # a body may come slowly
+        async with asyncio.timeout(self._seconds_for(operation)):  # a body may come slowly
             if operation.signed:
                 return await operation.answer(exchange)
             by_cookie = await self._identify(exchange, operation)
@@ -96,6 +101,7 @@ class Endpoint:
             caller = exchange.signed_in()
             if by_cookie:
                 self._gateway.guard.check_token(exchange.headers, caller.session.csrf_token)
+            self._check_proof(exchange, operation)
             session_id = caller.actor.session_id
             self._gateway.writes.enter(session_id)
             try:
@@ -116,6 +122,18 @@ class Endpoint:
         _check_kind(operation, session)
         exchange.caller = Caller(token, session)
         return by_cookie
+
+    def _seconds_for(self, operation: Operation) -> float:
+        settings = self._gateway.settings
+        return settings.request_seconds if operation.upload is None else settings.upload_seconds
+
+    def _check_proof(self, exchange: Exchange, operation: Operation) -> None:
+        """Refuse STEP_UP_REQUIRED for what is sensitive when the last proof is old (architecture §9)."""
+        if not operation.step_up:
+            return
+        age = self._gateway.clock.now() - exchange.signed_in().actor.authenticated_at
+        if age.total_seconds() > self._gateway.settings.step_up_seconds:
+            raise Refused("STEP_UP_REQUIRED")
 
     def _token(self, headers: Mapping[bytes, bytes]) -> tuple[str | None, bool]:
         authorization = headers.get(b"authorization")
@@ -144,8 +162,14 @@ class Endpoint:
 def _check_kind(operation: Operation, session: SignedIn) -> None:
     """Keep customers and operators apart, and operators to what their roles grant; every service checks it again.
 
-    Refused FORBIDDEN for one of the other kind, OPERATOR_FORBIDDEN without the permission.
+    Refused FORBIDDEN for one of the other kind, OPERATOR_FORBIDDEN without the permission. An API token is refused
+    FORBIDDEN where none is enough, and SCOPE_MISSING without the scope.
     """
+    if session.scopes is not None:
+        if operation.api_scope is None:
+            raise Refused("FORBIDDEN")
+        if operation.api_scope not in session.scopes:
+            raise Refused("SCOPE_MISSING", facts={"scope": operation.api_scope})
     if session.actor.operator:
         if operation.audience == "customer":
             raise Refused("FORBIDDEN")
@@ -163,7 +187,7 @@ def _problem(problem: PortalProblem, exchange: Exchange, scope: Scope, opened: S
     if isinstance(problem, Misconfigured):
         log.error("a request met a fault of our set-up", operation=exchange.operation.name, problem=str(problem))
     headers: Headers = []
-    if problem.code == "PAYLOAD_TOO_LARGE" and problem.facts.get("limit") == BODY_LIMIT:
+    if problem.code == "PAYLOAD_TOO_LARGE" and problem.facts.get("limit") in {*_BODY_LIMITS, exchange.operation.upload}:
         headers.append((b"connection", b"close"))  # the rest of the body is not wanted
     language = preferred_language(exchange.headers.get(b"accept-language"))
     of_body = exchange.operation.body is not None

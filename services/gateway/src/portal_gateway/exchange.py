@@ -235,11 +235,11 @@ class Exchange:
             values[name] = value
         return values
 
-    async def raw_body(self) -> bytes:
-        """Read the body as it was sent. Refused PAYLOAD_TOO_LARGE before more than allowed is read."""
+    async def raw_body(self, limit: int = BODY_LIMIT) -> bytes:
+        """Read the body as it was sent. Refused PAYLOAD_TOO_LARGE before more than `limit` bytes are read."""
         declared = self.headers.get(b"content-length", b"0")
-        if not declared.isdigit() or len(declared) > _LENGTH_DIGITS or int(declared) > BODY_LIMIT:
-            raise Refused("PAYLOAD_TOO_LARGE", facts={"limit": BODY_LIMIT})
+        if not declared.isdigit() or len(declared) > _LENGTH_DIGITS or int(declared) > limit:
+            raise Refused("PAYLOAD_TOO_LARGE", facts={"limit": limit})
         parts: list[bytes] = []
         size = 0
         while True:
@@ -248,8 +248,8 @@ class Exchange:
                 raise refused_field(BODY, "it ended early")
             part = event.get("body", b"")
             size += len(part)
-            if size > BODY_LIMIT:
-                raise Refused("PAYLOAD_TOO_LARGE", facts={"limit": BODY_LIMIT})
+            if size > limit:
+                raise Refused("PAYLOAD_TOO_LARGE", facts={"limit": limit})
             parts.append(part)
             if not event.get("more_body", False):
                 return parts[0] if len(parts) == 1 else b"".join(parts)

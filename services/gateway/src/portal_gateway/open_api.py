@@ -33,6 +33,7 @@ _TAGS: Final[dict[str, str]] = {
     "orders": "Checkout, orders and their timelines",
     "billing": "What WHMCS keeps: payment methods, invoices, subscriptions",
     "support": "Cases",
+    "notifications": "Mails: which ones one wants, and what became of them",
     "operator": "Operators: what is under way, and their hands on it",
 }
 _DESCRIPTION: Final = """\
@@ -40,8 +41,12 @@ The portal's API for browsers and programs. Every error is `application/problem+
 in English or, when `Accept-Language` prefers it, in Japanese; a missing header means English.
 
 **Signing in.** `POST /auth/login` sets two cookies: the session, and the CSRF token for pages to read. A state change
-with the session's cookie needs that token in `X-CSRF-Token` and must come from the portal's own origin. Programs may
-send the session's token as `Authorization: Bearer` instead and then need no CSRF token.
+with the session's cookie needs that token in `X-CSRF-Token` and must come from the portal's own origin. Programs send
+an API token, made with `POST /me/api-tokens`, or a session's token as `Authorization: Bearer` and need no CSRF token.
+
+**Proof.** Some operations want a proof that is at most a quarter of an hour old and answer `STEP_UP_REQUIRED` without
+one: `POST /auth/step-up` takes password and code, or a passkey; the session goes on with other tokens. API tokens
+cannot do what needs a proof, nor anything about the account's own security.
 
 **Operators** sign in with `POST /operator/session` and a one-time code; their session does not work for what is
 customers', nor the other way round. What an operator may do follows from roles. A command only says what it would do
@@ -106,7 +111,7 @@ def open_api(operations: Sequence[Operation], public_url: str, *, secure: bool) 
             "securitySchemes": {
                 "session": {"type": "apiKey", "in": "cookie", "name": Cookies(secure=secure).session},
                 "csrf": {"type": "apiKey", "in": "header", "name": "X-CSRF-Token"},
-                "bearer": {"type": "http", "scheme": "bearer", "description": "The session's token"},
+                "bearer": {"type": "http", "scheme": "bearer", "description": "An API token or the session's token"},
                 "signature": {
                     "type": "apiKey",
                     "in": "header",
@@ -122,11 +127,14 @@ def problems_of(operation: Operation) -> list[ProblemEntry]:
     """Give every problem an operation may answer, its own first."""
     codes = [*operation.problems]
     codes += _SIGNED_IN if operation.needs_session else ()
+    codes += ("STEP_UP_REQUIRED",) if operation.step_up else ()
+    codes += ("SCOPE_MISSING",) if operation.api_scope is not None else ()
     codes += _OPERATORS if operation.permission is not None else ()
     codes += _WRITING if operation.changes and not operation.signed else ()
     codes += _WITH_BODY if operation.body is not None else ()
     codes += ("BAD_REQUEST",) if operation.query_parameters or operation.idempotency_key else ()
-    codes += _VENDORS.get(operation.owner, ())
+    codes += ("PAYLOAD_TOO_LARGE",) if operation.upload is not None else ()
+    codes += operation.vendors or _VENDORS.get(operation.owner, ())
     codes += _ANY
     return [CATALOGUE[code] for code in dict.fromkeys(codes)]
 
@@ -150,6 +158,10 @@ class _Writer:
         more = [line.strip() for line in lines[1:]] if not operation.summary else []
         if operation.permission is not None:
             more.append(f"Needs the permission `{operation.permission}`.")
+        if operation.step_up:
+            more.append("Needs a proof that is not old: see `POST /auth/step-up`.")
+        if operation.api_scope is not None:
+            more.append(f"Open to API tokens with the scope `{operation.api_scope}`.")
         if description := "\n".join(more).strip():
             written["description"] = description
         if parameters := self._parameters(operation):
@@ -157,6 +169,10 @@ class _Writer:
         if operation.body is not None:
             content = {"schema": self._reference(operation.body, "validation"), "example": _example(operation.body)}
             written["requestBody"] = {"required": not operation.signed, "content": {"application/json": content}}
+        if operation.upload is not None:
+            text = f"The file as it is: a JPEG, PNG or PDF of at most {operation.upload // 1024 // 1024} MB"
+            binary: dict[str, Any] = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+            written["requestBody"] = {"required": True, "description": text, "content": binary}
         written["security"] = _security(operation)
         return written
 

@@ -40,7 +40,9 @@ class Operation:
     `message` is what is asked on the bus; its audience decides whose session is needed, unless `for_audience` says
     otherwise. `body` is what the client sends, where that differs from nothing. `replies` says what each status means;
     the first is the usual one. `of_service` gives the message of the service the path names, where many answer alike;
-    `message` is then one of them. `signed` calls need no session: a signature says who calls.
+    `message` is then one of them. `signed` calls need no session: a signature says who calls. `step_up`: only when the
+    session's owner proved who they are lately (architecture §9). `scope` opens an operation of identity to API tokens.
+    `upload`: the body is a file of at most so many bytes. `vendors`: problems of vendors the owner does not always ask.
     """
 
     method: Literal["GET", "POST", "PUT", "DELETE"]
@@ -61,6 +63,10 @@ class Operation:
     for_audience: Audience | None = None
     of_service: Callable[[str], type[Request[Any]]] | None = None
     signed: bool = False
+    step_up: bool = False
+    scope: str | None = None
+    upload: int | None = None
+    vendors: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -81,6 +87,18 @@ class Operation:
     def permission(self) -> str | None:
         """What an operator's roles must grant."""
         return getattr(self.message, "permission", None)
+
+    @cached_property
+    def api_scope(self) -> str | None:
+        """What an API token must be made for; None where no token is enough.
+
+        What is sensitive, and an account's own security, is for people alone.
+        """
+        if self.audience != "customer" or self.step_up:
+            return None
+        if self.scope is not None or self.owner == "identity":
+            return self.scope
+        return f"{self.owner}:{'write' if self.changes else 'read'}"
 
     @cached_property
     def needs_session(self) -> bool:

@@ -16,6 +16,7 @@ from portal_chassis.clocks import MachineClock
 from portal_chassis.deadline import Deadline, within
 from portal_chassis.logs import get_logger
 from portal_contracts.identity import MintActor, SessionRevoked
+from portal_contracts.identity_api_tokens import SCOPE_ROLE
 from portal_contracts.operators import permissions_of
 from portal_contracts.problems import PortalProblem, Refused
 from portal_gateway.ports import Asks
@@ -40,6 +41,8 @@ class SignedIn:
     actor_token: str
     actor: Actor
     permissions: frozenset[str]
+    scopes: frozenset[str] | None
+    """Of an API token; None for a person's session."""
     csrf_token: str
     refresh_at: float
     good_until: float
@@ -146,6 +149,7 @@ class Sessions:
             actor_token=minted.actor_token,
             actor=actor,
             permissions=permissions_of(actor.roles),
+            scopes=_scopes_of(actor),
             csrf_token=minted.csrf_token,
             refresh_at=now + lives - REFRESH_AHEAD,
             good_until=now + lives - SPARE,
@@ -169,3 +173,8 @@ class Sessions:
         keys.discard(key)
         if not keys:
             self._keys.pop(session.actor.session_id, None)
+
+
+def _scopes_of(actor: Actor) -> frozenset[str] | None:
+    scopes = frozenset(role.removeprefix(SCOPE_ROLE) for role in actor.roles if role.startswith(SCOPE_ROLE))
+    return scopes or None

@@ -38,7 +38,18 @@ WINDOW_SECONDS: Final = 300
 VERSION: Final = b"v1"
 
 OUTCOMES: Final = counter(
-    "portal_gateway_signed_calls", "Signed calls by what became of their checks; the caller is told less", "outcome"
+    "portal_gateway_signed_calls",
+    "Signed calls by what became of their checks; the caller is told less",
+    "outcome",
+    known=[
+        ("genuine",),
+        ("malformed",),
+        ("expired",),
+        ("mac_wrong",),
+        ("key_unknown",),
+        ("key_not_valid_now",),
+        ("caller_not_allowed",),
+    ],
 )
 
 

@@ -35,9 +35,22 @@ async def signed_in_reply(exchange: Exchange, opened: OpenedSession) -> Reply:
     return message_reply(LoggedIn(user_id=opened.user_id, expires_at=opened.expires_at), 200, *_set(cookies))
 
 
+def renewed_reply(exchange: Exchange, opened: OpenedSession) -> Reply:
+    """Hand out the tokens of a session that took the place of the caller's."""
+    gateway = exchange.gateway
+    gateway.sessions.forget(exchange.signed_in().actor.session_id)
+    cookies = gateway.cookies.opened(opened.session_token, opened.csrf_token, opened.expires_at, gateway.clock.now())
+    return message_reply(LoggedIn(user_id=opened.user_id, expires_at=opened.expires_at), 200, *_set(cookies))
+
+
 async def signed_out_reply(exchange: Exchange) -> Reply:
     """End the caller's session everywhere and delete the cookies."""
     await exchange.ask(LogOut(request_id=str(uuid4())))
+    return forgotten_reply(exchange)
+
+
+def forgotten_reply(exchange: Exchange) -> Reply:
+    """Delete the cookies of a session that has just ended."""
     exchange.gateway.sessions.forget(exchange.signed_in().actor.session_id)
     return Reply(204, b"", [NO_STORE, *_set(exchange.gateway.cookies.closed())])
 

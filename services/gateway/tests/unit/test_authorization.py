@@ -3,6 +3,7 @@
 import pytest
 
 from portal_contracts.examples import example_of
+from portal_contracts.identity import SessionRevoked
 from portal_contracts.operators import ROLES
 from portal_gateway.routes import OPERATIONS
 
@@ -13,12 +14,42 @@ WHO_MAY = {
     "GET /catalog/{sku}": ANYBODY,
     "POST /auth/signup": ANYBODY,
     "POST /auth/signup/confirm": ANYBODY,
+    "GET /auth/signup/form": ANYBODY,
+    "POST /auth/link": ANYBODY,
+    "POST /auth/link/confirm": ANYBODY,
     "POST /auth/login": ANYBODY,
     "POST /auth/logout": CUSTOMER,
     "POST /auth/password/request-reset": ANYBODY,
     "POST /auth/password/reset": ANYBODY,
     "POST /auth/password": CUSTOMER,
     "GET /me": CUSTOMER,
+    "GET /me/sessions": CUSTOMER,
+    "DELETE /me/sessions/{sessionId}": CUSTOMER,
+    "POST /auth/logout-everywhere": CUSTOMER,
+    "POST /auth/step-up": CUSTOMER,
+    "GET /me/security-events": CUSTOMER,
+    "POST /me/email": CUSTOMER,
+    "POST /auth/email/confirm": ANYBODY,
+    "GET /me/second-factors": CUSTOMER,
+    "POST /me/authenticator/begin": CUSTOMER,
+    "POST /me/authenticator": CUSTOMER,
+    "DELETE /me/authenticator": CUSTOMER,
+    "POST /me/recovery-codes": CUSTOMER,
+    "POST /me/passkeys/begin": CUSTOMER,
+    "POST /me/passkeys": CUSTOMER,
+    "DELETE /me/passkeys/{passkeyId}": CUSTOMER,
+    "POST /auth/passkey/begin": ANYBODY,
+    "POST /auth/passkey": ANYBODY,
+    "GET /me/verification": CUSTOMER,
+    "POST /me/verification/{commodity}/documents": CUSTOMER,
+    "GET /me/export": CUSTOMER,
+    "GET /me/deletion": CUSTOMER,
+    "POST /me/deletion": CUSTOMER,
+    "DELETE /me/deletion": CUSTOMER,
+    "GET /operator/deletions": "action.read",
+    "GET /me/api-tokens": CUSTOMER,
+    "POST /me/api-tokens": CUSTOMER,
+    "DELETE /me/api-tokens/{tokenId}": CUSTOMER,
     "POST /auth/sso-link": CUSTOMER,
     "POST /orders": CUSTOMER,
     "GET /checkouts/{checkoutId}": CUSTOMER,
@@ -27,6 +58,7 @@ WHO_MAY = {
     "GET /orders/{orderId}/timeline": CUSTOMER,
     "GET /orders/{orderId}/events": CUSTOMER,
     "GET /billing/profile": CUSTOMER,
+    "PUT /billing/profile": CUSTOMER,
     "PUT /billing/profile/address": CUSTOMER,
     "GET /billing/payment-methods": CUSTOMER,
     "GET /billing/payment-methods/summary": CUSTOMER,
@@ -35,10 +67,17 @@ WHO_MAY = {
     "GET /billing/invoices/{invoiceId}": CUSTOMER,
     "GET /subscriptions": CUSTOMER,
     "GET /subscriptions/{serviceId}": CUSTOMER,
+    "GET /subscriptions/{serviceId}/invoices": CUSTOMER,
+    "POST /hooks/whmcs": ANYBODY,
     "GET /support/cases": CUSTOMER,
     "POST /support/cases": CUSTOMER,
     "GET /support/cases/{caseId}": CUSTOMER,
     "POST /support/cases/{caseId}/comments": CUSTOMER,
+    "GET /me/mail-preferences": CUSTOMER,
+    "PUT /me/mail-preferences": CUSTOMER,
+    "POST /hooks/sendgrid": ANYBODY,
+    "GET /operator/mails": "mail.read",
+    "POST /operator/mails/{mailId}/send-again": "mail.act",
     "POST /orders/{orderId}/provision": SIGNED,
     "POST /orders/{orderId}/recheck": CUSTOMER,
     "POST /orders/{orderId}/porting": CUSTOMER,
@@ -68,6 +107,7 @@ WHO_MAY = {
     "POST /operator/{service}/dead-letters/{id}/replay": "dead_letter.act",
     "POST /operator/{service}/dead-letters/{id}/discard": "dead_letter.act",
     "GET /operator/{service}/actions": "action.read",
+    "GET /operator/{service}/setup": "setup.read",
 }
 PATHS = {
     "{sku}": "VPN-US",
@@ -76,9 +116,26 @@ PATHS = {
     "{invoiceId}": "7",
     "{serviceId}": "8",
     "{caseId}": "500000000000001AAA",
+    "{commodity}": "internet",
+    "{sessionId}": "5d1f7c1e-0000-4000-8000-000000000001",
+    "{passkeyId}": "5d1f7c1e-0000-4000-8000-000000000002",
+    "{tokenId}": "5d1f7c1e-0000-4000-8000-000000000003",
+    "{mailId}": "welcome:001000000000001AAA",
     "{service}": "billing",
     "{id}": "7",
 }
+POSTED = {
+    "POST /hooks/whmcs": {
+        "X-Portal-Event-Id": "0f6f1c1e-6b1f-4f0e-9d8e-0a1b2c3d4e5f",
+        "X-Portal-Timestamp": "1767225600",
+        "X-Portal-Signature": "v1=" + "0" * 64,
+    },
+    "POST /hooks/sendgrid": {
+        "X-Twilio-Email-Event-Webhook-Signature": "MEUCIQCexample==",
+        "X-Twilio-Email-Event-Webhook-Timestamp": "1767225600",
+    },
+}
+"""What a vendor's server sends along: the service that owns the vendor verifies it."""
 CUSTOMERS = [name for name, who in WHO_MAY.items() if who == CUSTOMER]
 OPERATORS = [name for name, who in WHO_MAY.items() if who not in {ANYBODY, CUSTOMER, SIGNED}]
 WITH_PERMISSION = [name for name in OPERATORS if WHO_MAY[name] != OPERATOR]
@@ -93,7 +150,7 @@ async def send(client, name, *, extra=None, **headers):
     for placeholder, value in PATHS.items():
         path = path.replace(placeholder, value)
     body = {**BODIES.get(name, {}), **extra} if extra else BODIES.get(name)
-    return await client.request(method, path, json=body, headers=headers)
+    return await client.request(method, path, json=body, headers={**POSTED.get(name, {}), **headers})
 
 
 def refused_with(answer, status, code):
@@ -139,6 +196,17 @@ async def test_a_stranger_is_asked_to_log_in(portal, visitor, name):
 @pytest.mark.parametrize("name", PRIVATE)
 async def test_an_expired_session_is_refused(portal, owner, name):
     portal.identity.sessions.clear()
+    assert refused_with(await send(owner, name), 401, "SESSION_EXPIRED")
+    assert asked_beyond_identity(portal) == []
+
+
+@pytest.mark.parametrize("name", PRIVATE)
+async def test_a_session_that_was_revoked_is_refused_though_it_was_known(portal, owner, name):
+    await send(owner, "GET /me")
+    (actor,) = portal.identity.sessions.values()
+    portal.identity.sessions.clear()
+    portal.bus.asked.clear()
+    await portal.bus.hint(SessionRevoked(session_id=actor.session_id))
     assert refused_with(await send(owner, name), 401, "SESSION_EXPIRED")
     assert asked_beyond_identity(portal) == []
 
@@ -256,6 +324,6 @@ async def test_what_only_the_portal_decides_cannot_be_sent_along(portal, owner, 
         "unitPrice": 0,
     }
     assert (await send(owner, name, extra=extra)).is_success
-    opens = ("POST /auth/login", "POST /operator/session", "POST /operator/enrolment/finish")
+    opens = ("POST /auth/login", "POST /auth/passkey", "POST /operator/session", "POST /operator/enrolment/finish")
     sent = portal.bus.asked[-1 if name not in opens else -2].message.model_dump_json()
     assert not any(planted in sent for planted in ("planted", "9.9.9.9", "009AAA", "admin"))

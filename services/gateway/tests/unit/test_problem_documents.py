@@ -80,6 +80,8 @@ async def test_a_wrong_method_is_told_the_right_ones(visitor):
 
 
 async def test_a_missing_customer_number_is_named(portal, visitor):  # R019
+    missing = FieldError(field="customerNumber", code="FIELD_MISSING")
+    portal.bus.reply(identity.RequestSignup, Refused("BAD_REQUEST", fields=[missing]))
     answer = await visitor.post("/auth/signup", json={key: FORM[key] for key in FORM if key != "customerNumber"})
     assert answer.status_code == 422
     assert answer.json()["errors"] == [
@@ -90,7 +92,8 @@ async def test_a_missing_customer_number_is_named(portal, visitor):  # R019
             "detail": "Please fill this in.",
         }
     ]
-    assert portal.asked(identity.RequestSignup) == []
+    (asked,) = portal.asked(identity.RequestSignup)
+    assert asked.form.customer_number is None, "whether it is needed is identity's to say (C08)"
 
 
 async def test_both_names_of_the_customer_number_are_taken_but_not_two_values(portal, visitor):  # C11

@@ -1,8 +1,14 @@
-from portal_chassis.bus import Bus
-from portal_contracts.billing import EnsureClient
-from portal_contracts.identity import SignupForm
-from portal_contracts.support import OpenStaffCase
+from collections.abc import Mapping
+from typing import Any, Final
 
+from portal_chassis.bus import Bus
+from portal_contracts.billing import EnsureClient, ListClientServices, ReadClientProfile
+from portal_contracts.billing_logins import CheckLogin, ProvenLogin
+from portal_contracts.identity import SignupForm
+from portal_contracts.support import CaseType, OpenStaffCase
+
+RUNNING: Final = frozenset({"pending", "active", "suspended", "unknown"})
+"""A service of one of these needs its customer."""
 ENSURE_SECONDS = 20.0
 """AddClient may take long; the process waits, the customer sees `working` meanwhile."""
 
@@ -13,10 +19,10 @@ class BusBilling:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
 
-    async def ensure_client(self, form: SignupForm) -> int:
+    async def ensure_client(self, customer_number: str, form: SignupForm) -> int:
         """Ask for the client; the key is the Customer Number, so asking again is harmless."""
         command = EnsureClient(
-            customer_number=form.customer_number,
+            customer_number=customer_number,
             email=form.email,
             name=form.name,
             company=form.company,
@@ -26,6 +32,20 @@ class BusBilling:
         )
         return (await self._bus.ask(command, timeout=ENSURE_SECONDS)).whmcs_client_id
 
+    async def prove_login(self, request_id: str, email: str, password: str) -> ProvenLogin:
+        """Ask billing, whose WHMCS is; the password is in this one request alone."""
+        return await self._bus.ask(CheckLogin(request_id=request_id, email=email, password=password), timeout=10.0)
+
+    async def profile(self, whmcs_client_id: int) -> Mapping[str, Any]:
+        """Ask for the profile."""
+        profile = await self._bus.ask(ReadClientProfile(whmcs_client_id=whmcs_client_id))
+        return profile.model_dump(mode="json", by_alias=True)
+
+    async def has_services(self, whmcs_client_id: int) -> bool:
+        """Ask for the services, live."""
+        found = await self._bus.ask(ListClientServices(whmcs_client_id=whmcs_client_id))
+        return any(service.state in RUNNING for service in found.subscriptions)
+
 
 class BusStaffDesk:
     """The `StaffDesk` port: support, asked over the bus."""
@@ -33,9 +53,9 @@ class BusStaffDesk:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
 
-    async def open_case(self, key: str, account_id: str, title: str, description: str) -> str:
+    async def open_case(
+        self, key: str, account_id: str | None, title: str, description: str, *, kind: CaseType = "general_inquiry"
+    ) -> str:
         """Ask support to open a case."""
-        command = OpenStaffCase(
-            case_key=key, account_id=account_id, type="general_inquiry", title=title, description=description
-        )
+        command = OpenStaffCase(case_key=key, account_id=account_id, type=kind, title=title, description=description)
         return (await self._bus.ask(command, timeout=10.0)).case_id

@@ -1,57 +1,23 @@
 """Bus in: each message to its use case."""
 
-from dataclasses import dataclass
-
 from portal_chassis.bus import Bus, Call
 from portal_contracts import drift, identity
+from portal_contracts import identity_linking as linking
 from portal_contracts import operator_access as access
+from portal_contracts.identity_signup_form import ReadSignupForm, SignupFormDescription
 from portal_contracts.message import Acknowledged
 from portal_contracts.operators import OperatorOutcome
-from portal_identity.change_password import ChangeOwnPassword
-from portal_identity.confirm_signup import UseSignupLink
-from portal_identity.enrol_operator import EnrolOperator, ShowSecondFactor
-from portal_identity.grant_operator import GiveAccess, TakeAccess
-from portal_identity.log_in import OpenSession
-from portal_identity.log_out import CloseSession
-from portal_identity.mint_actor import MintActorToken
-from portal_identity.mint_password_reset_link import MintResetLink
-from portal_identity.mint_signup_link import MintLink
-from portal_identity.open_operator_session import SignOperatorIn
-from portal_identity.read_customer import ReadCustomer
-from portal_identity.request_password_reset import KeepPasswordReset
-from portal_identity.request_signup import KeepSignup
-from portal_identity.reset_password import UseResetLink
-from portal_identity.store_operators import Operators
-
-
-@dataclass(frozen=True, slots=True)
-class UseCases:
-    """Everything identity can do."""
-
-    keep_signup: KeepSignup
-    mint_link: MintLink
-    use_link: UseSignupLink
-    open_session: OpenSession
-    close_session: CloseSession
-    keep_reset: KeepPasswordReset
-    mint_reset_link: MintResetLink
-    use_reset_link: UseResetLink
-    change_password: ChangeOwnPassword
-    mint_actor: MintActorToken
-    read_customer: ReadCustomer
-    sign_operator_in: SignOperatorIn
-    show_second_factor: ShowSecondFactor
-    enrol_operator: EnrolOperator
-    operators: Operators
-    give_access: GiveAccess
-    take_access: TakeAccess
+from portal_identity.security_consumers import register_security
+from portal_identity.use_cases import UseCases
 
 
 def register(bus: Bus, use: UseCases) -> None:
     """Answer everything the topology lists for identity."""
     _register_signup(bus, use)
+    _register_linking(bus, use)
     _register_sessions(bus, use)
     _register_passwords(bus, use)
+    register_security(bus, use)
     _register_reading(bus, use)
     _register_operators_signing_in(bus, use)
     _register_access(bus, use)
@@ -62,6 +28,10 @@ def _register_signup(bus: Bus, use: UseCases) -> None:
     async def request_signup(command: identity.RequestSignup, _: Call) -> identity.SignupAccepted:
         return await use.keep_signup(command)
 
+    @bus.answers(ReadSignupForm)
+    async def read_signup_form(_: ReadSignupForm, __: Call) -> SignupFormDescription:
+        return use.form_policy.described()
+
     @bus.answers(identity.MintSignupLink)
     async def mint_signup_link(command: identity.MintSignupLink, _: Call) -> identity.SignupLink:
         return await use.mint_link(command)
@@ -69,6 +39,20 @@ def _register_signup(bus: Bus, use: UseCases) -> None:
     @bus.answers(identity.ConfirmSignup)
     async def confirm_signup(command: identity.ConfirmSignup, call: Call) -> identity.Signup:
         return await use.use_link(command, call.deadline)
+
+
+def _register_linking(bus: Bus, use: UseCases) -> None:
+    @bus.answers(linking.LinkAccount)
+    async def link_account(command: linking.LinkAccount, call: Call) -> linking.Linking:
+        return await use.begin_linking(command, call.deadline)
+
+    @bus.answers(linking.ContinueLinking)
+    async def continue_linking(command: linking.ContinueLinking, call: Call) -> linking.Linking:
+        return await use.go_on_linking(command, call.deadline)
+
+    @bus.answers(linking.MintLinkCode)
+    async def mint_link_code(command: linking.MintLinkCode, _: Call) -> linking.LinkCode:
+        return await use.mint_link_code(command)
 
 
 def _register_sessions(bus: Bus, use: UseCases) -> None:

@@ -5,7 +5,8 @@ from portal_chassis.clocks import MachineClock
 from portal_contracts.identity import LogIn, OpenedSession
 from portal_contracts.problems import Refused
 from portal_contracts.values import comparable_email
-from portal_identity.ports import PasswordHasher
+from portal_identity.ports import User
+from portal_identity.prove_customer import ProveCustomer
 from portal_identity.secret_tokens import new_token
 from portal_identity.settings import IdentitySettings
 from portal_identity.store_brakes import Brakes
@@ -20,26 +21,25 @@ class OpenSession:
     users: Users
     sessions: Sessions
     brakes: Brakes
-    hasher: PasswordHasher
+    prove: ProveCustomer
     settings: IdentitySettings
     clock: MachineClock
 
     async def __call__(self, command: LogIn) -> OpenedSession:
-        """Refused CREDENTIALS_WRONG; TryLater RATE_LIMITED per network address and, growing, per account (R049)."""
-        account = comparable_email(command.email)
-        await self.brakes.count(
-            ("login_address", command.client_address, self.settings.logins_a_minute_per_address, 60)
+        """Refused CREDENTIALS_WRONG or SECOND_FACTOR_REQUIRED; TryLater RATE_LIMITED by address and account (R049)."""
+        account, address = comparable_email(command.email), command.client_address
+        await self.brakes.count(("login_address", address, self.settings.logins_a_minute_per_address, 60))
+        found = await self.users.by_email(account)
+        user = await self.prove(
+            found, command.password, command.code, brake=account, client_address=address, event="log_in_failed"
         )
-        await self.brakes.check_failures(account)
-        user = await self.users.by_email(account)
-        if not await self.hasher.verify(command.password, user.password_hash if user else None) or user is None:
-            await self.brakes.failed(account, command.client_address)
-            raise Refused("CREDENTIALS_WRONG")
-        await self.brakes.succeeded(account)
-        expires_at = self.clock.now() + timedelta(seconds=self.settings.session_seconds)
-        opened = OpenedSession(
-            session_token=new_token(), csrf_token=new_token(), user_id=user.user_id, expires_at=expires_at
-        )
-        if not await self.sessions.open(opened, user.password_version, command.client_address, command.user_agent):
+        opened = new_session(user, self.clock, self.settings)
+        if not await self.sessions.open(opened, user.password_version, address, command.user_agent):
             raise Refused("CREDENTIALS_WRONG")  # the password was changed while it was being compared
         return opened
+
+
+def new_session(user: User, clock: MachineClock, settings: IdentitySettings) -> OpenedSession:
+    """Make the tokens of a session."""
+    expires_at = clock.now() + timedelta(seconds=settings.session_seconds)
+    return OpenedSession(session_token=new_token(), csrf_token=new_token(), user_id=user.user_id, expires_at=expires_at)

@@ -1,4 +1,4 @@
-"""The second factor of operators: codes of an authenticator app (RFC 6238: HMAC-SHA-1, 30 s, six digits)."""
+"""Codes of an authenticator app, for operators and customers (RFC 6238: HMAC-SHA-1, 30 s, six digits)."""
 
 import base64
 import hmac
@@ -29,9 +29,9 @@ def code_at(seed: str, step: int) -> str:
     return _generator(seed).generate(step).decode()
 
 
-def seed_uri(seed: str, email: str) -> str:
+def seed_uri(seed: str, email: str, issuer: str = ISSUER) -> str:
     """Give the seed as an otpauth URI, for a QR code."""
-    return TOTP(base64.b32decode(seed), DIGITS, SHA1(), STEP_SECONDS).get_provisioning_uri(email, ISSUER)  # noqa: S303 - as below
+    return TOTP(base64.b32decode(seed), DIGITS, SHA1(), STEP_SECONDS).get_provisioning_uri(email, issuer)  # noqa: S303 - as below
 
 
 class OneTimeCodes:

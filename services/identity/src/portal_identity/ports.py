@@ -1,12 +1,15 @@
 """What the use cases need from outside, in our words."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
+from portal_contracts.billing_logins import ProvenLogin
 from portal_contracts.identity import CustomerLink, SignupForm
+from portal_contracts.identity_verification import VerificationStatus
 from portal_contracts.operators import Role
+from portal_contracts.support import CaseType
 from portal_contracts.values import PersonName
 
 
@@ -27,6 +30,16 @@ class AccountOnFile:
     postcode: str
     whmcs_client_id: str
     contacts: Sequence[ContactOnFile]
+    customer_number: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewContact:
+    """Who a customer is, for the contact of an account."""
+
+    email: str
+    name: PersonName
+    phone: str | None = None
 
 
 class Accounts(Protocol):
@@ -35,27 +48,53 @@ class Accounts(Protocol):
     async def find(self, customer_number: str) -> AccountOnFile | None:
         """Find the account with this Customer Number (R020), with its contacts."""
 
+    async def find_by_email(self, email: str) -> AccountOnFile | None:
+        """Find the one account with a Customer Number that has a contact with this mailbox; None for several (C08)."""
+
+    async def open_account(self, customer_number: str, form: SignupForm) -> str:
+        """Make an account with this number, or find the one made before; gives its id (R030). Safe to repeat."""
+
     async def register(self, account_id: str, whmcs_client_id: int, source: str) -> None:
         """Mark the account portal-active with its WHMCS client (R027-R029). Safe to repeat."""
 
-    async def ensure_contact(self, account_id: str, form: SignupForm) -> None:
+    async def ensure_contact(self, account_id: str, contact: NewContact) -> None:
         """Find or create the customer's contact on the account (R030). Safe to repeat."""
+
+    async def change_email(self, account_id: str, former: str, email: str) -> None:
+        """Give the account's contacts with the former address the new one. Safe to repeat."""
+
+    async def everything(self, account_id: str) -> Mapping[str, Any]:
+        """Give what is kept of the person, for their own eyes (D17); what staff note for each other stays out."""
+
+    async def erase(self, account_id: str, email: str) -> None:
+        """Take the person from the contacts with this address and switch the portal off (D17). Safe to repeat."""
 
 
 class Billing(Protocol):
-    """Billing, which makes WHMCS clients."""
+    """Billing, which makes WHMCS clients and knows their log-ins."""
 
-    async def ensure_client(self, form: SignupForm) -> int:
+    async def ensure_client(self, customer_number: str, form: SignupForm) -> int:
         """Make the customer's client once and give its id.
 
         TryLater IN_PROGRESS while an unclear try is looked up; Refused BILLING_ACCOUNT_EXISTS (R023).
         """
 
+    async def prove_login(self, request_id: str, email: str, password: str) -> ProvenLogin:
+        """Check a WHMCS password with WHMCS itself, once (R036). Refused CREDENTIALS_WRONG or LINKING_NOT_POSSIBLE."""
+
+    async def profile(self, whmcs_client_id: int) -> Mapping[str, Any]:
+        """Give what WHMCS keeps of the person (D17)."""
+
+    async def has_services(self, whmcs_client_id: int) -> bool:
+        """Whether a service of the client runs, waits or is suspended."""
+
 
 class StaffDesk(Protocol):
     """Where staff are asked to look at something."""
 
-    async def open_case(self, key: str, account_id: str, title: str, description: str) -> str:
+    async def open_case(
+        self, key: str, account_id: str | None, title: str, description: str, *, kind: CaseType = "general_inquiry"
+    ) -> str:
         """Open a case once for its key and give its id."""
 
 
@@ -79,6 +118,49 @@ class KeptSignup:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkDetails:
+    """What WHMCS said of somebody whose password was right, and which language they chose."""
+
+    email: str
+    name: PersonName
+    locale: str
+    whmcs_client_id: int
+    customer_number: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeptLinking:
+    """A linking that waits for its code, or is on its way."""
+
+    link_id: str
+    details: LinkDetails
+    password_hash: str
+    proven: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeptDeletion:
+    """A wish to be deleted, without anything that names the person."""
+
+    deletion_id: str
+    user_id: str
+    account_id: str
+    whmcs_client_id: int
+    erase_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """A portal user to be made."""
+
+    user_id: str
+    email: str
+    name: PersonName
+    locale: str
+    password_hash: str
+
+
+@dataclass(frozen=True, slots=True)
 class User:
     """A portal user with the link of the three systems."""
 
@@ -97,7 +179,18 @@ class Session:
 
     session_id: str
     csrf_token: str
-    opened_at: datetime
+    authenticated_at: datetime
+    expires_at: datetime
+    user: User
+
+
+@dataclass(frozen=True, slots=True)
+class TokenInUse:
+    """A living API token and whose it is."""
+
+    token_id: str
+    scopes: Sequence[str]
+    made_at: datetime
     expires_at: datetime
     user: User
 
@@ -140,3 +233,68 @@ class Enrolment:
     operator_id: str
     email: str
     seed: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewCredential:
+    """What an authenticator made."""
+
+    credential_id: bytes
+    public_key: bytes
+    sign_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class UsedCredential:
+    """A signature that was right."""
+
+    sign_count: int
+
+
+class Ceremonies(Protocol):
+    """WebAuthn: making and using passkeys (www.w3.org/TR/webauthn-3). Nothing raises: what is wrong is None."""
+
+    def creation_options(
+        self, challenge: bytes, user_id: bytes, email: str, has_already: Sequence[bytes]
+    ) -> Mapping[str, Any]:
+        """Give what a browser needs to have a passkey made."""
+
+    def created(self, challenge: bytes, credential: Mapping[str, Any]) -> NewCredential | None:
+        """Check what an authenticator made."""
+
+    def request_options(self, challenge: bytes) -> Mapping[str, Any]:
+        """Give what a browser needs to have a challenge signed."""
+
+    def named(self, credential: Mapping[str, Any]) -> bytes | None:
+        """Give the credential an answer says it is by."""
+
+    def used(
+        self, challenge: bytes, credential: Mapping[str, Any], public_key: bytes, sign_count: int
+    ) -> UsedCredential | None:
+        """Check a signature over a challenge."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationOnFile:
+    """What the sales system says of who a customer is, as far as the customer may know (R200)."""
+
+    status: VerificationStatus
+    submitted_at: datetime | None = None
+    verified_at: datetime | None = None
+    rejection: str = ""
+
+
+class Verifications(Protocol):
+    """Verification of customers in the sales system. Raises TryLater and Misconfigured as `Accounts` does."""
+
+    async def read(self, account_id: str) -> VerificationOnFile:
+        """Read how far it is. Refused NOT_FOUND."""
+
+    async def keep_document(self, account_id: str, title: str, kind: str, content: bytes) -> None:
+        """Keep a document with the account, once for its title. Refused DOCUMENT_REFUSED when it is not taken.
+
+        Two callers at the same moment may keep it twice; a repeat after a lost answer does not.
+        """
+
+    async def mark_pending(self, account_id: str, at: datetime) -> None:
+        """Note that documents wait for staff since then (R197). Safe to repeat."""

@@ -1,9 +1,10 @@
 from collections import OrderedDict
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from portal_chassis.clocks import MachineClock
 from portal_contracts.identity import SignupForm
-from portal_identity.ports import AccountOnFile, Accounts
+from portal_identity.ports import AccountOnFile, Accounts, NewContact
 
 SECONDS: Final = 30.0
 MOST: Final = 1000
@@ -29,12 +30,35 @@ class RecentAccounts:
             self._found.popitem(last=False)
         return account
 
+    async def find_by_email(self, email: str) -> AccountOnFile | None:
+        """Look."""
+        return await self._accounts.find_by_email(email)
+
+    async def open_account(self, customer_number: str, form: SignupForm) -> str:
+        """Pass on and forget."""
+        self._found.clear()
+        return await self._accounts.open_account(customer_number, form)
+
     async def register(self, account_id: str, whmcs_client_id: int, source: str) -> None:
         """Pass on and forget."""
         self._found.clear()
         await self._accounts.register(account_id, whmcs_client_id, source)
 
-    async def ensure_contact(self, account_id: str, form: SignupForm) -> None:
+    async def ensure_contact(self, account_id: str, contact: NewContact) -> None:
         """Pass on and forget."""
         self._found.clear()
-        await self._accounts.ensure_contact(account_id, form)
+        await self._accounts.ensure_contact(account_id, contact)
+
+    async def everything(self, account_id: str) -> Mapping[str, Any]:
+        """Look."""
+        return await self._accounts.everything(account_id)
+
+    async def erase(self, account_id: str, email: str) -> None:
+        """Pass on and forget."""
+        self._found.clear()
+        await self._accounts.erase(account_id, email)
+
+    async def change_email(self, account_id: str, former: str, email: str) -> None:
+        """Pass on and forget."""
+        self._found.clear()
+        await self._accounts.change_email(account_id, former, email)

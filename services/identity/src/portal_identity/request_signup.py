@@ -22,14 +22,15 @@ class KeepSignup:
     settings: IdentitySettings
 
     async def __call__(self, command: RequestSignup) -> SignupAccepted:
-        """Refuse a weak password; raise TryLater RATE_LIMITED by address, mailbox or number (D18)."""
-        form = command.form
-        known = (form.email, form.customer_number, form.name.family_name, form.name.given_name)
+        """Refuse a weak password and what the form lacks; TryLater RATE_LIMITED by address, mailbox or number (D18)."""
+        form = self.settings.form_policy().accepted(command.form)
+        number = form.customer_number or ""
+        known = (form.email, number, form.name.family_name, form.name.given_name)
         require_strong(form.password, self.settings.password_length, known)
         await self.brakes.count(
             ("signup_address", command.client_address, self.settings.signups_an_hour_per_address, 3600),
             ("signup_email", comparable_email(form.email), self.settings.signups_an_hour_per_email, 3600),
-            ("signup_number", form.customer_number, self.settings.signups_an_hour_per_number, 3600),
+            *([("signup_number", number, self.settings.signups_an_hour_per_number, 3600)] if number else []),
         )
         kept = KeptSignup(str(uuid4()), form, await self.hasher.hash(form.password))
         async with self.database.transaction() as transaction:

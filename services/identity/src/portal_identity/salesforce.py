@@ -1,16 +1,29 @@
 """Account and Contact in Salesforce (reference salesforce.md 3.2, R027-R030, R305). Their names occur here alone."""
 
+from collections.abc import Mapping
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 
 from portal_contracts.identity import SignupForm
 from portal_contracts.values import comparable_email
-from portal_identity.ports import AccountOnFile, ContactOnFile
+from portal_identity.ports import AccountOnFile, ContactOnFile, NewContact
 from portal_salesforce import soql
 from portal_salesforce.client import Salesforce
 from portal_salesforce.dialect import DialectSource
 
-MOST_CONTACTS = 200
+MOST_CONTACTS: Final = 200
+ERASED: Final = "(erased)"
+"""What a contact is called whose person asked to be forgotten: Salesforce wants a last name."""
+_ACCOUNT_FIELDS: Final = (
+    "Name",
+    "Phone",
+    "BillingPostalCode",
+    "BillingState",
+    "BillingCity",
+    "BillingStreet",
+    "BillingCountry",
+)
+_CONTACT_FIELDS: Final = ("FirstName", "LastName", "Email", "Phone")
 
 
 class SalesforceAccounts:
@@ -23,10 +36,23 @@ class SalesforceAccounts:
     async def find(self, customer_number: str) -> AccountOnFile | None:
         """Query by Customer Number, then the account's contacts."""
         dialect = await self._dialect.current()
-        client_field = dialect.field("account.whmcsClientId")
-        number_field = dialect.field("account.customerNumber")
-        statement = soql.select("Account", "Id", "Name", "BillingPostalCode", client_field)
-        account = await self._salesforce.query_one(statement.where(soql.equals(number_field, customer_number)))
+        return await self._one(soql.equals(dialect.field("account.customerNumber"), customer_number))
+
+    async def find_by_email(self, email: str) -> AccountOnFile | None:
+        """Query contacts by mailbox; accounts without a number are nobody's yet."""
+        statement = soql.select("Contact", "AccountId").where(soql.equals("Email", email))
+        rows = await self._salesforce.query(statement.limit(MOST_CONTACTS))
+        account_ids = {row["AccountId"] for row in rows if row["AccountId"]}
+        if len(account_ids) != 1:
+            return None
+        found = await self._one(soql.equals("Id", account_ids.pop()))
+        return found if found is not None and found.customer_number else None
+
+    async def _one(self, condition: soql.Condition) -> AccountOnFile | None:
+        dialect = await self._dialect.current()
+        client_field, number_field = dialect.field("account.whmcsClientId"), dialect.field("account.customerNumber")
+        statement = soql.select("Account", "Id", "Name", "BillingPostalCode", client_field, number_field)
+        account = await self._salesforce.query_one(statement.where(condition))
         if account is None:
             return None
         contacts = await self._contacts(account["Id"])
@@ -36,7 +62,24 @@ class SalesforceAccounts:
             postcode=account["BillingPostalCode"] or "",
             whmcs_client_id=str(account[client_field] or "").removesuffix(".0"),
             contacts=[ContactOnFile(contact["Email"] or "", contact["LastName"] or "") for contact in contacts],
+            customer_number=account[number_field] or "",
         )
+
+    async def open_account(self, customer_number: str, form: SignupForm) -> str:
+        """Upsert by Customer Number: a repeat after a lost answer finds what it made."""
+        dialect, address = await self._dialect.current(), form.address
+        fields = {
+            "Name": form.company or f"{form.name.family_name} {form.name.given_name}",
+            "Phone": form.phone,
+            "BillingPostalCode": address.postcode,
+            "BillingState": address.prefecture,
+            "BillingCity": address.city,
+            "BillingStreet": "\n".join(line for line in (address.street, address.building) if line),
+            "BillingCountry": address.country,
+        }
+        number_field = dialect.field("account.customerNumber")
+        account_id, _ = await self._salesforce.upsert("Account", number_field, customer_number, fields)
+        return account_id
 
     async def register(self, account_id: str, whmcs_client_id: int, source: str) -> None:
         """Write the fields the org has; all of them are identity's alone."""
@@ -48,18 +91,18 @@ class SalesforceAccounts:
             fields[dialect.field("account.registrationSource")] = source
         await self._salesforce.update("Account", account_id, fields)
 
-    async def ensure_contact(self, account_id: str, form: SignupForm) -> None:
+    async def ensure_contact(self, account_id: str, contact: NewContact) -> None:
         """Leave a contact with this mailbox as it is; otherwise upsert one by its external id."""
         dialect = await self._dialect.current()
-        wanted = comparable_email(form.email)
-        if any(comparable_email(contact["Email"] or "") == wanted for contact in await self._contacts(account_id)):
+        wanted = comparable_email(contact.email)
+        if any(comparable_email(known["Email"] or "") == wanted for known in await self._contacts(account_id)):
             return
         fields = {
             "AccountId": account_id,
-            "LastName": form.name.family_name,
-            "FirstName": form.name.given_name,
-            "Email": form.email,
-            "Phone": form.phone,
+            "LastName": contact.name.family_name,
+            "FirstName": contact.name.given_name,
+            "Email": contact.email,
+            "Phone": contact.phone,
         }
         if not dialect.has("contact.key"):
             await self._salesforce.create("Contact", fields)
@@ -67,6 +110,31 @@ class SalesforceAccounts:
         key = sha256(f"{account_id}:{wanted}".encode()).hexdigest()
         await self._salesforce.upsert("Contact", dialect.field("contact.key"), key, fields)
 
+    async def change_email(self, account_id: str, former: str, email: str) -> None:
+        """Write the address of each contact that has the former one."""
+        for contact in await self._contacts(account_id):
+            if comparable_email(contact["Email"] or "") == comparable_email(former):
+                await self._salesforce.update("Contact", contact["Id"], {"Email": email})
+
+    async def everything(self, account_id: str) -> Mapping[str, Any]:
+        """Read the account and its contacts, as far as they are about the person."""
+        dialect = await self._dialect.current()
+        names = [*_ACCOUNT_FIELDS, *dialect.names("account.customerNumber", "account.portalStatus")]
+        account = await self._salesforce.read("Account", account_id, names)
+        statement = soql.select("Contact", *_CONTACT_FIELDS).where(soql.equals("AccountId", account_id))
+        contacts = await self._salesforce.query(statement.limit(MOST_CONTACTS))
+        return {"account": dict(account or {}), "contacts": [dict(contact) for contact in contacts]}
+
+    async def erase(self, account_id: str, email: str) -> None:
+        """Empty the contact's fields; the account's name is staff's, who get a case."""
+        dialect = await self._dialect.current()
+        for contact in await self._contacts(account_id):
+            if comparable_email(contact["Email"] or "") == comparable_email(email):
+                fields = {"LastName": ERASED, "FirstName": None, "Email": None, "Phone": None}
+                await self._salesforce.update("Contact", contact["Id"], fields)
+        if dialect.has("account.portalStatus"):
+            await self._salesforce.update("Account", account_id, {dialect.field("account.portalStatus"): "Inactive"})
+
     async def _contacts(self, account_id: str) -> list[dict[str, Any]]:
-        statement = soql.select("Contact", "Email", "LastName").where(soql.equals("AccountId", account_id))
+        statement = soql.select("Contact", "Id", "Email", "LastName").where(soql.equals("AccountId", account_id))
         return await self._salesforce.query(statement.limit(MOST_CONTACTS))

@@ -4,9 +4,11 @@ from uuid import uuid4
 from portal_chassis.postgres import Database
 from portal_contracts.identity import PasswordChanged
 from portal_identity.audit import write_audit
-from portal_identity.password_policy import require_strong
+from portal_identity.password_policy import normal_password, require_strong
 from portal_identity.ports import PasswordHasher, User
 from portal_identity.settings import IdentitySettings
+from portal_identity.store_api_tokens import ApiTokens
+from portal_identity.store_authenticators import Authenticators
 from portal_identity.store_resets import Resets
 from portal_identity.store_sessions import Sessions
 from portal_identity.store_users import Users
@@ -14,12 +16,17 @@ from portal_identity.store_users import Users
 
 @dataclass(frozen=True, slots=True)
 class SetPassword:
-    """Give a user a new password: sessions end, mailed links die, the user is told by mail, all in one transaction."""
+    """Give a user a new password: sessions end, mailed links die, the user is told by mail, all in one transaction.
+
+    Alone it has 15 characters, beside an authenticator 8 (NIST 800-63B-4).
+    """
 
     database: Database
     users: Users
     sessions: Sessions
     resets: Resets
+    authenticators: Authenticators
+    api_tokens: ApiTokens
     hasher: PasswordHasher
     settings: IdentitySettings
 
@@ -31,13 +38,19 @@ class SetPassword:
         Refused PASSWORD_TOO_WEAK.
         """
         known = (user.email, user.link.customer_number, user.name.family_name, user.name.given_name)
-        require_strong(password, self.settings.password_length, known)
-        hashed = await self.hasher.hash(password)
+        protected = await self.authenticators.of(user.user_id) is not None
+        alone = self.settings.password_length
+        require_strong(password, self.settings.password_length_beside_factor if protected else alone, known)
+        hashed, short = await self.hasher.hash(password), len(normal_password(password)) < alone
         async with self.database.transaction() as transaction:
-            if not await self.users.set_password(transaction, user, hashed):
+            if not await self.users.set_password(transaction, user, hashed, short=short):
                 return False
+            if short and not await self.authenticators.hold(transaction, user.user_id):
+                require_strong(password, alone, known)  # the authenticator went meanwhile
             await self.resets.close_all(transaction, user.user_id)
             ended = await self.sessions.revoke_all(transaction, user.user_id, but=keep_session)
+            if keep_session is None:  # by a mailed link: whoever was in may have made tokens, too
+                ended += await self.api_tokens.revoke_all(transaction, user.user_id)
             await write_audit(transaction, user.user_id, event, address=client_address, sessions_ended=ended)
             await transaction.record(PasswordChanged(change_id=str(uuid4()), account_id=user.link.account_id))
         return True

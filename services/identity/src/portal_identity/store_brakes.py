@@ -1,11 +1,13 @@
 """Brakes on guessing: counts per window, and waits that grow with failures and never lock an owner out for good."""
 
 from hashlib import sha256
+from ipaddress import ip_network
 from typing import Final
 
 from portal_chassis.postgres import Database
 from portal_contracts.problems import TryLater
 from portal_identity.audit import write_audit
+from portal_identity.security_notices import tell_owner
 
 FREE_FAILURES: Final = 5
 LONGEST_WAIT: Final = 900
@@ -23,12 +25,23 @@ RETURNING count, ceil(extract(epoch FROM opened_at) + $3 - extract(epoch FROM no
 _FAILED = """
 INSERT INTO login_failure AS f (account, failures, blocked_until, last_at) VALUES ($1, 1, now(), now())
 ON CONFLICT (account) DO UPDATE SET
+    told_at = CASE WHEN f.last_at < now() - $4::text::interval THEN NULL ELSE f.told_at END,
     failures = CASE WHEN f.last_at < now() - $4::text::interval THEN 1 ELSE f.failures + 1 END,
     last_at = now(),
     blocked_until = now() + make_interval(secs => CASE
         WHEN f.last_at < now() - $4::text::interval OR f.failures + 1 < $2 THEN 0
         ELSE least($3, power(2, least(f.failures + 1 - $2, 20))) END)
 RETURNING failures
+"""
+
+
+_SLOWED = """
+WITH slowed AS (
+    UPDATE login_failure SET told_at = now()
+    WHERE failures >= $1 AND told_at IS NULL AND last_at > now() - interval '1 hour' RETURNING account
+)
+SELECT l.account_id FROM slowed JOIN portal_user u ON sha256(convert_to(u.comparable_email, 'UTF8')) = slowed.account
+JOIN customer_link l ON l.user_id = u.id
 """
 
 
@@ -41,7 +54,7 @@ class Brakes:
     async def count(self, *limits: Limit) -> None:
         """Count a try in each window; TryLater RATE_LIMITED when one is full. Known and unknown keys count alike."""
         for scope, key, most, seconds in limits:
-            row = await self._database.fetchrow(_COUNT, scope, _digest(key), float(seconds))
+            row = await self._database.fetchrow(_COUNT, scope, _digest(network_of(key)), float(seconds))
             if row is not None and row["count"] > most:
                 raise _limited(row["wait"])
 
@@ -54,13 +67,27 @@ class Brakes:
         if wait is not None and wait > 0:
             raise _limited(wait)
 
-    async def failed(self, account: str, client_address: str, event: str = "log_in_failed") -> None:
-        """Note a failure: from the fifth on each doubles the wait from a second to a quarter of an hour."""
+    async def failed(
+        self, account: str, client_address: str, event: str = "log_in_failed", user_id: str | None = None
+    ) -> None:
+        """Note a failure: from the fifth on each doubles the wait from a second to a quarter of an hour.
+
+        `user_id` is whose account it is, if anybody's: they can read of it.
+        """
         async with self._database.transaction() as transaction:
             failures = await transaction.fetchval(
                 _FAILED, _digest(account), FREE_FAILURES, float(LONGEST_WAIT), FORGET_AFTER
             )
-            await write_audit(transaction, None, event, address=client_address, failures=failures)
+            await write_audit(transaction, user_id, event, address=client_address, failures=failures)
+
+    async def tell_slowed_owners(self) -> None:
+        """Have owners told whose log-in was slowed down, once for a series of failures (§5.2).
+
+        Beside the log-in, not in it: what a failure costs tells nobody whether the address is known.
+        """
+        async with self._database.transaction() as transaction:
+            for row in await transaction.fetch(_SLOWED, FREE_FAILURES):
+                await tell_owner(transaction, row["account_id"], "log_in_slowed")
 
     async def succeeded(self, account: str) -> None:
         """Forget the failures of an account."""
@@ -69,6 +96,19 @@ class Brakes:
     async def sweep(self) -> None:
         """Drop windows nobody needs any more."""
         await self._database.execute("DELETE FROM rate_window WHERE opened_at < now() - interval '2 hours'")
+        await self._database.execute(
+            "DELETE FROM login_failure WHERE last_at < now() - $1::text::interval", FORGET_AFTER
+        )
+
+
+def network_of(key: str) -> str:
+    """Give the /64 of an IPv6 address, which is one household's; any other key as it is."""
+    if ":" not in key:
+        return key
+    try:
+        return str(ip_network((key, 64), strict=False))
+    except ValueError:
+        return key
 
 
 def _limited(wait: int) -> TryLater:

@@ -21,6 +21,10 @@ _FIND = """
 SELECT id, customer_number FROM signup WHERE link_hash = $1
 AND (link_expires_at > $2 OR EXISTS (SELECT FROM portal_process WHERE kind = 'signup' AND key = signup.id::text))
 """
+_SWEEP = """
+DELETE FROM signup WHERE kept_at < now() - make_interval(days => $1) AND NOT EXISTS (
+    SELECT FROM portal_process WHERE kind = 'signup' AND key = signup.id::text AND status NOT IN ('done', 'failed'))
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,7 @@ class FoundSignup:
     """The sign-up behind a link."""
 
     signup_id: str
-    customer_number: str
+    customer_number: str | None
 
 
 class Signups:
@@ -69,3 +73,7 @@ class Signups:
     async def forget(self, transaction: Transaction, signup_id: str) -> None:
         """Drop the form: the user has everything that is still needed."""
         await transaction.execute("UPDATE signup SET sealed_form = NULL WHERE id = $1", UUID(signup_id))
+
+    async def sweep(self, days: int) -> None:
+        """Forget forms that nobody went on with (§5.10); the row of one that is under way stays."""
+        await self._database.execute(_SWEEP, days)

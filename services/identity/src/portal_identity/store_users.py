@@ -3,11 +3,12 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from portal_chassis.postgres import Database, Transaction
-from portal_contracts.identity import CustomerLink, CustomerRegistered
+from portal_contracts.identity import CustomerLink
+from portal_contracts.message import Event
 from portal_contracts.problems import Refused
 from portal_contracts.values import PersonName, comparable_email
 from portal_identity.audit import write_audit
-from portal_identity.ports import KeptSignup, User
+from portal_identity.ports import NewUser, User
 
 if TYPE_CHECKING:
     from portal_chassis.postgres import Row
@@ -33,20 +34,12 @@ class Users:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create(self, kept: KeptSignup, link: CustomerLink) -> None:
+    async def create(self, user: NewUser, link: CustomerLink, announced: Event, audited: str) -> None:
         """Make user and link and announce them, once. Refused EMAIL_TAKEN or CUSTOMER_NUMBER_TAKEN."""
         async with self._database.transaction() as transaction:
-            user_id, form = UUID(kept.signup_id), kept.form
-            added = await transaction.execute(
-                _ADD_USER,
-                user_id,
-                form.email,
-                comparable_email(form.email),
-                form.name.family_name,
-                form.name.given_name,
-                form.locale,
-                kept.password_hash,
-            )
+            user_id, name = UUID(user.user_id), user.name
+            row = (user.email, comparable_email(user.email), name.family_name, name.given_name, user.locale)
+            added = await transaction.execute(_ADD_USER, user_id, *row, user.password_hash)
             if not added.endswith(" 1"):
                 await self._made_before(transaction, user_id)
                 return
@@ -55,12 +48,8 @@ class Users:
             )
             if not linked.endswith(" 1"):
                 raise Refused("CUSTOMER_NUMBER_TAKEN")  # takes the user back with the transaction
-            await write_audit(transaction, kept.signup_id, "registered")
-            await transaction.record(
-                CustomerRegistered(
-                    user_id=link.user_id, account_id=link.account_id, whmcs_client_id=link.whmcs_client_id
-                )
-            )
+            await write_audit(transaction, user.user_id, audited)
+            await transaction.record(announced)
 
     @staticmethod
     async def _made_before(transaction: Transaction, user_id: UUID) -> None:
@@ -95,14 +84,30 @@ class Users:
         rows = await self._database.fetch(statement, list(whmcs_client_ids))
         return {row["whmcs_client_id"]: row["account_id"] for row in rows}
 
-    async def set_password(self, transaction: Transaction, user: User, hashed: str) -> bool:
-        """Store a new password's hash; False when the password was changed since the user was read."""
+    async def has_short_password(self, transaction: Transaction, user_id: str) -> bool:
+        """Whether the password is good only beside a second factor; it stays so until the transaction ends."""
+        statement = "SELECT password_is_short FROM portal_user WHERE id = $1 FOR UPDATE"
+        return bool(await transaction.fetchval(statement, UUID(user_id)))
+
+    async def link_of(self, transaction: Transaction, user_id: str) -> CustomerLink:
+        """Give the link of a user who exists."""
+        row = await transaction.fetchrow(f"{_JOIN} WHERE u.id = $1", UUID(user_id))
+        if row is None:
+            raise LookupError(f"user {user_id} has no link")
+        return user_of(row).link
+
+    async def set_password(self, transaction: Transaction, user: User, hashed: str, *, short: bool) -> bool:
+        """Store a new password's hash; False when the password was changed since the user was read.
+
+        `short`: it is good only beside a second factor.
+        """
         done = await transaction.execute(
-            "UPDATE portal_user SET password_hash = $3, password_version = password_version + 1 "
-            "WHERE id = $1 AND password_version = $2",
+            "UPDATE portal_user SET password_hash = $3, password_version = password_version + 1, "
+            "password_is_short = $4 WHERE id = $1 AND password_version = $2",
             UUID(user.user_id),
             user.password_version,
             hashed,
+            short,
         )
         return done.endswith(" 1")
 

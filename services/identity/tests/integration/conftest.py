@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -22,34 +23,11 @@ from portal_chassis.settings import ChassisSettings
 from portal_chassis.testing import ManualClock
 from portal_contracts.identity import ConfirmSignup, MintSignupLink, RequestSignup, SignupForm
 from portal_contracts.message import Event
-from portal_identity.change_password import ChangeOwnPassword
-from portal_identity.confirm_signup import UseSignupLink
-from portal_identity.enrol_operator import EnrolOperator, ShowSecondFactor
-from portal_identity.grant_operator import GiveAccess, TakeAccess
-from portal_identity.log_in import OpenSession
-from portal_identity.log_out import CloseSession
-from portal_identity.mint_actor import MintActorToken
-from portal_identity.mint_password_reset_link import MintResetLink
-from portal_identity.mint_signup_link import MintLink
-from portal_identity.one_time_codes import OneTimeCodes
-from portal_identity.open_operator_session import SignOperatorIn
+from portal_identity.main import ActorKey, Outside, Stores, register_processes, use_cases
 from portal_identity.password_hashing import Argon2Hasher
-from portal_identity.read_customer import ReadCustomer
-from portal_identity.request_password_reset import KeepPasswordReset
-from portal_identity.request_signup import KeepSignup
-from portal_identity.reset_password import UseResetLink
-from portal_identity.set_password import SetPassword
 from portal_identity.settings import IdentitySettings
-from portal_identity.signup_process import SignupProcess
-from portal_identity.store_brakes import Brakes
-from portal_identity.store_enrolments import Enrolments
-from portal_identity.store_operator_sessions import OperatorSessions
-from portal_identity.store_operators import Operators
-from portal_identity.store_resets import Resets
-from portal_identity.store_sessions import Sessions
-from portal_identity.store_signups import Signups
-from portal_identity.store_users import Users
-from portal_identity.testing import InMemoryAccounts, InMemoryBilling, InMemoryStaffDesk, account
+from portal_identity.testing import InMemoryAccounts, InMemoryBilling, InMemoryStaffDesk, InMemoryVerifications, account
+from portal_identity.webauthn_ceremonies import WebauthnCeremonies
 from portal_local.keys import Keys, ensure_keys
 from portal_salesforce import Salesforce, SalesforceSettings
 from portal_sandbox.core import Core
@@ -66,6 +44,7 @@ class Identity:
     accounts: InMemoryAccounts = field(default_factory=lambda: InMemoryAccounts(SNX_10001=account()))
     billing: InMemoryBilling = field(default_factory=InMemoryBilling)
     staff: InMemoryStaffDesk = field(default_factory=InMemoryStaffDesk)
+    verifications: InMemoryVerifications = field(default_factory=InMemoryVerifications)
     events: list[Event] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -73,49 +52,31 @@ class Identity:
             self.events.append(event)
 
         self.database.record_with(record)
-        clock = SystemMachineClock()
-        self.key = Ed25519PrivateKey.generate()
-        self.verifier = ActorVerifier({"test": self.key.public_key()})
+        signing_key = Ed25519PrivateKey.generate()
+        self.verifier = ActorVerifier({"test": signing_key.public_key()})
         self.settings = IdentitySettings(actor_private_key_path=Path("-"), identity_key_path=Path("-"))
-        seal = Seal(b"k" * 32)
-        signups, self.users, hasher = Signups(self.database, seal), Users(self.database), Argon2Hasher()
-        self.sessions = Sessions(self.database, self.settings.session_idle_seconds)
-        self.brakes = Brakes(self.database)
+        self.stores = stores = Stores(self.database, Seal(b"k" * 32), self.settings)
+        self.users, self.brakes, self.operators = stores.users, stores.brakes, stores.operators
         self.processes = ProcessEngine(
             PostgresProcessStore(self.database), business_clock(ChassisSettings()), SystemMachineClock()
         )
-        process = SignupProcess(signups, self.users, self.accounts, self.billing, self.staff)
-        self.processes.register(process.definition())
-        self.keep_signup = KeepSignup(self.database, signups, self.brakes, hasher, self.settings)
-        self.mint_link = MintLink(signups, self.settings, clock)
-        self.use_link = UseSignupLink(self.database, signups, self.processes, clock)
-        self.open_session = OpenSession(self.users, self.sessions, self.brakes, hasher, self.settings, clock)
-        operator_sessions = OperatorSessions(self.database, self.settings.operator_idle_seconds)
-        self.close_session = CloseSession(self.database, self.sessions, operator_sessions)
-        self.resets = Resets(self.database)
-        set_password = SetPassword(self.database, self.users, self.sessions, self.resets, hasher, self.settings)
-        self.keep_reset = KeepPasswordReset(self.database, self.resets, self.brakes, self.settings)
-        self.mint_reset_link = MintResetLink(self.resets, self.settings, clock)
-        self.use_reset_link = UseResetLink(self.resets, self.brakes, set_password, self.settings, clock)
-        self.change_password = ChangeOwnPassword(self.users, self.brakes, hasher, set_password)
-        self.mint_actor = MintActorToken(self.sessions, operator_sessions, self.key, "test", clock)
-        self.read_customer = ReadCustomer(self.users)
-        self._join_operators(seal, operator_sessions, hasher)
+        outside = Outside(
+            self.accounts,
+            self.billing,
+            self.staff,
+            Argon2Hasher(),
+            WebauthnCeremonies(self.settings.public_url),
+            self.verifications,
+        )
+        register_processes(self.processes, stores, outside)
+        # Codes work once and new ones take half a minute: the clock of second factors and operators can be moved.
+        self.clock = self.operator_clock = ManualClock(datetime.now(UTC))
+        joined = (stores, outside, self.processes, OperatorDesk(self.database), ActorKey(signing_key, "test"))
+        self._use = use_cases(*joined, self.settings, self.clock, self.clock)
 
-    def _join_operators(self, seal: Seal, sessions: OperatorSessions, hasher: Argon2Hasher) -> None:
-        """The machine clock of operators can be moved, since a code works once and a new one takes half a minute."""
-        self.operators, enrolments = Operators(self.database, seal), Enrolments(self.database, seal)
-        self.operator_clock = clock = ManualClock(datetime.now(UTC))
-        codes, desk = OneTimeCodes(clock), OperatorDesk(self.database)
-        self.sign_operator_in = SignOperatorIn(
-            self.database, self.operators, sessions, self.brakes, hasher, codes, self.settings, clock
-        )
-        self.show_second_factor = ShowSecondFactor(self.database, enrolments, self.brakes, clock)
-        self.enrol_operator = EnrolOperator(
-            self.database, self.operators, enrolments, sessions, self.brakes, hasher, codes, self.settings, clock
-        )
-        self.give_access = GiveAccess(self.operators, sessions, desk, clock)
-        self.take_access = TakeAccess(self.operators, sessions, desk)
+    def __getattr__(self, name: str) -> Any:
+        """A use case or a store by its name."""
+        return getattr(self._use if hasattr(self._use, name) else self.stores, name)
 
     async def request(self, form: SignupForm, request_id: str = "request-0001", address: str = "192.0.2.1") -> str:
         """Send a form and give the token its mail would carry."""

@@ -118,6 +118,34 @@ async def test_a_new_mailbox_becomes_one_contact_however_often_it_is_told(org: O
     assert await org.mailboxes() == sorted([*before, comparable_email(fresh)])
 
 
+async def test_a_mailbox_on_file_finds_its_account_and_a_strange_one_nothing(org: Org) -> None:  # C08
+    before = await org.account()
+    fresh = new_mailbox()
+    await org.accounts.ensure_contact(before.account_id, await org.form(fresh))
+    found = await org.accounts.find_by_email(fresh.lower())
+    assert found is not None
+    assert (found.account_id, found.customer_number) == (before.account_id, NUMBER)
+    assert await org.accounts.find_by_email(new_mailbox()) is None
+
+
+async def test_an_account_is_made_once_for_its_number(org: Org) -> None:  # R030, C08
+    number = f"PT-{secrets.token_hex(6).upper()}"
+    made = [await org.accounts.open_account(number, await org.form(new_mailbox())) for _ in range(2)]
+    assert len(set(made)) == 1
+    found = await org.accounts.find(number)
+    assert found is not None
+    assert (found.account_id, comparable_postcode(found.postcode)) == (made[0], "150-0001")
+
+
+async def test_a_contact_gets_its_new_address_however_often_it_is_told(org: Org) -> None:
+    account_id, before = (await org.account()).account_id, await org.mailboxes()
+    former, email = new_mailbox(), new_mailbox()
+    await org.accounts.ensure_contact(account_id, await org.form(former))
+    for _ in range(2):
+        await org.accounts.change_email(account_id, former.upper(), email)
+    assert await org.mailboxes() == sorted([*before, comparable_email(email)])
+
+
 async def test_while_the_org_is_away_everything_asks_to_come_back(org: Org) -> None:
     account_id, someone = (await org.account()).account_id, await org.form(new_mailbox())
     await org.go_away()

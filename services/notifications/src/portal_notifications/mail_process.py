@@ -1,52 +1,27 @@
 """One mail as a durable process: sent at most once for its cause and template, with a visible end when unclear."""
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
-from typing import Final, Literal
-
-from pydantic import BaseModel
+from datetime import timedelta
+from typing import Final
 
 from portal_chassis.process import Done, Fail, Outcome, ProcessDefinition, Run, Step, Wait
 from portal_contracts.problems import Misconfigured, Refused
 from portal_notifications.compose_mail import ComposeMail
-from portal_notifications.ports import Handed, Mail, Mailer, Sending
+from portal_notifications.mail_kinds import TOPICS, MailState
+from portal_notifications.ports import Handed, Mail, Mailer, Preferences, Sending
 
 KIND: Final = "mail"
 CALL: Final = "hand_over"
 PAUSE: Final = timedelta(seconds=10)
 """Wait after the provider could not take a mail, unless it named a time."""
 
-Template = Literal[
-    "signup_link",
-    "password_reset_link",
-    "password_changed",
-    "welcome",
-    "order_received",
-    "order_rejected",
-    "order_activated",
-    "preflight_failed",
-]
-
-
-class MailState(BaseModel):
-    """What a mail is about: ids only; addresses and texts are fetched when it is sent."""
-
-    template: Template
-    signup_id: str | None = None
-    reset_id: str | None = None
-    account_id: str | None = None
-    order_id: str | None = None
-    problem: str | None = None
-    problem_facts: Mapping[str, str | int] = {}
-    scheduled_at: datetime | None = None
-
 
 class MailProcess:
     """Sends one mail. Re-sending after a lost answer is never done by itself (reference sendgrid.md 4)."""
 
-    def __init__(self, compose: ComposeMail, mailer: Mailer) -> None:
+    def __init__(self, compose: ComposeMail, mailer: Mailer, preferences: Preferences) -> None:
         self._compose = compose
         self._mailer = mailer
+        self._preferences = preferences
 
     def definition(self) -> ProcessDefinition[MailState]:
         """Give the process as a list of steps."""
@@ -63,6 +38,12 @@ class MailProcess:
             mail = await self._compose(run.key, run.state)
         except Refused as gone:
             return Fail(gone.code)  # sign-up or reset is over, or there is no such customer: nobody waits for this mail
+        if await self._not_wanted(run.state):
+            run.state.turned_off = True
+            return Done()
+        return await self._send(run, mail)
+
+    async def _send(self, run: Run[MailState], mail: Mail) -> Outcome:
         async with run.outside(CALL, fingerprint=run.key) as intent:
             handed, wrong = await self._hand_over(mail)
             intent.external_id = handed.provider_id
@@ -72,6 +53,10 @@ class MailProcess:
         if handed.sending is Sending.NOT_NOW:
             return Wait(after=timedelta(seconds=handed.wait) if handed.wait else PAUSE, because="mail provider is away")
         return self._unclear(run) if handed.sending is Sending.UNCLEAR else Done()
+
+    async def _not_wanted(self, state: MailState) -> bool:
+        topic = TOPICS.get(state.template)
+        return topic is not None and topic in await self._preferences.turned_off(state.account_id or "")
 
     async def _hand_over(self, mail: Mail) -> tuple[Handed, Misconfigured | None]:
         """Hand over; our wrong set-up is a certain "not taken" in the journal before it is raised."""

@@ -33,7 +33,7 @@ class SendGrid:
         self._outbound = outbound or Outbound("mail", at_once=10, longest_wait=10.0)
         self._client = httpx.AsyncClient(
             base_url=settings.sendgrid_base_url,
-            headers={"Authorization": f"Bearer {settings.sendgrid_api_key.get_secret_value()}"},
+            headers={"Authorization": settings.bearer},
             timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
             follow_redirects=False,
             transport=transport,

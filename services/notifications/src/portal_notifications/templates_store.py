@@ -1,6 +1,7 @@
 """The mail templates: plain text per language, first line the subject; the HTML is made from the same text."""
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -8,6 +9,7 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
+CODE: Final = re.compile(r"[0-9]{6,8}")
 LINK: Final = re.compile(r"https?://[^\s<]+")
 
 
@@ -34,11 +36,28 @@ class Templates:
         """Fill in a template in a language."""
         whole = self._texts.get_template(f"{locale}/{template}.txt").render(facts)
         first, _, text = whole.partition("\n")
-        subject = " ".join(first.split())  # one line: what a customer typed cannot add a mail header
-        text = text.strip() + "\n"
-        return Rendered(
-            subject, text, self._layout.render(subject=subject, locale=locale, paragraphs=_paragraphs(text))
+        subject = for_header(first)
+        text = re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+        footer = self._footer(locale, facts)
+        html = self._layout.render(
+            subject=subject, locale=locale, paragraphs=_paragraphs(text), footer=_linked(footer) if footer else ""
         )
+        return Rendered(subject, f"{text}\n-- \n{footer}\n" if footer else text, html)
+
+    def _footer(self, locale: str, facts: Mapping[str, Any]) -> str:
+        if not facts.get("may_turn_off"):
+            return ""
+        return self._texts.get_template(f"{locale}/turn_off.txt").render(facts).strip()
+
+
+def for_header(text: str) -> str:
+    """Give a text that may stand in a mail's header: one line of visible letters, nothing that decodes to more.
+
+    Python's `email` decodes an encoded word (`=?…?=`) that it finds in a header's text and writes out what was hidden
+    in it, line breaks included (seen on 3.11).
+    """
+    visible = (" " if unicodedata.category(letter)[0] in "CZ" else letter for letter in text)
+    return " ".join("".join(visible).split()).replace("=?", "= ?")
 
 
 def _paragraphs(text: str) -> list[Markup]:
@@ -47,6 +66,11 @@ def _paragraphs(text: str) -> list[Markup]:
 
 
 def _linked(block: str) -> Markup:
+    """Escape a paragraph and turn its links into links; a heading (`■ …`) and a code are set apart."""
+    if block.startswith("■ "):
+        return Markup('<strong style="display:block;margin-top:1.5rem">{}</strong>').format(block.removeprefix("■ "))
+    if CODE.fullmatch(block):
+        return Markup('<span style="font-size:1.6rem;letter-spacing:.3rem">{}</span>').format(block)
     parts: list[Markup] = []
     position = 0
     for found in LINK.finditer(block):

@@ -1,5 +1,6 @@
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from typing import get_args
 
 import pytest
 
@@ -9,29 +10,48 @@ from portal_contracts.catalog import LocalizedText
 from portal_contracts.problems import Misconfigured, Refused, TryLater
 from portal_contracts.values import PersonName
 from portal_notifications.compose_mail import ComposeMail
-from portal_notifications.mail_process import KIND, MailProcess, MailState
+from portal_notifications.mail_kinds import TOPICS, MailState, Template
+from portal_notifications.mail_process import KIND, MailProcess
 from portal_notifications.ports import Handed, Sending
 from portal_notifications.templates_store import Templates
-from portal_notifications.testing import FixedContent, InMemoryMailer
+from portal_notifications.testing import FixedContent, InMemoryMailer, InMemoryPreferences
 
 ACCOUNT = "001000000000001AAA"
 ORDER = "801000000000001AAA"
 SUPPORT = "support@example.jp"
 STATES = {
-    "signup_link": MailState(template="signup_link", signup_id="signup-1"),
-    "password_reset_link": MailState(template="password_reset_link", reset_id="reset-1"),
-    "password_changed": MailState(template="password_changed", account_id=ACCOUNT),
-    "welcome": MailState(template="welcome", account_id=ACCOUNT),
-    "order_received": MailState(template="order_received", account_id=ACCOUNT, order_id=ORDER),
-    "order_rejected": MailState(template="order_rejected", account_id=ACCOUNT, order_id=ORDER),
-    "order_activated": MailState(template="order_activated", account_id=ACCOUNT, order_id=ORDER),
-    "preflight_failed": MailState(
-        template="preflight_failed",
-        account_id=ACCOUNT,
-        order_id=ORDER,
-        problem="PAYMENT_METHOD_MISSING",
-        scheduled_at=datetime(2026, 12, 1, 0, 30, tzinfo=UTC),
-    ),
+    state.template: state
+    for state in (
+        MailState(template="signup_link", signup_id="signup-1"),
+        MailState(template="link_code", link_id="link-1"),
+        MailState(template="password_reset_link", reset_id="reset-1"),
+        MailState(template="email_change_link", change_id="change-1", account_id=ACCOUNT),
+        MailState(template="email_changed", change_id="change-1", account_id=ACCOUNT),
+        MailState(template="password_changed", account_id=ACCOUNT),
+        MailState(template="security_notice", account_id=ACCOUNT, what="passkey_added"),
+        MailState(
+            template="deletion_requested", account_id=ACCOUNT, scheduled_at=datetime(2026, 12, 1, 0, 30, tzinfo=UTC)
+        ),
+        MailState(template="welcome", account_id=ACCOUNT),
+        MailState(template="linked", account_id=ACCOUNT),
+        MailState(template="order_received", account_id=ACCOUNT, order_id=ORDER),
+        MailState(template="order_approved", order_id=ORDER),
+        MailState(template="order_rejected", account_id=ACCOUNT, order_id=ORDER),
+        MailState(template="action_needed", order_id=ORDER, problem="PAYMENT_METHOD_MISSING"),
+        MailState(template="order_activated", account_id=ACCOUNT, order_id=ORDER, what="sim"),
+        MailState(
+            template="preflight_failed",
+            account_id=ACCOUNT,
+            order_id=ORDER,
+            problem="PAYMENT_METHOD_MISSING",
+            scheduled_at=datetime(2026, 12, 1, 0, 30, tzinfo=UTC),
+        ),
+        MailState(
+            template="cancellation", account_id=ACCOUNT, order_id=ORDER, what="requested", day=date(2026, 12, 31)
+        ),
+        MailState(template="case_updated", account_id=ACCOUNT, what="answered", number="00001234"),
+        MailState(template="eligibility_changed", account_id=ACCOUNT, what="eligible"),
+    )
 }
 
 
@@ -44,7 +64,8 @@ class Desk:
         self.clock = ManualClock()
         self.database = InMemoryDatabase()
         compose = ComposeMail(self.content, Templates(), "https://portal.example.jp", SUPPORT)
-        self.engine = engine(MailProcess(compose, self.mailer).definition(), clock=self.clock)
+        self.preferences = InMemoryPreferences()
+        self.engine = engine(MailProcess(compose, self.mailer, self.preferences).definition(), clock=self.clock)
 
     async def cause(self, template: str, *, times: int = 1) -> ProcessView:
         for _ in range(times):
@@ -64,6 +85,10 @@ class Desk:
         return found
 
 
+def test_every_template_is_tried_here() -> None:
+    assert set(STATES) == set(get_args(Template))
+
+
 @pytest.mark.parametrize("template", STATES)
 @pytest.mark.parametrize("locale", ["ja", "en"])
 async def test_every_template_is_sent_in_both_languages_as_text_and_html(template: str, locale: str) -> None:
@@ -75,8 +100,12 @@ async def test_every_template_is_sent_in_both_languages_as_text_and_html(templat
     assert japanese == (locale == "ja")
     assert "山田 花子" in mail.text
     assert f'lang="{locale}"' in mail.html
-    assert "https://portal.example.jp" in mail.text
-    assert "{{" not in mail.text + mail.html
+    assert ("https://portal.example.jp" in mail.text) == (template != "link_code")
+    assert not [mark for mark in ("{{", "{%", "None") if mark in mail.subject + mail.text + mail.html]
+    assert "\n\n\n" not in mail.text
+    turn_off = "/me/mails" in mail.text
+    assert turn_off == (template in TOPICS)
+    assert ("/me/mails" in mail.html) == turn_off
 
 
 async def test_a_preflight_mail_says_what_is_missing_and_when_it_would_start_in_japanese_time() -> None:  # R165, R263

@@ -75,6 +75,11 @@ class CheckoutState(BaseModel):
     activate_at: datetime | None = None
 
     @property
+    def order_ids(self) -> list[str]:
+        """The orders placed so far; log lines name them."""
+        return [order.order_id for order in self.orders if order.order_id is not None]
+
+    @property
     def has_internet(self) -> bool:
         """Whether one of the orders is for an Internet line."""
         return any(order.category == "internet" for order in self.orders)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from portal_chassis.clocks import BusinessClock
+from portal_chassis.logs import get_logger
 from portal_chassis.postgres import Transaction
 from portal_chassis.process import Done, Fail, Next, Outcome, ProcessDefinition, Run, Step
 from portal_contracts.billing import Subscription
@@ -22,6 +23,8 @@ from portal_orders.ports import Billing, Checkouts, NewOrder, OrderBook, SalesOr
 _IN_USE = frozenset({"active", "pending", "suspended"})
 CHANGE_ADDRESS = "change_address"
 PLACE_ORDER = "place_order"
+
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,7 @@ class CheckoutProcess:
         order.order_id, order.order_number = placed.order_id, placed.order_number
         order.opportunity_id = placed.opportunity_id
         order.placed_at, order.changed_at = placed.created_at, placed.changed_at
+        _log.info("an order was placed", order_id=placed.order_id, order_number=placed.order_number)
         return Next("order")
 
     async def _place(self, run: Run[CheckoutState], wanted: NewOrder) -> SalesOrder:

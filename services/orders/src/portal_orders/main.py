@@ -10,6 +10,7 @@ from portal_chassis.clocks import BusinessClock, MachineClock
 from portal_chassis.postgres import Database
 from portal_chassis.process import ProcessEngine
 from portal_chassis.service import Service
+from portal_chassis.setup_checks import serve as serve_setup
 from portal_orders import comparison_process, consumers, sweep_orders
 from portal_orders.aftercare_process import AftercareProcess
 from portal_orders.ask_again import CustomersSignal, GiveNewReservation, Recheck
@@ -41,6 +42,7 @@ from portal_orders.record_outcome import WriteProgress
 from portal_orders.repair_difference import Desk, Drifts, RepairProcess
 from portal_orders.salesforce import SalesforceOrders
 from portal_orders.salesforce_comparison import SalesforceRecords
+from portal_orders.salesforce_setup import NEEDS
 from portal_orders.settings import OrdersSettings
 from portal_orders.stay_active import StayActive
 from portal_orders.store import PostgresCheckouts, PostgresCommandLog, PostgresHints, PostgresSignedCalls
@@ -49,6 +51,7 @@ from portal_orders.take_reading import SoldProducts, TakeReading
 from portal_orders.take_signed_call import TakeSignedCall
 from portal_orders.upkeep import Upkeep
 from portal_salesforce import Salesforce, SalesforceSettings
+from portal_salesforce.setup_checks import org_look
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,7 @@ async def wire(service: Service) -> None:
         hinted=follower.nudge,
     )
     consumers.register(service.bus, orders.use, desk)
+    serve_setup(service, org_look(salesforce, NEEDS))
     await _start_endless(service.database, service.processes)
     service.background("follower of orders", follower.run)
     service.background("upkeep of orders", orders.upkeep.run)

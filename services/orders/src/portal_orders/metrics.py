@@ -22,7 +22,10 @@ REVIEW_OLDEST: Final = gauge(
 )
 REVIEW_WAITING: Final = gauge("portal_orders_review_waiting", "Orders pending review")
 PRICE_MISMATCHES: Final = counter(
-    "portal_orders_price_mismatches", "Prices that differ between Salesforce and WHMCS, by where it showed", "found_by"
+    "portal_orders_price_mismatches",
+    "Prices that differ between Salesforce and WHMCS, by where it showed",
+    "found_by",
+    known=[("reading",), ("provisioning",)],
 )
 DIFFERENCES: Final = gauge("portal_orders_differences", "Open differences between the systems (D14)", "kind")
 COMPARED_AT: Final = gauge(

@@ -7,8 +7,9 @@ import httpx
 from portal_billing import consumers
 from portal_billing.main import Clocks, Store, on_whmcs, use_cases
 from portal_billing.settings import BillingSettings, WhmcsSettings
-from portal_billing.testing import MemoryClientTurns, MemoryCommandLog
+from portal_billing.testing import MemoryClientTurns, MemoryCommandLog, MemorySignOnLog
 from portal_billing.whmcs_api import WhmcsConnection
+from portal_chassis.cache import Cache
 from portal_simulation.mutated import order_book_of
 from portal_simulation.rules import Rules
 from portal_simulation.services.parts import Parts
@@ -41,6 +42,8 @@ async def wire(parts: Parts) -> None:
         parts.rows.table("book", lambda: order_book_of(parts.rules)),
         parts.rows.table("turns", MemoryClientTurns),
         parts.rows.table("commands", MemoryCommandLog),
+        MemorySignOnLog(),
+        Cache(None, prefix="billing"),
     )
     whmcs = on_whmcs(connection, parts.clock.today)
     clocks = Clocks(parts.clock, parts.machine)

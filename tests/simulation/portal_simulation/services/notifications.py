@@ -9,6 +9,7 @@ from portal_notifications.mail_process import MailProcess
 from portal_notifications.sendgrid import SendGrid
 from portal_notifications.settings import MailSettings
 from portal_notifications.templates_store import Templates
+from portal_notifications.testing import InMemoryPreferences
 from portal_simulation.services.parts import Parts
 
 
@@ -17,7 +18,7 @@ async def wire(parts: Parts) -> None:
     mailer = SendGrid(_settings(), transport=parts.transport("sendgrid"))
     content = BusContent(parts.bus)  # type: ignore[arg-type]  # it is asked as the bus is
     compose = ComposeMail(content, _templates(), "https://portal.invalid", None)
-    parts.processes.register(MailProcess(compose, mailer).definition())
+    parts.processes.register(MailProcess(compose, mailer, InMemoryPreferences()).definition())
     register(parts.bus, parts.processes)  # type: ignore[arg-type]  # the same
 
 

@@ -116,10 +116,11 @@ async def _portal(systems: Systems, facts: OrderFacts) -> None:
     order = await systems.customer.get(f"/orders/{facts.order_id}")
     facts.agree("portal state", order["state"], "completed")
     facts.agree("portal service", order["serviceId"], facts.service_id)
-    subscriptions = (await systems.customer.get("/subscriptions"))["subscriptions"]
+    subscriptions = (await systems.customer.get("/subscriptions?fresh=true"))["subscriptions"]
     states = {subscription["serviceId"]: subscription["state"] for subscription in subscriptions}
     facts.agree("portal subscription", states.get(facts.service_id), "active")
-    invoices = {invoice["id"]: invoice for invoice in (await systems.customer.get("/billing/invoices"))["invoices"]}
+    listed = (await systems.customer.get("/billing/invoices?fresh=true"))["invoices"]
+    invoices = {invoice["id"]: invoice for invoice in listed}
     facts.agree("portal invoice total", invoices.get(facts.invoice_id, {}).get("total"), facts.invoice_total)
 
 

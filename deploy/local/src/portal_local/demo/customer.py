@@ -64,11 +64,18 @@ class Customer:
 
     async def post(self, path: str, body: Mapping[str, Any], *, key: str | None = None) -> Any:
         """Change something, as the portal's page would: same origin, CSRF token, a key that makes a repeat harmless."""
+        return await self._change("POST", path, body, key)
+
+    async def put(self, path: str, body: Mapping[str, Any], *, key: str | None = None) -> Any:
+        """Replace something, in the same way."""
+        return await self._change("PUT", path, body, key)
+
+    async def _change(self, method: str, path: str, body: Mapping[str, Any], key: str | None) -> Any:
         headers = {"Origin": self._gateway, "Idempotency-Key": key or str(uuid4())}
         for cookie in self._browser.cookies.jar:
             if cookie.name in CSRF_COOKIES and cookie.value:
                 headers["X-CSRF-Token"] = cookie.value
-        response = await self._browser.post(self._gateway + path, json=body, headers=headers)
+        response = await self._browser.request(method, self._gateway + path, json=body, headers=headers)
         self.trace_ids.append(response.headers.get("X-Trace-Id", ""))
         return _content(response)
 

@@ -150,7 +150,7 @@ class Journey:
         async with self._step("Follow a single-use link into WHMCS and add a card there"):
             page = await self._customer.open_single_sign_on("add_payment_method")
             await self._customer.submit(page, CARD)
-            summary = await self._customer.get("/billing/payment-methods/summary")
+            summary = await self._customer.get("/billing/payment-methods/summary?fresh=true")
             if not summary["hasPaymentMethod"]:
                 raise DemoFailed("the portal does not see the new card")
 
@@ -224,15 +224,19 @@ class Journey:
         async with self._step(f"Pay invoice {order.invoice_id} through a single-use link"):
             page = await self._customer.open_single_sign_on("invoice", invoiceId=order.invoice_id)
             await self._customer.submit(page, {})
-            invoice = await self._customer.get(f"/billing/invoices/{order.invoice_id}")
-            order.agree("invoice after payment", invoice["state"], "paid")
+
+            async def paid() -> bool:
+                invoice = await self._customer.get(f"/billing/invoices/{order.invoice_id}?fresh=true")
+                return bool(invoice["state"] == "paid")
+
+            await eventually(paid, "the portal to know of the payment")
             at_whmcs = await self.systems.whmcs.call("GetInvoice", invoiceid=order.invoice_id)
             order.agree("invoice after payment at WHMCS", at_whmcs["status"], "Paid")
 
     async def check_mails(self, person: Person) -> None:
         """See that every mail came once (R032, R260, R261)."""
-        expected = 2 + 2 * ORDERS  # link, welcome; received and active for each order
-        async with self._step("The mails are in the mailbox: link, welcome, orders received, services active"):
+        expected = 2 + 3 * ORDERS  # link, welcome; received, approved and active for each order
+        async with self._step("The mails are in the mailbox: link, welcome, orders received, approved and active"):
 
             async def all_arrived() -> bool:
                 return len(await self._customer.mails(person.email)) >= expected

@@ -1,7 +1,6 @@
 """TCP ports on loopback."""
 
 import atexit
-import atexit
 import random
 import socket
 from collections import deque

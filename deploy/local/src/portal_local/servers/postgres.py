@@ -21,6 +21,7 @@ from portal_local.servers.postgres_programs import (
     installed_binaries,
     server_account,
 )
+from portal_local.servers.postgres_roles import identifier, literal, roles_script
 from portal_local.servers.server import Server
 
 SUPERUSER: Final = "portal_admin"
@@ -135,30 +136,30 @@ class PostgresServer(Server):
         forget_home(self.folder)
 
     def provide(self, passwords: Mapping[str, str]) -> None:
-        """One role and one database per name, only the role may connect to its database. Again = no change."""
-        self.administer("\n".join(_role_and_database(name, password) for name, password in passwords.items()))
+        """One role and one database per name, see `postgres_roles`. Again = no change."""
+        self.administer(roles_script(passwords))
 
     def create_database(self, name: str, template: str = "template1") -> str:
         """A new database of the superuser, cloned from a template nobody is connected to; its URL."""
-        self.administer(f"CREATE DATABASE {_identifier(name)} TEMPLATE {_identifier(template)}")
+        self.administer(f"CREATE DATABASE {identifier(name)} TEMPLATE {identifier(template)}")
         return self.superuser_url(name)
 
     def copy_database(self, name: str, copy: str) -> None:
         """Copy a service's database with its owner; whoever is connected to it is put out first."""
-        database = _identifier(name)
-        owner = f"(SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = {_literal(name)})"  # noqa: S608 - a literal quoted here
+        database = identifier(name)
+        owner = f"(SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = {literal(name)})"  # noqa: S608 - a literal quoted here
         self.administer(
             f"""
             SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                WHERE datname = {_literal(name)} AND pid <> pg_backend_pid();
-            SELECT format('CREATE DATABASE {_identifier(copy)} TEMPLATE {database} OWNER %I', {owner}) \\gexec
-            REVOKE ALL ON DATABASE {_identifier(copy)} FROM PUBLIC;
+                WHERE datname = {literal(name)} AND pid <> pg_backend_pid();
+            SELECT format('CREATE DATABASE {identifier(copy)} TEMPLATE {database} OWNER %I', {owner}) \\gexec
+            REVOKE ALL ON DATABASE {identifier(copy)} FROM PUBLIC;
             """  # noqa: S608 - names and literals are quoted here
         )
 
     def drop_database(self, name: str) -> None:
         """Remove a database, whoever is still connected."""
-        self.administer(f"DROP DATABASE IF EXISTS {_identifier(name)} WITH (FORCE)")
+        self.administer(f"DROP DATABASE IF EXISTS {identifier(name)} WITH (FORCE)")
 
     def administer(self, script: str) -> None:
         """Run a psql script as the superuser; raises LocalError with the server's message.
@@ -273,27 +274,3 @@ class PostgresServer(Server):
 
 def _switch(on: bool) -> str:  # noqa: FBT001 - one word in, one word out
     return "on" if on else "off"
-
-
-def _role_and_database(name: str, password: str) -> str:
-    role = _identifier(name)
-    known = _literal(name)
-    # format() quotes the password inside the statement that \\gexec then runs.
-    return f"""
-        SELECT format('CREATE ROLE {role} LOGIN PASSWORD %L', {_literal(password)})
-            WHERE NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = {known}) \\gexec
-        SELECT 'CREATE DATABASE {role} OWNER {role}', 'REVOKE ALL ON DATABASE {role} FROM PUBLIC'
-            WHERE NOT EXISTS (SELECT 1 FROM pg_database WHERE datname = {known}) \\gexec
-    """  # noqa: S608 - names and literals are quoted here
-
-
-def _identifier(name: str) -> str:
-    if not name.replace("_", "").replace("-", "").isalnum():
-        raise ValueError(f"not a name for a role or database: {name!r}")
-    return f'"{name}"'
-
-
-def _literal(text: str) -> str:
-    if "\\" in text:
-        raise ValueError("a backslash in a password or name is not supported")
-    return "'" + text.replace("'", "''") + "'"

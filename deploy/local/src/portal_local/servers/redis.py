@@ -3,12 +3,14 @@
 import importlib.util
 import os
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, Final
 
 from portal_local.errors import ProgramMissingError
 from portal_local.servers.child import Command
 from portal_local.servers.ports import LOOPBACK
+from portal_local.servers.redis_users import ADMINISTRATOR, redis_acl
 from portal_local.servers.server import Server
 
 BINARY_VARIABLE: Final = "PORTAL_REDIS_SERVER_PATH"
@@ -31,25 +33,36 @@ def redis_server_path() -> Path:
 
 
 class RedisServer(Server):
-    """One Redis. With a password only who knows it reads what is cached."""
+    """One Redis. With a password (the administrator's) nobody gets in but the administrator and the `users`."""
 
     name: ClassVar[str] = "Redis"
 
     def __init__(
-        self, folder: Path, *, port: int = 0, log_path: Path | None = None, password: str | None = None
+        self,
+        folder: Path,
+        *,
+        port: int = 0,
+        log_path: Path | None = None,
+        password: str | None = None,
+        users: Mapping[str, str] | None = None,
     ) -> None:
-        """Keep the configuration below `folder`."""
+        """Keep the configuration below `folder`; `users` are services with their passwords, see `redis_users`."""
         super().__init__(folder, port=port, log_path=log_path)
         self._password = password
+        self._users = dict(users or {})
 
     @property
     def url(self) -> str:
-        """Where a client connects, password included."""
-        secret = f":{self._password}@" if self._password else ""
+        """Where the administrator connects, password included; without a password anybody."""
+        secret = f"{ADMINISTRATOR}:{self._password}@" if self._password else ""
         return f"redis://{secret}{LOOPBACK}:{self.port}/0"
 
+    def url_of(self, user: str) -> str:
+        """Where a service connects, password included."""
+        return f"redis://{user}:{self._users[user]}@{LOOPBACK}:{self.port}/0"
+
     def prepare(self) -> None:
-        """Write the configuration; the password stands in it and not on the command line."""
+        """Write the configuration; passwords stand in no file but as hashes, and not on the command line."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         lines = [
             f"bind {LOOPBACK}",
@@ -62,7 +75,10 @@ class RedisServer(Server):
             f'dir "{self.folder}"',
         ]
         if self._password:
-            lines.append(f"requirepass {self._password}")
+            users = self.folder / "users.acl"
+            users.touch(mode=0o600, exist_ok=True)
+            users.write_text(redis_acl(self._users, self._password), encoding="utf-8")
+            lines.append(f'aclfile "{users}"')
         self._config_path.touch(mode=0o600, exist_ok=True)
         self._config_path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
@@ -92,10 +108,10 @@ class RedisServer(Server):
         """Nothing lies on disk: a stopped Redis has forgotten everything."""
 
     def ask(self, *words: str) -> bytes:
-        """One command whose answer fits one line, without a client library; words hold no spaces."""
+        """One command of the administrator, without a client library: one line of answer; words hold no spaces."""
         with socket.create_connection((LOOPBACK, self.port), timeout=2.0) as connection:
             if self._password:
-                connection.sendall(f"AUTH {self._password}\r\n".encode())
+                connection.sendall(f"AUTH {ADMINISTRATOR} {self._password}\r\n".encode())
                 if connection.recv(64).strip() != b"+OK":
                     raise OSError("Redis refused the password")
             connection.sendall((" ".join(words) + "\r\n").encode())

@@ -37,7 +37,7 @@ def collections(transaction: Transaction, call: Call) -> Reply:
     if call.method == "POST":
         steps = [_creation(transaction, record) for record in records]
     elif len(call.segments) == UPSERT_LENGTH:
-        item = transaction.schema.on_path(call.segments[2])
+        item = transaction.seen.on_path(call.segments[2])
         steps = [_upsert(transaction, item, call.segments[3], record) for record in records]
     elif len(call.segments) == 2:  # noqa: PLR2004 - composite/sobjects
         steps = [_update(transaction, record) for record in records]
@@ -139,7 +139,7 @@ def _upsert(transaction: Transaction, item: ObjectType, field: str, record: Mapp
 def _deletion(transaction: Transaction, record_id: str) -> Step:
     def step() -> dict[str, Any]:
         long_id = ids.normalize(record_id)
-        item = transaction.schema.by_prefix.get(record_id[:3])
+        item = transaction.seen.by_prefix.get(record_id[:3])
         if long_id is None or item is None:
             raise bad_request("MALFORMED_ID", f"bad id {record_id}")
         transaction.delete(item, long_id)
@@ -153,7 +153,7 @@ def _type_of(transaction: Transaction, record: Mapping[str, Any]) -> ObjectType:
     name = described.get("type") if isinstance(described, dict) else None
     if not isinstance(name, str):
         raise bad_request("INVALID_INPUT", "attributes.type is required")
-    return transaction.schema.in_query(name)
+    return transaction.seen.in_query(name)
 
 
 def _check_chunks(records: list[dict[str, Any]]) -> None:

@@ -14,7 +14,7 @@ def describe_global(schema: Schema, version: str) -> dict[str, Any]:
     return {
         "encoding": "UTF-8",
         "maxBatchSize": MAX_BATCH,
-        "sobjects": [summary(item, version) for item in schema.objects.values()],
+        "sobjects": [summary(item, version) for item in schema.objects.values() if not item.tooling],
     }
 
 
@@ -27,8 +27,8 @@ def summary(item: ObjectType, version: str) -> dict[str, Any]:
         "label": item.name.removesuffix("__e"),
         "keyPrefix": item.prefix,
         "custom": item.name.endswith(("__c", "__e")),
-        "createable": writable,
-        "updateable": writable and not item.platform_event,
+        "createable": writable and item.createable,
+        "updateable": writable and item.updateable and not item.platform_event,
         "deletable": item.deletable,
         "queryable": item.queryable,
         "retrieveable": item.queryable,
@@ -41,18 +41,18 @@ def describe(item: ObjectType, version: str) -> dict[str, Any]:
     """GET /sobjects/{T}/describe."""
     return {
         **summary(item, version),
-        "fields": [_field(field) for field in item.fields],
+        "fields": [_field(item, field) for field in item.fields],
         "childRelationships": [
             {"childSObject": child, "field": field, "relationshipName": name, "cascadeDelete": False}
             for name, (child, field) in item.child_relationships.items()
         ],
         "recordTypeInfos": [
-            {"available": True, "defaultRecordTypeMapping": True, "master": True, "name": "Master"},
+            {"available": True, "defaultRecordTypeMapping": item.record_type, "master": True, "name": "Master"},
         ],
     }
 
 
-def _field(field: Field) -> dict[str, Any]:
+def _field(item: ObjectType, field: Field) -> dict[str, Any]:
     numeric = field.type in NUMBER_TYPES
     has_default = field.default is not None or field.type == "boolean"
     return {
@@ -61,8 +61,8 @@ def _field(field: Field) -> dict[str, Any]:
         "type": field.type,
         "length": 0 if numeric else field.length,
         "nillable": not field.required and field.type not in {"boolean", "id"},
-        "createable": field.createable,
-        "updateable": field.updateable,
+        "createable": field.createable and item.createable,
+        "updateable": field.updateable and item.updateable,
         "defaultedOnCreate": has_default,
         "defaultValue": field.default,
         "calculated": field.calculated,

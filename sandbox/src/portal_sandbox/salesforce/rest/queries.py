@@ -44,18 +44,18 @@ class Queries:
         """Drops all cursors."""
         self._cursors.clear()
 
-    def query(self, transaction: Transaction, call: Call) -> Reply:
-        """GET /query?q=, GET /queryAll?q= and GET /query/{locator}."""
+    def query(self, transaction: Transaction, call: Call, *, tooling: bool = False) -> Reply:
+        """GET /query?q=, GET /queryAll?q=, GET /query/{locator} and, over the set-up, GET /tooling/query?q=."""
         if call.method != "GET":
             raise call.not_allowed("GET", "HEAD")
-        if len(call.segments) > 1:
+        if len(call.segments) > 1 and not tooling:
             return Reply(200, self._more(transaction, call))
         if "q" not in call.params:
             raise bad_request("MALFORMED_QUERY", "A query string has to be specified")
         text = call.params["q"]
         deleted = call.segments[0].lower() == "queryall"
         query = parse(text)
-        engine = Engine(transaction, text, call.version, deleted=deleted)
+        engine = Engine(transaction, text, call.version, deleted=deleted, tooling=tooling)
         rows = engine.matching(query)
         if query.counts:
             return Reply(200, {"totalSize": len(rows), "done": True, "records": []})
@@ -83,7 +83,7 @@ class Queries:
             row["Id"]: row
             for row in record_store.scan_by(
                 transaction.db,
-                transaction.schema.in_query(cursor.query.entity).name,
+                transaction.seen.in_query(cursor.query.entity).name,
                 "Id",
                 wanted,
                 deleted=cursor.deleted,

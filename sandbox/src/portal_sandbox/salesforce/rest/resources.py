@@ -93,7 +93,7 @@ class RestResources:
         if call.segments == ("composite", "batch") and call.method == "POST":
             return await self._composite.batch(call, execute)
         if not call.writes:
-            with self._org.reading() as transaction:
+            with self._org.reading(caller) as transaction:
                 return self._dispatch(transaction, call)
         return await execute(lambda transaction: self._dispatch(transaction, call))
 
@@ -101,8 +101,8 @@ class RestResources:
         name = call.segments[0].lower() if call.segments else ""
         if name == "sobjects":
             return sobjects(transaction, call)
-        if name in {"query", "queryall"}:
-            return self._queries.query(transaction, call)
+        if name in {"query", "queryall"} or (name == "tooling" and call.segments[1:] == ("query",)):
+            return self._queries.query(transaction, call, tooling=name == "tooling")
         if name == "composite" and call.segments[1:2] == ("sobjects",):
             return collections(transaction, call)
         if name == "composite" and call.segments[1:2] == ("tree",):

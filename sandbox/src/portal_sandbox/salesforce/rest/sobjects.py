@@ -22,8 +22,8 @@ def sobjects(transaction: Transaction, call: Call) -> Reply:
     segments = call.segments
     if len(segments) == 1:
         _only(call, "GET")
-        return Reply(200, describe_global(transaction.schema, call.version))
-    item = transaction.schema.on_path(segments[1])
+        return Reply(200, describe_global(transaction.seen, call.version))
+    item = transaction.seen.on_path(segments[1])
     if len(segments) == 2:  # noqa: PLR2004 - sobjects/{type}
         return _collection(transaction, call, item)
     if len(segments) == 3:  # noqa: PLR2004 - sobjects/{type}/{id or resource}

@@ -38,11 +38,14 @@ class Resolved:
 class Engine:
     """One query's evaluation. Parents are read once."""
 
-    def __init__(self, transaction: Transaction, text: str, version: str, *, deleted: bool = False) -> None:
+    def __init__(
+        self, transaction: Transaction, text: str, version: str, *, deleted: bool = False, tooling: bool = False
+    ) -> None:
         self._transaction = transaction
         self._text = text
         self._version = version
         self._deleted = deleted
+        self._tooling = tooling
         self._parents: dict[str, Record | None] = {}
 
     def matching(self, query: Query) -> list[Record]:
@@ -64,14 +67,14 @@ class Engine:
 
     def check(self, query: Query) -> ObjectType:
         """Refuses fields that do not exist; answers the object queried."""
-        item = self._transaction.schema.in_query(query.entity)
+        item = self._transaction.seen.in_query(query.entity, tooling=self._tooling)
         for field in query.fields:
             self._check(item, field)
         return item
 
     def project(self, query: Query, record: Record) -> dict[str, Any]:
         """One record with the selected fields, parents nested, children as sub-results."""
-        item = self._transaction.schema.in_query(query.entity)
+        item = self._transaction.seen.in_query(query.entity, tooling=self._tooling)
         return self._project(item, query, record)
 
     def _project(self, item: ObjectType, query: Query, record: Record) -> dict[str, Any]:
@@ -94,7 +97,7 @@ class Engine:
             if parent is None:
                 shown.setdefault(name, None)
                 return
-            owner = self._transaction.schema.by_prefix[str(parent_id)[:3]]
+            owner = self._transaction.seen.by_prefix[str(parent_id)[:3]]
             shown = shown.setdefault(name, {"attributes": attributes(owner, parent["Id"], self._version)})
             current = parent
         field = owner.find(path.field.name) or path.field
@@ -102,7 +105,7 @@ class Engine:
 
     def _child_rows(self, item: ObjectType, name: str, query: Query, record: Record) -> dict[str, Any] | None:
         child_name, child_field = item.child_relationships[name]
-        child = self._transaction.schema.objects[child_name]
+        child = self._transaction.seen.objects[child_name]
         test = self._condition(child, query.where) if query.where is not None else None
         rows = [
             row
@@ -136,7 +139,7 @@ class Engine:
             self._resolve(item, selected)
             return
         name, query = self._children(item, selected)
-        child = self._transaction.schema.objects[item.child_relationships[name][0]]
+        child = self._transaction.seen.objects[item.child_relationships[name][0]]
         for field in query.fields:
             self._check(child, field)
         if query.where is not None:
@@ -157,7 +160,7 @@ class Engine:
                     path.column,
                 )
             steps.append(step)
-            owner = self._transaction.schema.objects[step.refer_to[0]]
+            owner = self._transaction.seen.objects[step.refer_to[0]]
         field = owner.find(names[-1])
         if field is None or field.write_only:
             raise located(
@@ -198,6 +201,8 @@ class Engine:
 
     def _candidates(self, item: ObjectType, where: Condition | None) -> Iterator[Record]:
         """Uses an index for `Id`, lookups and external ids that every match must satisfy; scans otherwise."""
+        if item.set_up:
+            return iter(self._transaction.set_up(item.name))
         db, deleted = self._transaction.db, self._deleted
         for term in _conjuncts(where):
             if not isinstance(term, Comparison) or term.operator not in ("=", "IN") or len(term.path.names) != 1:

@@ -3,6 +3,7 @@
 from portal_billing.testing.fake_clients import FakeBilledClients, FakeClients
 from portal_billing.testing.fake_orders import FakeOrders, FakeProducts
 from portal_billing.testing.fake_reads import FakeReads, FakeSignOn
+from portal_billing.testing.fake_sign_ons import MemorySignOnLog
 from portal_billing.testing.fake_store import MemoryClientTurns, MemoryCommandLog, MemoryOrderBook, MemoryOrderJournal
 from portal_billing.testing.faults import Fate, Fates, Killed
 
@@ -20,4 +21,5 @@ __all__ = [
     "MemoryCommandLog",
     "MemoryOrderBook",
     "MemoryOrderJournal",
+    "MemorySignOnLog",
 ]

@@ -19,6 +19,7 @@ class FakeClients:
     ignore_fields_of_updates: bool = False
     clients: dict[int, Client] = field(default_factory=dict)
     addresses: dict[int, Address] = field(default_factory=dict)
+    profiles: dict[int, tuple[str | None, str | None]] = field(default_factory=dict)
     created: list[str] = field(default_factory=list)
 
     def have(self, client: Client) -> None:
@@ -59,6 +60,12 @@ class FakeClients:
         if client_id not in self.clients:
             raise Refused("NOT_FOUND")
         self.addresses[client_id] = address
+
+    async def change_profile(self, client_id: int, *, company: str | None, phone: str | None) -> None:
+        """Write company and phone."""
+        if client_id not in self.clients:
+            raise Refused("NOT_FOUND")
+        self.profiles[client_id] = (company, phone)
 
 
 @dataclass(slots=True)

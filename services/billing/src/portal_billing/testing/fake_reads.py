@@ -1,5 +1,6 @@
 """What customers look at, from plain dictionaries."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -50,6 +51,13 @@ class FakeReads:
         """Give a client's services."""
         return self.services.get(client_id, [])
 
+    async def subscription(self, client_id: int, service_id: int) -> Subscription:
+        """Give one of a client's services."""
+        for service in self.services.get(client_id, []):
+            if service.service_id == service_id:
+                return service
+        raise Refused("NOT_FOUND")
+
 
 @dataclass(slots=True)
 class FakeSignOn:
@@ -57,9 +65,11 @@ class FakeSignOn:
 
     blocked: set[int] = field(default_factory=set)
     minted: list[tuple[int, SsoDestination, int | None]] = field(default_factory=list)
+    seconds: float = 0.0
 
     async def mint(self, client_id: int, destination: SsoDestination, related_id: int | None) -> str:
-        """Give a link nobody gave before."""
+        """Give a link nobody gave before, after `seconds`."""
+        await asyncio.sleep(self.seconds)
         if client_id in self.blocked:
             raise Refused("SSO_REFUSED")
         self.minted.append((client_id, destination, related_id))

@@ -10,7 +10,7 @@ from portal_billing.order_desk import OrderDesk, Verdict, merged, swept, winner_
 from portal_chassis.postgres import Transaction
 from portal_chassis.process import JournalEntry
 from portal_chassis.testing import InMemoryTransaction
-from portal_contracts.message import Command, Message
+from portal_contracts.message import Command, Event, Message
 from portal_contracts.problems import Refused
 
 
@@ -142,6 +142,7 @@ class MemoryCommandLog:
     """The CommandLog port."""
 
     commands: dict[tuple[str, str], Command[Any]] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
 
     async def answered(self, command: Command[Any]) -> bool:
         """Look the key up."""
@@ -150,7 +151,9 @@ class MemoryCommandLog:
             raise Refused("IDEMPOTENCY_KEY_REUSED")
         return known is not None
 
-    async def remember(self, command: Command[Any], reply: Message) -> None:
-        """Keep the key."""
+    async def remember(self, command: Command[Any], reply: Message, *events: Event) -> None:
+        """Keep the key and the events."""
         del reply
-        self.commands[command.subject, str(getattr(command, command.key))] = command
+        if not await self.answered(command):
+            self.commands[command.subject, str(getattr(command, command.key))] = command
+            self.events.extend(events)

@@ -3,14 +3,15 @@
 from typing import Final
 from uuid import uuid4
 
-from portal_contracts import billing
+from portal_contracts import billing, billing_profile, billing_subscriptions
 from portal_gateway.exchange import Exchange
 from portal_gateway.micro_cache import CachePolicy
-from portal_gateway.operation import Operation, without
+from portal_gateway.operation import Operation, send_command, without
 from portal_gateway.reply import Reply, message_reply
 
 SsoLinkBody: Final = without(billing.MintSsoLink, "request_id")
 AddressBody: Final = without(billing.ChangeOwnAddress, "request_id")
+ProfileBody: Final = without(billing_profile.ChangeOwnProfile, "request_id")
 A_MINUTE: Final = CachePolicy("actor", seconds=60)
 
 
@@ -32,6 +33,7 @@ OPERATIONS: Final = (
     Operation(
         method="POST",
         path="/auth/sso-link",
+        step_up=True,
         message=billing.MintSsoLink,
         answer=mint_sso_link,
         body=SsoLinkBody,
@@ -42,9 +44,20 @@ OPERATIONS: Final = (
     Operation(
         method="PUT",
         path="/billing/profile/address",
+        step_up=True,
         message=billing.ChangeOwnAddress,
         answer=change_address,
         body=AddressBody,
+        replies={200: "The billing profile as WHMCS has it now"},
+        idempotency_key=True,
+        problems=("NOT_FOUND", "IDEMPOTENCY_KEY_REUSED", "IN_PROGRESS"),
+    ),
+    Operation(
+        method="PUT",
+        path="/billing/profile",
+        message=billing_profile.ChangeOwnProfile,
+        answer=send_command,
+        body=ProfileBody,
         replies={200: "The billing profile as WHMCS has it now"},
         idempotency_key=True,
         problems=("NOT_FOUND", "IDEMPOTENCY_KEY_REUSED", "IN_PROGRESS"),
@@ -86,6 +99,13 @@ OPERATIONS: Final = (
         path="/subscriptions/{serviceId}",
         message=billing.ReadSubscription,
         replies={200: "The subscription"},
+        problems=("NOT_FOUND",),
+    ),
+    Operation(
+        method="GET",
+        path="/subscriptions/{serviceId}/invoices",
+        message=billing_subscriptions.ListSubscriptionInvoices,
+        replies={200: "Its invoices, newest first"},
         problems=("NOT_FOUND",),
     ),
 )

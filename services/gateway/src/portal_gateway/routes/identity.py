@@ -4,7 +4,10 @@ from typing import Final
 from uuid import uuid4
 
 from portal_contracts import identity
+from portal_contracts import identity_linking as linking
+from portal_contracts.identity_signup_form import ReadSignupForm
 from portal_gateway.exchange import Exchange
+from portal_gateway.micro_cache import CachePolicy
 from portal_gateway.operation import Operation, without
 from portal_gateway.reply import NO_STORE, Reply, message_reply
 from portal_gateway.signed_in_reply import DELETES_COOKIES, SETS_COOKIES, LoggedIn, signed_in_reply, signed_out_reply
@@ -18,6 +21,7 @@ _UNPROVEN: Final = (
     "BILLING_ACCOUNT_EXISTS",
     "LINK_MISMATCH",
 )
+_UNLINKED: Final = ("LINKING_NOT_POSSIBLE", "CUSTOMER_NUMBER_TAKEN", "EMAIL_TAKEN", "LINK_MISMATCH")
 ResetRequestBody: Final = without(identity.RequestPasswordReset, "request_id", "client_address")
 LogInBody: Final = without(identity.LogIn, "request_id", "client_address", "user_agent")
 
@@ -37,6 +41,28 @@ async def confirm_signup(exchange: Exchange) -> Reply:
     if signup.state == "done":
         return message_reply(signup)
     return message_reply(signup, 202, (b"retry-after", b"2"))
+
+
+async def link_account(exchange: Exchange) -> Reply:
+    """Link an existing WHMCS account; its password is in this one request alone (R045)."""
+    form = await exchange.body(linking.LinkForm)
+    asked = linking.LinkAccount(request_id=str(uuid4()), form=form, client_address=exchange.client_address)
+    return _linking(await exchange.ask(asked))
+
+
+async def continue_linking(exchange: Exchange) -> Reply:
+    """Give the mailed code, or look how far it is."""
+    form = await exchange.body(linking.LinkCodeForm)
+    asked = linking.ContinueLinking(request_id=str(uuid4()), form=form, client_address=exchange.client_address)
+    return _linking(await exchange.ask(asked))
+
+
+def _linking(found: linking.Linking) -> Reply:
+    """Answer 202 while something is left to do; asking again makes sense by itself only while we work."""
+    if found.state == "done":
+        return message_reply(found)
+    wait = [(b"retry-after", b"2")] if found.state == "working" else []
+    return message_reply(found, 202, *wait)
 
 
 async def log_in(exchange: Exchange) -> Reply:
@@ -110,6 +136,31 @@ OPERATIONS: Final = (
         problems=_UNPROVEN,
     ),
     Operation(
+        method="GET",
+        path="/auth/signup/form",
+        message=ReadSignupForm,
+        cache=CachePolicy("public", seconds=300),
+        replies={200: "What the sign-up form asks for here, as a JSON Schema"},
+    ),
+    Operation(
+        method="POST",
+        path="/auth/link",
+        message=linking.LinkAccount,
+        answer=link_account,
+        body=linking.LinkForm,
+        replies={200: "Linked: log in with the new password", 202: "A code was mailed, or it is being worked on"},
+        problems=("CREDENTIALS_WRONG", "PASSWORD_TOO_WEAK", "RATE_LIMITED", *_UNLINKED),
+    ),
+    Operation(
+        method="POST",
+        path="/auth/link/confirm",
+        message=linking.ContinueLinking,
+        answer=continue_linking,
+        body=linking.LinkCodeForm,
+        replies={200: "Linked: log in with the new password", 202: "The code is missing, or it is being worked on"},
+        problems=("LINKING_OVER", "SECOND_FACTOR_WRONG", "RATE_LIMITED", *_UNLINKED),
+    ),
+    Operation(
         method="POST",
         path="/auth/login",
         message=identity.LogIn,
@@ -117,7 +168,7 @@ OPERATIONS: Final = (
         body=LogInBody,
         reply=LoggedIn,
         replies={200: "Signed in"},
-        problems=("CREDENTIALS_WRONG", "RATE_LIMITED"),
+        problems=("CREDENTIALS_WRONG", "SECOND_FACTOR_REQUIRED", "RATE_LIMITED"),
         reply_headers=SETS_COOKIES,
     ),
     Operation(
@@ -160,6 +211,7 @@ OPERATIONS: Final = (
         method="GET",
         path="/me",
         message=identity.ReadMe,
+        scope="identity:read",
         answer=read_me,
         replies={200: "The signed-in customer"},
         reply_headers={"X-CSRF-Token": "What state changes with the session's cookie must send in the same header"},

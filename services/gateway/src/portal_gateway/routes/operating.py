@@ -9,6 +9,7 @@ from portal_contracts import drift, provisioning, provisioning_requests, whmcs_o
 from portal_contracts.dead_letters import dead_letter_messages
 from portal_contracts.message import Request
 from portal_contracts.operators import OperatorCommand, list_operator_actions
+from portal_contracts.setup_checks import check_setup
 from portal_gateway.operation import Operation, send_command, without
 from portal_gateway.routes.operator_access import TAG
 
@@ -149,6 +150,14 @@ _OF_EVERY_SERVICE: Final = (
         "NOT_FOUND",
         summary="List what operators did at a service.",
         of_service=list_operator_actions,
+    ),
+    _query(
+        "/operator/{service}/setup",
+        check_setup(_ANY_SERVICE),
+        "What is set up, what is not, and what to do about it",
+        "NOT_FOUND",
+        summary="Check what a service needs at its vendors.",
+        of_service=check_setup,
     ),
 )
 OPERATIONS: Final = (*_PROVISIONING, *_WHMCS_ORDERS, *_DRIFT, *_OF_EVERY_SERVICE)

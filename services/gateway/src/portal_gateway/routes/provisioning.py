@@ -101,6 +101,7 @@ OPERATIONS: Final = (
     Operation(
         method="POST",
         path="/orders/{orderId}/esim-code",
+        step_up=True,
         message=provisioning.RevealEsimCode,
         answer=reveal_esim_code,
         replies={200: "The code. Repeating the request with the same Idempotency-Key shows it again for a while"},

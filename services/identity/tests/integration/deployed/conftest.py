@@ -19,7 +19,16 @@ import pytest
 from portal_bus_admin import create_keys, nats_server_config
 from portal_bus_admin.provisioning import apply
 from portal_chassis.bus import Bus, BusAddress
-from portal_contracts.billing import ClientEnsured, EnsureClient
+from portal_contracts.billing import (
+    ClientEnsured,
+    ClientProfile,
+    EnsureClient,
+    ListClientServices,
+    ReadClientProfile,
+    SubscriptionList,
+)
+from portal_contracts.billing_logins import CheckLogin, ProvenLogin
+from portal_contracts.examples import example_of
 from portal_contracts.identity import (
     ChangePassword,
     ConfirmSignup,
@@ -35,7 +44,7 @@ from portal_contracts.identity import (
     SignupForm,
 )
 from portal_contracts.message import Request
-from portal_contracts.problems import PortalProblem
+from portal_contracts.problems import PortalProblem, Refused
 from portal_contracts.support import OpenStaffCase, StaffCase
 from portal_contracts.topology import SERVICES
 from portal_contracts.values import PersonName
@@ -103,6 +112,7 @@ class World:
         self.sandbox = sandbox
         self.answered: set[str] = set()
         self.clients: dict[str, int] = {}
+        self.logins: dict[str, ProvenLogin] = {}
         self.cases: dict[str, OpenStaffCase] = {}
         self.billing_fails: list[PortalProblem] = []
         self.billing_free = asyncio.Event()
@@ -119,6 +129,20 @@ class World:
             if self.billing_fails:
                 raise self.billing_fails.pop(0)  # after the effect: the answer is what was lost
             return ClientEnsured(whmcs_client_id=client)
+
+        @self.buses["billing"].answers(CheckLogin)
+        async def check_login(command: CheckLogin, _: Any) -> ProvenLogin:
+            if command.password not in self.logins:
+                raise Refused("CREDENTIALS_WRONG")
+            return self.logins[command.password]
+
+        @self.buses["billing"].answers(ReadClientProfile)
+        async def read_profile(_: ReadClientProfile, __: Any) -> ClientProfile:
+            return ClientProfile.model_validate(example_of(ClientProfile))
+
+        @self.buses["billing"].answers(ListClientServices)
+        async def list_services(_: ListClientServices, __: Any) -> SubscriptionList:
+            return SubscriptionList(subscriptions=[])
 
         @self.buses["support"].answers(OpenStaffCase)
         async def open_case(command: OpenStaffCase, _: Any) -> StaffCase:
@@ -219,7 +243,8 @@ def guarded_nats(tmp_path: Path, seeds: Path) -> Iterator[NatsServer]:
 async def buses(guarded_nats: NatsServer, seeds: Path) -> AsyncIterator[dict[str, Bus]]:
     """Connected, with the rights of whose seed they hold; what they may not do is theirs to try."""
     offline: dict[str, Any] = {"database": False, "watches": (), "consumes": (), "records": (), "serves": ()}
-    serves = {"billing": (EnsureClient,), "support": (OpenStaffCase,)}
+    of_billing = (EnsureClient, CheckLogin, ReadClientProfile, ListClientServices)
+    serves = {"billing": of_billing, "support": (OpenStaffCase,)}
     found = {}
     for name in PLAYED:
         topology = replace(SERVICES[name], **{**offline, "serves": serves.get(name, ())})

@@ -1,0 +1,1 @@
+"""Shows traces, metrics, logs and alerts of one portal."""

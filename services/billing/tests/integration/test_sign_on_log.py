@@ -1,0 +1,68 @@
+"""Links into WHMCS in a real Postgres: five a minute for each customer, whoever asks at once; never the link itself."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from portal_billing.store_sign_ons import AT_MOST, PostgresSignOnLog
+from portal_chassis.migrating import migrate
+from portal_chassis.postgres import Database
+from portal_contracts.problems import TryLater
+
+CLIENT = 5011
+BACK = "UPDATE sign_on_link SET asked_at = asked_at - make_interval(secs => $1)"
+
+
+@pytest.fixture
+async def database(database_url):
+    opened = Database(database_url, name="test", connections=10)
+    await migrate(opened, "portal_chassis", "portal_billing")
+    await opened.connect()
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def log(database):
+    return PostgresSignOnLog(database, timedelta(days=396))
+
+
+async def pass_seconds(database, seconds):
+    async with database.transaction() as transaction:
+        await transaction.execute(BACK, float(seconds))
+
+
+async def test_the_sixth_link_within_a_minute_has_to_wait_and_other_customers_do_not(log, database):
+    for _ in range(AT_MOST):
+        await log.admit(CLIENT, "u", "invoice", 7)
+    for _ in range(3):
+        with pytest.raises(TryLater, match="RATE_LIMITED") as told:
+            await log.admit(CLIENT, "u", "home", None)
+        assert 1 <= told.value.retry_after <= 60
+        assert told.value.facts["seconds"] == told.value.retry_after
+    await log.admit(CLIENT + 1, "other", "home", None)
+    await pass_seconds(database, 61)
+    await log.admit(CLIENT, "u", "home", None)
+
+
+async def test_a_crowd_of_clicks_gets_no_more_than_allowed(log):
+    results = await asyncio.gather(*(log.admit(CLIENT, "u", "home", None) for _ in range(30)), return_exceptions=True)
+    assert results.count(None) == AT_MOST
+    assert {type(result) for result in results} == {type(None), TryLater}
+
+
+async def test_the_audit_says_who_when_and_whereto_and_is_forgotten_after_its_time(log, database):
+    await log.admit(CLIENT, "u", "service", 8)
+    row = dict(await database.fetchrow("SELECT * FROM sign_on_link"))
+    assert {name: row[name] for name in row if name not in ("id", "asked_at")} == {
+        "whmcs_client_id": CLIENT,
+        "user_id": "u",
+        "destination": "service",
+        "related_id": 8,
+    }
+    await pass_seconds(database, timedelta(days=397).total_seconds())
+    await log.admit(CLIENT, "u", "home", None)
+    assert [dict(one)["destination"] for one in await database.fetch("SELECT destination FROM sign_on_link")] == [
+        "home"
+    ]

@@ -1,0 +1,60 @@
+from dataclasses import dataclass
+
+from portal_chassis.postgres import Database
+from portal_contracts.problems import Refused
+from portal_identity.audit import write_audit
+from portal_identity.one_time_codes import DIGITS, OneTimeCodes
+from portal_identity.ports import PasswordHasher, User
+from portal_identity.security_notices import tell_owner
+from portal_identity.store_authenticators import Authenticators
+from portal_identity.store_brakes import Brakes
+
+
+@dataclass(frozen=True, slots=True)
+class ProveCustomer:
+    """Compare password and, where an authenticator is on, the code: for log-in and for step-up.
+
+    Known and unknown addresses are told and cost the same; failures slow the next try down (R049). Whether the second
+    factor is on is told only to who knows the password.
+    """
+
+    database: Database
+    authenticators: Authenticators
+    brakes: Brakes
+    hasher: PasswordHasher
+    codes: OneTimeCodes
+
+    async def __call__(
+        self, user: User | None, password: str, code: str | None, *, brake: str, client_address: str, event: str
+    ) -> User:
+        """Give the user when all of it is right; `event` is audited when it is not.
+
+        Refused CREDENTIALS_WRONG or SECOND_FACTOR_REQUIRED; TryLater RATE_LIMITED, growing, for each `brake`.
+        """
+        await self.brakes.check_failures(brake)
+        fits = await self.hasher.verify(password, user.password_hash if user else None)
+        if user is None or not fits or not await self._code_fits(user, code):
+            await self.brakes.failed(brake, client_address, event, user.user_id if user else None)
+            raise Refused("CREDENTIALS_WRONG")
+        await self.brakes.succeeded(brake)
+        return user
+
+    async def _code_fits(self, user: User, code: str | None) -> bool:
+        seed = await self.authenticators.of(user.user_id)
+        if seed is None:
+            return True
+        if code is None:
+            raise Refused("SECOND_FACTOR_REQUIRED")
+        bare = code.replace(" ", "").replace("-", "")
+        if len(bare) == DIGITS and bare.isdigit():
+            step = self.codes.step_of(seed, bare)
+            return step is not None and await self.authenticators.use_step(user.user_id, step)
+        return await self._recovery_code_fits(user, code)
+
+    async def _recovery_code_fits(self, user: User, code: str) -> bool:
+        async with self.database.transaction() as transaction:
+            if not await self.authenticators.use_recovery_code(transaction, user.user_id, code):
+                return False
+            await write_audit(transaction, user.user_id, "recovery_code_used")
+            await tell_owner(transaction, user.link.account_id, "recovery_code_used")
+        return True

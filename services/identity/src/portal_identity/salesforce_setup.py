@@ -1,0 +1,51 @@
+"""What identity needs of the org (R027-R030, R197-R202, R272-R274, R305, R307): checked by the doctor."""
+
+from typing import Final
+
+from portal_salesforce.setup_needs import MOMENT, TEXT, TEXT_OR_PICK, FieldNeed, ObjectNeed
+
+NEEDS: Final = (
+    ObjectNeed(
+        "Account",
+        "CRU",
+        (
+            FieldNeed("Name", writes="c"),
+            FieldNeed("Phone", writes="c"),
+            FieldNeed("BillingPostalCode", writes="c"),
+            FieldNeed("account.customerNumber", TEXT, "c", unique=True),
+            FieldNeed("account.whmcsClientId", TEXT, "u"),
+            FieldNeed("account.portalStatus", TEXT_OR_PICK, "u", texts=("Active", "Inactive")),
+            FieldNeed(
+                "account.registrationSource", TEXT_OR_PICK, "u", texts=("Legacy", "Portal Signup", "Portal Checkout")
+            ),
+            FieldNeed("account.lastSignIn", MOMENT, "u"),
+            FieldNeed("account.verificationStatus", TEXT_OR_PICK, "u", texts=("Pending", "Verified", "Rejected")),
+            FieldNeed("account.verificationSubmittedAt", MOMENT, "u"),
+            FieldNeed("account.verificationVerifiedAt", MOMENT),
+            FieldNeed("account.verificationNote", TEXT),
+            FieldNeed("account.verificationRejection", TEXT, "u"),
+        ),
+    ),
+    ObjectNeed(
+        "Contact",
+        "CRU",
+        (
+            FieldNeed("AccountId", writes="c"),
+            FieldNeed("LastName", writes="cu"),
+            FieldNeed("FirstName", writes="cu"),
+            FieldNeed("Email", writes="cu"),
+            FieldNeed("Phone", writes="cu"),
+            FieldNeed("contact.key", TEXT, "c", unique=True, without="contacts that are safe to create twice"),
+        ),
+    ),
+    ObjectNeed(
+        "ContentVersion",
+        "",  # no permission set has object rights on files: who may not create them cannot write their content
+        (
+            FieldNeed("Title"),
+            FieldNeed("PathOnClient"),
+            FieldNeed("VersionData", writes="c"),
+            FieldNeed("FirstPublishLocationId"),
+        ),
+    ),
+)

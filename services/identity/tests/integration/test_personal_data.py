@@ -1,0 +1,143 @@
+"""Everything about a customer in one file, and deletion per system with proof (D17)."""
+
+import asyncpg
+import pytest
+
+from portal_contracts.identity import LogIn, MintActor, SessionRevoked
+from portal_contracts.identity_personal_data import (
+    CustomerErased,
+    DeletionRequested,
+    RequestDeletion,
+    WithdrawDeletion,
+)
+from portal_contracts.problems import Refused, TryLater
+from portal_identity.testing import ACCOUNT_ID, PASSPHRASE, form
+
+ASK = {"request_id": "request-0001", "client_address": "192.0.2.1"}
+PERSONAL = ("hanako@example.jp", "山田", "花子", "神宮前")
+
+
+async def log_in(identity):
+    session = await identity.open_session(LogIn(email="hanako@example.jp", password=PASSPHRASE, **ASK))
+    minted = await identity.mint_actor(MintActor(session_token=session.session_token))
+    return identity.verifier.verify(minted.actor_token)
+
+
+@pytest.fixture
+async def me(identity):
+    await identity.confirm(await identity.request(form()))
+    return await log_in(identity)
+
+
+async def carry_out(identity) -> None:
+    """Let the time to think it over pass."""
+    await identity.database.execute("UPDATE deletion SET erase_at = now() - interval '1 second'")
+    await identity.database.execute("UPDATE portal_process SET due_at = now() WHERE due_at IS NOT NULL")
+    await identity.processes.run_until_idle()
+
+
+async def everything_kept(identity) -> str:
+    """Give the text of every row but those of the fake outside."""
+    tables = await identity.database.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    rows = [await identity.database.fetch(f"SELECT * FROM {row['tablename']}") for row in tables]
+    return str([[dict(one) for one in found] for found in rows])
+
+
+async def test_the_export_holds_every_system_and_no_secret(identity, me) -> None:
+    found = (await identity.export_data(me)).model_dump(mode="json")["systems"]
+    assert set(found) == {"portal", "salesforce", "whmcs"}
+    assert found["portal"]["user"]["email"] == "hanako@example.jp"
+    assert [event["event"] for event in found["portal"]["securityEvents"]] == ["logged_in", "registered"]
+    assert found["whmcs"] == {"whmcsClientId": me.whmcs_client_id}
+    assert not any(secret in str(found) for secret in ("argon2", "token_hash", "sealed", "csrf"))
+
+
+async def test_an_export_is_whole_or_there_is_none(identity, me) -> None:  # R255
+    identity.accounts.fails_with = TryLater("SALESFORCE_UNAVAILABLE")
+    with pytest.raises(TryLater, match="SALESFORCE_UNAVAILABLE"):
+        await identity.export_data(me)
+
+
+async def test_a_wish_waits_and_is_told_once(identity, me) -> None:
+    first = await identity.delete_account.request(me, RequestDeletion(**ASK))
+    again = await identity.delete_account.request(me, RequestDeletion(**{**ASK, "request_id": "request-0002"}))
+    assert (first.state, again.deletion_id) == ("requested", first.deletion_id)
+    await identity.processes.run_until_idle()
+    assert (await log_in(identity)).user_id == me.user_id, "nothing happens before its time"
+    assert sum(isinstance(event, DeletionRequested) for event in identity.events) == 1
+
+
+async def test_in_time_nothing_names_the_person_any_more_and_each_system_has_its_proof(identity, me) -> None:
+    wish = await identity.delete_account.request(me, RequestDeletion(**ASK))
+    await carry_out(identity)
+    kept = await everything_kept(identity)
+    assert not [word for word in PERSONAL if word in kept]
+    assert identity.accounts.erased == [ACCOUNT_ID]
+    assert list(identity.staff.cases) == [f"deletion-{wish.deletion_id}"]
+    (record,) = await identity.deletions.all(10)
+    assert {proof.system: proof.action for proof in record.proofs} == {
+        "portal": "erased",
+        "salesforce": "anonymised",
+        "whmcs": "handed_to_staff",
+    }
+    assert record.erased_at is not None
+    assert SessionRevoked(session_id=me.session_id) in identity.events
+    assert sum(isinstance(event, CustomerErased) for event in identity.events) == 1
+    with pytest.raises(Refused, match="CREDENTIALS_WRONG"):
+        await log_in(identity)
+
+
+async def test_who_was_deleted_can_sign_up_anew(identity, me) -> None:
+    await identity.delete_account.request(me, RequestDeletion(**ASK))
+    await carry_out(identity)
+    number = "SNX-10001"
+    identity.accounts.by_number[number] = (await identity.accounts.find(number)).__class__(
+        ACCOUNT_ID, "山田 花子", "1500001", "", []
+    )
+    assert (await identity.confirm(await identity.request(form(), "request-0009"))).state == "done"
+
+
+async def test_a_wish_that_was_taken_back_erases_nothing(identity, me) -> None:
+    await identity.delete_account.request(me, RequestDeletion(**ASK))
+    await identity.delete_account.withdraw(me, WithdrawDeletion(**ASK))
+    with pytest.raises(Refused, match="NOT_FOUND"):
+        await identity.delete_account.withdraw(me, WithdrawDeletion(**ASK))
+    await carry_out(identity)
+    assert (await log_in(identity)).user_id == me.user_id
+    assert (await identity.delete_account.read(me)).state == "none"
+    await identity.delete_account.request(me, RequestDeletion(**{**ASK, "request_id": "request-0003"}))
+    assert (await identity.delete_account.read(me)).state == "requested"
+
+
+async def test_while_a_service_runs_nobody_is_forgotten(identity, me) -> None:
+    identity.billing.with_services.add(me.whmcs_client_id)
+    with pytest.raises(Refused, match="DELETION_NOT_POSSIBLE"):
+        await identity.delete_account.request(me, RequestDeletion(**ASK))
+    identity.billing.with_services.clear()
+    await identity.delete_account.request(me, RequestDeletion(**ASK))
+    identity.billing.with_services.add(me.whmcs_client_id)
+    await carry_out(identity)
+    assert (await log_in(identity)).user_id == me.user_id
+    identity.billing.with_services.clear()
+    await carry_out(identity)
+    with pytest.raises(Refused, match="CREDENTIALS_WRONG"):
+        await log_in(identity)
+
+
+async def test_with_salesforce_away_it_goes_on_where_it_stood(identity, me) -> None:
+    await identity.delete_account.request(me, RequestDeletion(**ASK))
+    identity.accounts.fails_with = TryLater("SALESFORCE_UNAVAILABLE")
+    await carry_out(identity)
+    assert (await log_in(identity)).user_id == me.user_id
+    identity.accounts.fails_with = None
+    await carry_out(identity)
+    assert (await identity.deletions.all(1))[0].erased_at is not None
+
+
+async def test_the_audit_outlives_the_user_without_a_name(identity, me) -> None:
+    await identity.delete_account.request(me, RequestDeletion(**ASK))
+    await carry_out(identity)
+    events = [event.event for event in await identity.audit.list(me.user_id, None, 50)]
+    assert events[0] == "erased"
+    with pytest.raises((asyncpg.RaiseError, asyncpg.InsufficientPrivilegeError)):
+        await identity.database.execute("DELETE FROM audit_entry")

@@ -1,0 +1,1 @@
+"""The whole portal in containers, for `TEST_INFRA=docker`."""
