@@ -130,13 +130,17 @@ class Exchange:
     def completed(self, **given: Any) -> Request[Any]:
         """Build the operation's message of the path and what is given. Refused NOT_FOUND as in `message`."""
         operation = self.operation
+        in_path = operation.path_parameters
         try:
-            return self._message_class().model_validate({**given, **self.scope["path_params"]})
+            message = self._message_class().model_validate({**given, **self.scope["path_params"]})
         except ValidationError as error:
-            in_path = operation.path_parameters
             if any(fault["loc"][:1] and fault["loc"][0] in in_path for fault in error.errors()):
                 raise Refused("NOT_FOUND") from None
             raise refused_input(error) from None
+        for name, field in {**operation.query_parameters, **in_path}.items():
+            if not _storable(getattr(message, field)):
+                raise Refused("NOT_FOUND") if name in in_path else refused_field(name, "nothing kept can be like it")
+        return message
 
     def _message_class(self) -> type[Request[Any]]:
         """Give the class to ask; the path may name the service. Refused NOT_FOUND for one that does not answer it."""
@@ -273,3 +277,10 @@ def _matches(held: bytes, etag: bytes) -> bool:
 
 def _problem_of(body: bytes) -> PortalProblem:
     return from_reply(ProblemReply.__pydantic_validator__.validate_json(body))
+
+
+def _storable(value: object) -> bool:
+    """Whether a database can hold it: numbers of 64 bits, texts without NUL."""
+    if isinstance(value, int):
+        return -(2**63) <= value < 2**63
+    return not isinstance(value, str) or "\x00" not in value

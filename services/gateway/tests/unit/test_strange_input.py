@@ -153,3 +153,21 @@ def test_any_headers_get_a_documented_answer(new_portal, name):
         look(portal, operation, somewhere(operation), content=body, headers=headers)
 
     fuzz()
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/operator/billing/actions?target=%00", "target"),
+        ("/operator/billing/dead-letters?state=a%00b", "state"),
+        (f"/operator/billing/actions?beforeId={2**63}", "beforeId"),
+    ],
+)
+async def test_what_no_database_can_hold_is_refused_at_the_edge(portal, operator, path, name):
+    answer = await operator.get(path)
+    assert (answer.status_code, answer.json()["code"]) == (422, "BAD_REQUEST")
+    assert [fault["field"] for fault in answer.json()["errors"]] == [name]
+
+
+async def test_an_id_no_database_can_hold_names_nothing(portal, operator):
+    assert (await operator.get(f"/operator/billing/dead-letters/{2**63}")).json()["code"] == "NOT_FOUND"

@@ -141,7 +141,7 @@ class PostgresOrderBook:
     async def entries(self, order_id: str, after: int) -> tuple[Sequence[TimelineEntry], int]:
         """Read the entries by primary key."""
         rows = await self._database.fetch(
-            "SELECT entry::text FROM order_timeline WHERE order_id = $1 AND sequence > $2 ORDER BY sequence",
+            "SELECT entry::text FROM order_timeline WHERE order_id = $1 AND sequence > $2::bigint ORDER BY sequence",
             order_id,
             after,
         )

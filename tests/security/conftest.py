@@ -1,0 +1,34 @@
+"""Security suites on the portal as it is: what is asked comes from the OpenAPI document it serves."""
+
+import sys
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+import httpx
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from portal_security.crowd import Crowd
+from portal_security.served import Served
+from portal_testing.stack import PortalStack
+
+
+@pytest.fixture(scope="session")
+def portal_overrides() -> Mapping[str, str]:
+    return {
+        "PORTAL_COMPARISON_PAUSE_SECONDS": "0.1",
+        "PORTAL_SIGNUPS_AN_HOUR_PER_ADDRESS": "100000",
+        "PORTAL_LOGINS_A_MINUTE_PER_ADDRESS": "100000",
+    }
+
+
+@pytest.fixture
+async def served(portal_http: httpx.AsyncClient) -> Served:
+    return Served((await portal_http.get("/openapi.json")).json())
+
+
+@pytest.fixture
+async def crowd(portal_stack: PortalStack) -> AsyncIterator[Crowd]:
+    async with httpx.AsyncClient(timeout=30) as client:
+        yield Crowd(portal_stack, client)

@@ -1,0 +1,177 @@
+"""Many customers at once: written straight into the vendors and identity's tables, since 200 sign-ups take minutes.
+
+Every text a vendor keeps of a customer holds a mark of that customer, so an answer tells whose records are in it.
+"""
+
+import asyncio
+import base64
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+import asyncpg
+import httpx
+from argon2 import PasswordHasher
+
+from portal_local.demo.customer import Customer
+from portal_local.demo.journey import PASSWORD
+from portal_local.demo.sandbox_systems import sandbox_systems
+from portal_testing.bulk_orders import BulkOrders
+from portal_testing.stack import PortalStack
+
+MARK: Final = re.compile(r"canary[0-9a-f]{12}")
+_CUSTOMER_NUMBER_FIELD: Final = 198
+_VPN_PRODUCT: Final = 301
+_VENDOR_CALLS_AT_ONCE: Final = 8
+_USER: Final = """
+INSERT INTO portal_user (id, email, comparable_email, family_name, given_name, locale, password_hash)
+VALUES ($1, $2, $2, $3, $3, 'ja', $4)
+"""
+_LINK: Final = (
+    "INSERT INTO customer_link (user_id, account_id, whmcs_client_id, customer_number) VALUES ($1, $2, $3, $4)"
+)
+_SESSION: Final = """
+INSERT INTO session (id, token_hash, csrf_token, user_id, expires_at, client_address, user_agent)
+VALUES ($1, $2, $3, $4, $5, '192.0.2.1', $6)
+"""
+_PASSKEY: Final = """
+INSERT INTO passkey (id, user_id, credential_id, public_key, sign_count, name) VALUES ($1, $2, $3, $3, 0, $4)
+"""
+_API_TOKEN: Final = """
+INSERT INTO api_token (id, request_id, token_hash, user_id, name, scopes, expires_at)
+VALUES ($1, $2, $3, $4, $5, '{billing:read}', $6)
+"""
+
+
+@dataclass(slots=True)
+class Member:
+    """One customer: the mark in every text, ids by the API's names of them, and a living session."""
+
+    mark: str = field(default_factory=lambda: f"canary{secrets.token_hex(6)}")
+    user_id: UUID = field(default_factory=uuid4)
+    session_id: UUID = field(default_factory=uuid4)
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+    csrf_token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+    client_id: int = 0
+    account_id: str = ""
+    ids: dict[str, Any] = field(default_factory=dict)
+    """An object of each kind by the parameter that names it."""
+
+    @property
+    def email(self) -> str:
+        return f"{self.mark}@example.jp"
+
+    @property
+    def bearer(self) -> dict[str, str]:
+        """What a program of this customer sends."""
+        return {"Authorization": f"Bearer {self.token}"}
+
+
+class Crowd:
+    """Makes members on one stack."""
+
+    def __init__(self, stack: PortalStack, client: httpx.AsyncClient) -> None:
+        self._stack = stack
+        self._client = client
+        customer = Customer(stack.gateway_url, stack.sandbox_urls["sendgrid"])
+        self._systems = sandbox_systems(stack.sandbox_urls, stack.keys, customer, client)
+        self._turns = asyncio.Semaphore(_VENDOR_CALLS_AT_ONCE)
+
+    async def grow(self, count: int) -> list[Member]:
+        """Make so many members, each with a case, an order, a service and an invoice."""
+        members = [Member() for _ in range(count)]
+        await self._in_salesforce(members)
+        await asyncio.gather(*(self._in_whmcs(member) for member in members))
+        await self._in_identity(members)
+        await asyncio.gather(*(self._in_orders(member) for member in members))
+        return members
+
+    async def _in_salesforce(self, members: list[Member]) -> None:
+        staff = self._systems.salesforce
+        await staff.log_in()
+        accounts = [{"Name": one.mark, "SF_Account_No__c": one.mark} for one in members]
+        for one, account_id in zip(members, await staff.create_many("Account", accounts), strict=True):
+            one.account_id = account_id
+        await staff.create_many(
+            "Contact",
+            [
+                {"AccountId": one.account_id, "LastName": one.mark, "FirstName": one.mark, "Email": one.email}
+                for one in members
+            ],
+        )
+        cases = [{"AccountId": one.account_id, "Subject": one.mark, "Description": one.mark} for one in members]
+        for one, case_id in zip(members, await staff.create_many("Case", cases), strict=True):
+            one.ids["caseId"] = case_id
+        orders = BulkOrders(staff)
+        await orders.create([one.account_id for one in members], 1)
+        for one, order_id in zip(members, orders.order_ids, strict=True):
+            one.ids["orderId"] = order_id
+
+    async def _in_whmcs(self, member: Member) -> None:
+        async with self._turns:
+            call, mark = self._systems.whmcs.call, member.mark
+            number = f'a:1:{{i:{_CUSTOMER_NUMBER_FIELD};s:{len(mark)}:"{mark}";}}'
+            made = await call(
+                "AddClient",
+                **dict.fromkeys(("firstname", "lastname", "companyname", "address1", "city", "state"), mark),
+                email=member.email,
+                postcode="150-0001",
+                country="JP",
+                phonenumber="03-1234-5678",
+                password2=f"{mark}-password",
+                customfields=base64.b64encode(number.encode()).decode(),
+                noemail=True,
+            )
+            member.client_id = int(made["clientid"])
+            order: dict[str, str | int] = {"clientid": member.client_id, "paymentmethod": "stripe", "noemail": True}
+            ordered = await call("AddOrder", **order, **{"pid[0]": _VPN_PRODUCT, "billingcycle[0]": "monthly"})
+            member.ids["serviceId"] = int(ordered["serviceids"].split(",")[0])
+            invoice: dict[str, str | int] = {
+                "userid": member.client_id,
+                "itemdescription1": mark,
+                "itemamount1": "100",
+                "notes": mark,
+            }
+            member.ids["invoiceId"] = int((await call("CreateInvoice", **invoice))["invoiceid"])
+
+    async def _in_orders(self, member: Member) -> None:
+        """The first look at one's orders fetches those made in Salesforce into the portal."""
+        async with self._turns:
+            url = f"{self._stack.gateway_url}/orders"
+            (found,) = (await self._client.get(url, headers=member.bearer)).raise_for_status().json()["orders"]
+            assert found["orderId"] == member.ids["orderId"]
+
+    async def _in_identity(self, members: list[Member]) -> None:
+        until, password = datetime.now(UTC) + timedelta(hours=1), PasswordHasher().hash(PASSWORD)
+        for one in members:
+            one.ids |= {"sessionId": str(one.session_id), "passkeyId": str(uuid4()), "tokenId": str(uuid4())}
+        rows: dict[str, list[tuple[object, ...]]] = {
+            _USER: [(one.user_id, one.email, one.mark, password) for one in members],
+            _LINK: [(one.user_id, one.account_id, one.client_id, one.mark) for one in members],
+            _SESSION: [
+                (one.session_id, _hash(one.token), one.csrf_token, one.user_id, until, one.mark) for one in members
+            ],
+            _PASSKEY: [(UUID(one.ids["passkeyId"]), one.user_id, one.mark.encode(), one.mark) for one in members],
+            _API_TOKEN: [
+                (UUID(one.ids["tokenId"]), one.mark, _hash(one.mark), one.user_id, one.mark, until) for one in members
+            ],
+        }
+        await self._insert("identity", rows)
+
+    async def _insert(self, service: str, rows: Mapping[str, Sequence[tuple[object, ...]]]) -> None:
+        connection = await asyncpg.connect(self._stack.database_url(service))
+        try:
+            async with connection.transaction():
+                for statement, values in rows.items():
+                    await connection.executemany(statement, values)
+        finally:
+            await connection.close()
+
+
+def _hash(token: str) -> bytes:
+    return sha256(token.encode()).digest()

@@ -1,0 +1,116 @@
+"""The API fuzzed from the document it serves, signed in: documented answers alone, and nobody in without signing in."""
+
+import os
+from collections import Counter
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from schemathesis.core.failures import FailureGroup
+
+from portal_local.demo.journey import PASSWORD
+from portal_security.crowd import Crowd, Member
+from portal_security.served import Served, ServedOperation
+from portal_testing.stack import PortalStack
+
+EXAMPLES = int(os.environ.get("PORTAL_FUZZ_EXAMPLES", "5"))
+"""Drawn for each operation, beside the document's own example; thousands for a long run."""
+SEED = int(os.environ.get("PORTAL_FUZZ_SEED", "11"))
+ENOUGH = 0.6
+"""The share of operations that must have answered 2xx, or the run has fuzzed nothing but refusals."""
+IDS = {
+    "service": "billing",
+    "id": "7",
+    "mailId": "welcome:001000000000001AAA",
+    "commodity": "internet",
+    "sku": "VPN-US",
+}
+PROVING = {"/auth/login", "/auth/step-up"}
+"""Where the member's own password is asked for."""
+PASSED_BY = {"positive_data_acceptance", "unsupported_method", "use_after_free", "ensure_resource_availability"}
+"""What the form allows may still be refused: a code of yesterday, an id of somebody else, a card that is missing."""
+
+
+@pytest.fixture
+async def members(crowd: Crowd, served: Served) -> list[Member]:
+    """One for each operation: what one of them ends or deletes is nobody else's."""
+    return await crowd.grow(len(in_turn(served)))
+
+
+@pytest.fixture
+async def operators_token(portal_stack: PortalStack) -> str:
+    return await portal_stack.operator.token()
+
+
+def own(operation: ServedOperation, member: Member) -> Any:
+    """Give the document's example as this member would fill it in."""
+    if operation.body is None:
+        return None
+    known = {**member.ids, **({"email": member.email, "password": PASSWORD} if operation.path in PROVING else {})}
+    known["currentPassword"] = PASSWORD
+    left_empty = ("code", "passkey") if operation.path in PROVING else ()
+    return {name: known.get(name, value) for name, value in operation.body.items() if name not in left_empty}
+
+
+def test_whatever_is_sent_the_answer_is_one_of_the_document(
+    served: Served, members: list[Member], operators_token: str, portal_stack: PortalStack
+) -> None:
+    settled = schemathesis.Config.from_dict({"generation": {"with-security-parameters": False}})
+    schema = schemathesis.openapi.from_dict(dict(served.document), config=settled)
+    left_out = [check for check in schemathesis.checks.CHECKS.get_all() if check.__name__ in PASSED_BY]
+    statuses: dict[str, Counter[int]] = {}
+    faults: dict[str, str] = {}
+
+    def fuzz(operation: ServedOperation, member: Member) -> None:
+        seen = statuses.setdefault(operation.name, Counter())
+        described = schema[operation.path][operation.method]
+        token = operators_token if operation.of_operators else member.token
+        headers = {"Authorization": f"Bearer {token}"} if operation.needs_session else {}
+        ids = {name: str({**IDS, "checkoutId": "c-1", **member.ids}[name]) for name in operation.parameters}
+
+        def send(case: schemathesis.Case) -> None:
+            case.headers.update(headers)
+            case._has_explicit_auth = bool(headers)  # the check for ignored auth takes it away again and asks anew
+            answer = case.call(base_url=portal_stack.gateway_url, timeout=30)
+            seen[answer.status_code] += 1
+            case.validate_response(answer, excluded_checks=left_out)
+
+        @seed(SEED)
+        @settings(
+            max_examples=EXAMPLES,
+            deadline=None,
+            database=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=of_form(described, ids))
+        def anything(case: schemathesis.Case) -> None:
+            send(case)
+
+        body = own(operation, member)
+        usual = {} if body is None else {"body": body, "media_type": "application/json"}
+        send(described.Case(path_parameters=ids, **usual))
+        anything()
+
+    for operation, member in zip(in_turn(served), members, strict=True):
+        try:
+            fuzz(operation, member)
+        except (FailureGroup, AssertionError) as fault:
+            faults[operation.name] = str(getattr(fault, "exceptions", fault))[:600]
+    assert faults == {}
+    answered = [name for name, seen in statuses.items() if any(200 <= status < 300 for status in seen)]
+    assert len(answered) >= ENOUGH * len(statuses), sorted(set(statuses) - set(answered))
+
+
+def of_form(described: schemathesis.APIOperation, ids: dict[str, str]) -> Any:
+    """Give requests of the form the document asks for, and where there is a body, of another form too."""
+    good = described.as_strategy(path_parameters=ids)
+    if not described.body:
+        return good
+    return good | described.as_strategy(schemathesis.GenerationMode.NEGATIVE, path_parameters=ids)
+
+
+def in_turn(served: Served) -> list[ServedOperation]:
+    """Give the operations, streams left alone; the one that ends the operator's session comes last."""
+    return sorted((one for one in served if not one.streams), key=lambda one: one.name == "DELETE /operator/session")
