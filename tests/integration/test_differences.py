@@ -10,6 +10,7 @@ import pytest
 
 from portal_local.demo.customer import Problem, eventually
 from portal_testing.operators import OperatorAtWork
+from portal_testing.sandbox_control import SandboxControl
 from portal_testing.shoppers import Shopper
 from portal_testing.stack import PortalStack
 
@@ -47,8 +48,9 @@ async def differences(operator: OperatorAtWork, *client_ids: int) -> dict[str, d
     return {one["kind"]: one for one in found if one["whmcsClientId"] in client_ids}
 
 
-async def make_six(shopper: Shopper) -> int:
+async def make_six(shopper: Shopper, sandbox: SandboxControl) -> int:
     """Make one difference of each kind by hand; gives the WHMCS client nobody is linked to."""
+    await sandbox.set_switches({"whmcs": {"extraActions": "DeleteOrder"}})
     deleted, unnamed, pending, dearer = shopper.journey.orders
     whmcs, client_id = shopper.journey.systems.whmcs, (await shopper.customer.get("/me"))["whmcsClientId"]
     for action in ("PendingOrder", "CancelOrder", "DeleteOrder"):
@@ -93,7 +95,7 @@ async def test_the_six_kinds_are_found_on_demand_and_what_can_be_repaired_is(
     assert await shopper.finish() == []
     deleted, unnamed, pending, dearer = shopper.journey.orders
     client_id = (await shopper.customer.get("/me"))["whmcsClientId"]
-    orphan_id = await make_six(shopper)
+    orphan_id = await make_six(shopper, portal_stack.sandbox)
     await portal_stack.sandbox.advance_clock(SETTLED_SECONDS)
     await compare(operator)
     found = await differences(operator, client_id, orphan_id)

@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from portal_local.demo.customer import Problem
+from portal_local.demo.journey import ADDRESS, PASSWORD
 from portal_testing.stack import PortalStack
 
 SIM = {"reference": "sim", "sku": "SIM-VOICE-ESIM-20G", "eid": "89049032000000000000000000000163"}
@@ -78,9 +79,21 @@ async def test_malformed_json_and_a_missing_number_name_the_field(portal_http: h
     broken = await portal_http.post("/auth/signup", content=b"{broken", headers={"content-type": "application/json"})
     assert broken.status_code == 422
     assert broken.json()["errors"]
-    missing = await portal_http.post("/auth/signup", json={"email": "a@example.jp"})
+    mostly_empty = await portal_http.post("/auth/signup", json={"email": "a@example.jp"})
+    assert mostly_empty.status_code == 422
+    faults = {error["field"] for error in mostly_empty.json()["errors"]}
+    assert faults >= {"confirmEmail", "password", "confirmPassword", "name", "address"}
+    form = {
+        "email": "a@example.jp",
+        "confirmEmail": "a@example.jp",
+        "password": PASSWORD,
+        "confirmPassword": PASSWORD,
+        "name": {"familyName": "見本", "givenName": "花子"},
+        "address": ADDRESS,
+    }
+    missing = await portal_http.post("/auth/signup", json=form)
     assert missing.status_code == 422
-    assert "customerNumber" in {error["field"] for error in missing.json()["errors"]}
+    assert [error["field"] for error in missing.json()["errors"]] == ["customerNumber"]
 
 
 async def test_without_a_session_and_after_log_out_there_is_a_clear_401(shopper, portal_http) -> None:

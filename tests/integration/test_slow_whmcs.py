@@ -46,6 +46,8 @@ async def test_slow_whmcs_slows_nobody_who_does_not_need_it_and_the_others_hear_
             break
     else:
         pytest.fail(f"slower and waited, round by round: {rounds}")
-    assert {answer.status for answer in needing} == {200, 503}
+    statuses = {answer.status for answer in needing}
+    # 404: asked about in the moment before the slowness, and answered that no such invoice is theirs.
+    assert {200, 503} <= statuses <= {200, 404, 503}
     assert all(answer.retry_after > 0 for answer in needing if answer.status == 503)
     assert {answer.dated for answer in needing if answer.status == 200} == {True, False}, "fresh and dated copies"
