@@ -254,5 +254,5 @@ async def _roll_back(connection: "Connection") -> None:
     """Roll back; a server that is away has rolled back by itself, and the first error is the one to tell."""
     try:
         await connection.execute("ROLLBACK")
-    except (OSError, asyncpg.InterfaceError, asyncpg.PostgresError):
+    except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresError):
         _log.debug("a rollback found no server")

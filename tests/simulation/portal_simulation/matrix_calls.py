@@ -58,18 +58,18 @@ CALLS: Final = (
     OutsideCall("freebit", "mvno/esim/addAcnt", _by_sort(1, 1, 1, 0, 0, 0, 0), is_read=False),
     OutsideCall("freebit", "master/addAcnt", _by_sort(0, 0, 0, 1, 0, 0, 0), is_read=False),
     OutsideCall("freebit", "mvno/talkoption/addOrder", _by_sort(1, 0, 0, 0, 0, 0, 0), is_read=False),
-    OutsideCall("sendgrid", "mail/send", _by_sort(1, 1, 1, 1, 1, 1, 1), is_read=False),
+    OutsideCall("sendgrid", "mail/send", _by_sort(2, 2, 2, 2, 2, 2, 2), is_read=False),
     OutsideCall("bus", "orders.provisioning.read.v1", _by_sort(4, 4, 4, 4, 2, 2, 3)),
     OutsideCall("bus", "orders.provisioning.mark_activating.v1", _by_sort(1, 1, 1, 1, 1, 1, 1), is_read=False),
     OutsideCall("bus", "orders.provisioning.record_outcome.v1", _by_sort(1, 1, 1, 1, 1, 1, 2), is_read=False),
-    OutsideCall("bus", "orders.mail.read.v1", _by_sort(1, 1, 1, 1, 1, 1, 1)),
+    OutsideCall("bus", "orders.mail.read.v1", _by_sort(2, 2, 2, 2, 2, 2, 2)),
     OutsideCall("bus", "billing.payment_method.check.v1", _by_sort(1, 1, 1, 1, 1, 1, 2)),
     OutsideCall("bus", "billing.product.list.v1", _by_sort(1, 1, 1, 1, 1, 1, 2)),
     OutsideCall("bus", "billing.order.reserve.v1", _by_sort(1, 1, 1, 1, 1, 1, 1), is_read=False),
     OutsideCall("bus", "billing.order.accept.v1", _by_sort(1, 1, 1, 1, 1, 1, 1), is_read=False),
     OutsideCall("bus", "catalog.product.find.v1", _by_sort(5, 5, 5, 5, 3, 3, 4)),
     OutsideCall("bus", "identity.customer.find.v1", _by_sort(5, 5, 5, 5, 3, 3, 4)),
-    OutsideCall("bus", "identity.recipient.read.v1", _by_sort(1, 1, 1, 1, 1, 1, 1)),
+    OutsideCall("bus", "identity.recipient.read.v1", _by_sort(2, 2, 2, 2, 2, 2, 2)),
 )
 """What provisioning asks of vendors, and its services of one another."""
 

@@ -71,7 +71,7 @@ class Election:
 async def _answer(session: "Session", sql: str, *arguments: Any) -> Any:
     try:
         return await session.fetchval(sql, *arguments, timeout=ANSWER_SECONDS)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
         raise LeadershipLostError from error
 
 
