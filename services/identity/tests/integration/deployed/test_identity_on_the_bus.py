@@ -175,8 +175,9 @@ async def test_a_killed_identity_finishes_the_sign_up_when_it_is_back(world) -> 
 
     await world.eventually(made)
     await world.process.kill()
-    with pytest.raises(TryLater):
-        await asking
+    (heard,) = await asyncio.gather(asking, return_exceptions=True)
+    # Nothing, or, where the machine was slow, that the sign-up goes on.
+    assert isinstance(heard, TryLater) or heard.state == "working"
     world.billing_free.set()
     await world.process.start()
     await world.confirm(token, within=60)  # the dead worker's lease lasts half a minute
