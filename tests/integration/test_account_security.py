@@ -15,6 +15,7 @@ from portal_testing.stack import PortalStack
 
 NEW = "another-long-and-fake-phrase"
 EMAIL_LINK = re.compile(r"(https?://\S+/auth/email/confirm)\?token=([A-Za-z0-9_.-]+)")
+KEPT_BY_OWNERS = (("salesforce", "orders"), ("salesforce", "cases"), ("whmcs", "invoices"))
 PDF = b"%PDF-1.7 a fake document"
 
 
@@ -161,11 +162,40 @@ async def test_a_document_reaches_salesforce_and_its_customer_hears_what_staff_s
     assert "canary" not in seen.text
 
 
+async def test_salesforce_and_whmcs_follow_profile_and_mailbox(mine, shopper) -> None:  # R007, architecture §6
+    me = (await mine.http.get("/me")).json()
+    address = {"postcode": "150-0043", "prefecture": "東京都", "city": "渋谷区", "street": "道玄坂4-5-6"}
+    await mine.send("POST", "/auth/step-up", {"password": PASSWORD})
+    for path, body in (
+        ("/billing/profile", {"phone": "03-9999-0000"}),
+        ("/billing/profile/address", {"address": address}),
+    ):
+        answer = await mine.send("PUT", path, body)
+        assert answer.status_code == 200, answer.text
+    fresh = f"moved.{shopper.person.email}"
+    answer = await mine.send("POST", "/me/email", {"email": fresh, "confirmEmail": fresh})
+    assert answer.status_code == 202, answer.text
+    _, token = (await mail_saying(shopper.customer, fresh, EMAIL_LINK)).groups()
+    assert (await mine.send("POST", "/auth/email/confirm", {"token": token})).status_code == 204
+
+    async def alike() -> bool:
+        account = await shopper.salesforce.read("Account", me["accountId"])
+        query = f"SELECT Email, Phone FROM Contact WHERE AccountId = '{me['accountId']}' AND Email = '{fresh}'"
+        contacts = await shopper.salesforce.query(query)
+        client = (await shopper.journey.systems.whmcs.call("GetClientsDetails", clientid=me["whmcsClientId"]))["client"]
+        kept = [account[name] for name in ("Phone", "BillingPostalCode", "BillingStreet")]
+        phones = [contact["Phone"] for contact in contacts]
+        return (kept, phones, client["email"]) == (["03-9999-0000", "150-0043", "道玄坂4-5-6"], ["03-9999-0000"], fresh)
+
+    await eventually(alike, "Salesforce and WHMCS to have what the portal has", patience=20.0)
+
+
 async def test_everything_about_a_customer_is_in_one_file(mine, shopper) -> None:  # D17
     found = (await mine.http.get("/me/export")).json()["systems"]
     assert set(found) == {"portal", "salesforce", "whmcs"}
     assert found["portal"]["user"]["email"] == shopper.person.email
     assert found["salesforce"]["contacts"]
+    assert all(isinstance(found[system][name], list) for system, name in KEPT_BY_OWNERS)
     asked = await mine.send("POST", "/me/deletion")
     assert asked.json()["state"] == "requested", asked.text
     assert (await mine.send("DELETE", "/me/deletion")).status_code == 204

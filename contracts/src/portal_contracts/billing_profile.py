@@ -1,13 +1,14 @@
 """How customers change what WHMCS knows of them, and how others hear that it changed."""
 
+from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
 from pydantic import Field, StringConstraints
 
-from portal_contracts.billing import ClientProfile
+from portal_contracts.billing import ClientProfile, PositiveId
 from portal_contracts.identity import RequestId
-from portal_contracts.message import CustomerCommand, Event
-from portal_contracts.values import PERSONAL, Line, PhoneNumber
+from portal_contracts.message import Acknowledged, CustomerCommand, Event, ServiceCommand
+from portal_contracts.values import PERSONAL, EmailAddress, Line, PhoneNumber
 
 
 class ChangeOwnProfile(CustomerCommand[ClientProfile]):
@@ -27,8 +28,25 @@ class ChangeOwnProfile(CustomerCommand[ClientProfile]):
     phone: PhoneNumber | None = None
 
 
+class ChangeClientEmail(ServiceCommand[Acknowledged]):
+    """Give a client's e-mail address in WHMCS its new form, where one of the customer's former ones stands.
+
+    WHMCS is looked at first: another address was put there by staff and stays, and one that is there already is not
+    written. The log-in of WHMCS's user is another thing and stays. Refused with NOT_FOUND, BILLING_ACCOUNT_EXISTS when
+    another client has the address, BAD_REQUEST when WHMCS does not accept it; TryLater WHMCS_UNAVAILABLE, also when it
+    is not known whether the write landed: asking again is harmless. Source: reference whmcs.md 4.3.
+    """
+
+    subject: ClassVar[str] = "billing.client.change_email.v1"
+    key: ClassVar[str] = "request_id"
+    request_id: RequestId
+    whmcs_client_id: PositiveId
+    former_emails: Sequence[EmailAddress]
+    email: EmailAddress
+
+
 class ProfileChanged(Event):
-    """The portal has changed a client's address or profile in WHMCS.
+    """The portal has changed a client's address, profile or e-mail address in WHMCS.
 
     Who keeps a copy asks `billing.client.read.v1`. Changes that are made in WHMCS itself are not told.
     """

@@ -8,6 +8,7 @@ from portal_contracts import (
     identity,
     identity_email,
     identity_linking,
+    identity_passwords,
     identity_personal_data,
     identity_second_factor,
     notifications,
@@ -24,8 +25,8 @@ ASKED_BY_OPERATORS: Final[tuple[type[Request[Any]], ...]] = (notifications.ListM
 CONSUMED: Final[tuple[type[Event], ...]] = (
     identity.SignupRequested,
     identity.CustomerRegistered,
-    identity.PasswordResetRequested,
-    identity.PasswordChanged,
+    identity_passwords.PasswordResetRequested,
+    identity_passwords.PasswordChanged,
     identity_email.EmailChangeRequested,
     identity_email.EmailChanged,
     identity_linking.LinkCodeRequested,

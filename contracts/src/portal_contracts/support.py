@@ -8,12 +8,12 @@ from pydantic import Field, StringConstraints
 
 from portal_contracts.identity import RequestId
 from portal_contracts.message import CustomerCommand, CustomerQuery, Message, ServiceCommand
-from portal_contracts.values import PERSONAL, Line, LongText, SalesforceId
+from portal_contracts.values import PERSONAL, Line, Lines, LongText, SalesforceId
 
 CaseType = Literal["general_inquiry", "eligibility_check", "id_verification", "cancellation_request", "unknown"]
 
 
-CommentText = Annotated[Line, StringConstraints(min_length=1, max_length=1000), PERSONAL]
+CommentText = Annotated[Lines, StringConstraints(min_length=1, max_length=1000), PERSONAL]
 """Words for a case: Salesforce takes 4,000 bytes, and a character may be four (reference salesforce.md 3.2)."""
 
 

@@ -59,16 +59,34 @@ def without_control_characters(value: str) -> str:
     return value
 
 
+LINE_BREAKS: Final = re.compile("[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]")
+
+
+def on_one_line(value: str) -> str:
+    """Refuse line breaks and tabs: names and addresses end up in mail headers and vendors' forms (D16)."""
+    if LINE_BREAKS.search(value):
+        raise ValueError("line breaks and tabs are not allowed")
+    return without_control_characters(value)
+
+
+def as_one_line(value: str) -> str:
+    """Give a text that another system keeps with a space for each line break and tab."""
+    return LINE_BREAKS.sub(" ", value.replace("\r\n", "\n"))
+
+
 def strip(value: object) -> object:
     """Drop white space around a typed text; other types pass for the next check to refuse."""
     return value.strip() if isinstance(value, str) else value
 
 
-Line = Annotated[str, BeforeValidator(strip), AfterValidator(without_control_characters)]
+Line = Annotated[str, BeforeValidator(strip), AfterValidator(on_one_line)]
 """One line of typed text, kept as entered but for the white space around it (D16)."""
 
+Lines = Annotated[str, BeforeValidator(strip), AfterValidator(without_control_characters)]
+"""Typed text of any number of lines, kept as entered but for the white space around it (D16)."""
+
 ShortText = Annotated[Line, StringConstraints(min_length=1, max_length=80)]
-LongText = Annotated[Line, StringConstraints(min_length=1, max_length=8000)]
+LongText = Annotated[Lines, StringConstraints(min_length=1, max_length=8000)]
 
 CustomerNumber = Annotated[
     str,

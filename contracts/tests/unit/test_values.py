@@ -1,16 +1,25 @@
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from portal_contracts.porting import PersonText
+from portal_contracts.provisioning_requests import Requester
+from portal_contracts.support import CommentText
 from portal_contracts.values import (
     Address,
     CustomerNumber,
     EmailAddress,
+    Line,
+    LongText,
     PersonName,
     PhoneNumber,
     SalesforceId,
+    ShortText,
     address_fingerprint,
+    as_one_line,
     comparable_name,
     comparable_postcode,
     comparable_text,
@@ -73,6 +82,34 @@ def test_what_is_no_mail_address_is_refused(value: str) -> None:
 def test_control_characters_are_refused(value: str) -> None:  # D16
     with pytest.raises(ValidationError):
         PersonName(family_name=value, given_name="花子")
+
+
+ONE_LINE = (ShortText, Line, Requester, PersonText)
+MANY_LINES = (LongText, CommentText)
+
+
+@pytest.mark.parametrize("kind", ONE_LINE, ids=str)
+@pytest.mark.parametrize("bad", "\n\r\t\v\f\x85\u2028\u2029\x00\x1b\x7f\u202e", ids=ascii)
+def test_one_line_takes_no_line_break_tab_or_control_character(kind: Any, bad: str) -> None:  # D16
+    with pytest.raises(ValidationError):
+        TypeAdapter(kind).validate_python(f"山{bad}田")
+
+
+@pytest.mark.parametrize("kind", [*ONE_LINE, *MANY_LINES], ids=str)
+def test_white_space_around_a_typed_text_is_dropped(kind: Any) -> None:
+    assert TypeAdapter(kind).validate_python("\n 山田\u3000\r\n") == "山田"
+
+
+@pytest.mark.parametrize("kind", MANY_LINES, ids=str)
+def test_words_for_people_keep_their_lines_and_have_no_control_characters(kind: Any) -> None:  # D16
+    assert TypeAdapter(kind).validate_python("一行目\r\n\t二行目") == "一行目\r\n\t二行目"
+    for bad in "\x00\x1b\x7f\u202e":
+        with pytest.raises(ValidationError):
+            TypeAdapter(kind).validate_python(f"山{bad}田")
+
+
+def test_a_text_kept_elsewhere_is_read_on_one_line() -> None:
+    assert as_one_line("神宮前\r\n1-2\t3\u2028F") == "神宮前 1-2 3 F"
 
 
 def test_full_width_digits_of_a_phone_number_become_half_width() -> None:  # D16

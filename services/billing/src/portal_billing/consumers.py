@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from portal_billing.accept_order import Accept
 from portal_billing.cancel_whmcs_order import GiveOrderUp
 from portal_billing.change_client_address import ChangeAddress
+from portal_billing.change_client_email import ChangeEmail
 from portal_billing.change_own_address import ChangeCustomersAddress
 from portal_billing.change_own_profile import ChangeCustomersProfile
 from portal_billing.compare_clients import CompareClients
@@ -32,6 +33,7 @@ from portal_contracts import (
 )
 from portal_contracts.message import Acknowledged
 from portal_contracts.operators import OperatorOutcome
+from portal_contracts.personal_data_exports import ExportInvoices, InvoiceExport
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class UseCases:
     mint_link: MintLink
     ensure_client: Ensure
     change_address: ChangeAddress
+    change_email: ChangeEmail
     change_own_address: ChangeCustomersAddress
     change_own_profile: ChangeCustomersProfile
     take_hook: TakeHook
@@ -96,6 +99,10 @@ def _register_profile(bus: Bus, use: UseCases) -> None:
     async def change_profile(command: billing_profile.ChangeOwnProfile, call: Call) -> billing.ClientProfile:
         return await use.change_own_profile(call.customer().whmcs_client_id, command)
 
+    @bus.answers(billing_profile.ChangeClientEmail)
+    async def change_email(command: billing_profile.ChangeClientEmail, _: Call) -> Acknowledged:
+        return await use.change_email(command)
+
     @bus.answers(billing_hooks.TakeWhmcsHook)
     async def take_hook(command: billing_hooks.TakeWhmcsHook, _: Call) -> Acknowledged:
         return await use.take_hook(command)
@@ -138,6 +145,10 @@ def _register_invoices(bus: Bus, use: UseCases) -> None:
     @bus.answers(billing.ReadInvoice)
     async def read_invoice(query: billing.ReadInvoice, call: Call) -> billing.InvoiceDetail:
         return await use.invoices.read(call.customer().whmcs_client_id, query)
+
+    @bus.answers(ExportInvoices)
+    async def export_invoices(query: ExportInvoices, _: Call) -> InvoiceExport:
+        return InvoiceExport(invoices=(await use.reads.invoices(query.whmcs_client_id, fresh=True)).value)
 
     @bus.answers(billing_subscriptions.ListSubscriptionInvoices)
     async def list_invoices_of(

@@ -14,6 +14,7 @@ from portal_billing.cancel_order import CancelOrders
 from portal_billing.cancel_whmcs_order import GiveOrderUp
 from portal_billing.change_client import ChangeClient
 from portal_billing.change_client_address import ChangeAddress
+from portal_billing.change_client_email import ChangeEmail
 from portal_billing.change_own_address import ChangeCustomersAddress
 from portal_billing.change_own_profile import ChangeCustomersProfile
 from portal_billing.check_setup import CheckSetup
@@ -203,6 +204,7 @@ def use_cases(
         mint_link=MintLink(reads, whmcs.sign_on, store.sign_ons, reads, patience),
         ensure_client=Ensure(store.transaction, processes),
         change_address=ChangeAddress(whmcs.clients, change),
+        change_email=ChangeEmail(whmcs.clients, whmcs.live, change),
         change_own_address=ChangeCustomersAddress(ChangeAddress(whmcs.own_clients, change), whmcs.reads),
         change_own_profile=ChangeCustomersProfile(whmcs.own_clients, change, whmcs.reads),
         take_hook=TakeHook(whmcs.settings.hook_secrets(), whmcs.upkeep, reads, store.commands, clocks.machine),

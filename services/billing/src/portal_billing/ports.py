@@ -193,6 +193,13 @@ class Clients(Protocol):
         """Write what is given and leave the rest; repeating is harmless. Refused NOT_FOUND and BAD_REQUEST."""
         ...
 
+    async def change_email(self, client_id: int, email: str) -> None:
+        """Write a new e-mail address; repeating is harmless.
+
+        Refused NOT_FOUND, BAD_REQUEST, and BILLING_ACCOUNT_EXISTS when another client has it.
+        """
+        ...
+
 
 class Orders(Protocol):
     """WHMCS orders. AddOrder and AcceptOrder are two phases: only an accepted order is billed and set up."""

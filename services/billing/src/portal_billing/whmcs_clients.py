@@ -99,6 +99,10 @@ class WhmcsClients:
         """UpdateClient with what is given; an empty company is written as empty."""
         await self._update(client_id, {"companyname": company, "phonenumber": phone})
 
+    async def change_email(self, client_id: int, email: str) -> None:
+        """UpdateClient with the e-mail address alone; the log-in of its user is another record."""
+        await self._update(client_id, {"email": email})
+
     async def _update(self, client_id: int, changes: dict[str, Value]) -> None:
         try:
             await self._api.write("UpdateClient", {"clientid": client_id, **changes}, seconds=self._seconds)

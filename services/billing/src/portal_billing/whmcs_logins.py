@@ -11,7 +11,7 @@ from portal_billing.whmcs_answer import WhmcsRefusal
 from portal_billing.whmcs_api import UNAVAILABLE, WhmcsApi, refused_with
 from portal_billing.whmcs_clients import client_row
 from portal_billing.whmcs_fields import WhmcsFields
-from portal_billing.whmcs_parse import BadAnswer, custom_values, flag, rows, text, whole
+from portal_billing.whmcs_parse import BadAnswer, custom_values, flag, line, rows, text, whole
 from portal_contracts.billing_logins import ProvenLogin
 from portal_contracts.problems import Misconfigured, Refused, TryLater
 from portal_contracts.values import PersonName, comparable_email
@@ -40,8 +40,8 @@ class WhmcsLogins:
                 whmcs_client_id=owned[0],
                 email=text(user, "email"),
                 name=PersonName(
-                    family_name=text(client, "lastname") or _NAMELESS,
-                    given_name=text(client, "firstname") or _NAMELESS,
+                    family_name=line(client, "lastname") or _NAMELESS,
+                    given_name=line(client, "firstname") or _NAMELESS,
                 ),
                 customer_number=custom_values(client).get(self._fields.customer_number, "").strip(),
                 second_factor=flag(proven.get("twoFactorEnabled")),

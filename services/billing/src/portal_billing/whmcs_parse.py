@@ -8,6 +8,8 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from portal_contracts.values import as_one_line
+
 WHMCS_ZONE: Final = ZoneInfo("Asia/Tokyo")
 """WHMCS writes server-local times without a zone; the reseller's server stands in Tokyo."""
 
@@ -127,6 +129,11 @@ def text(row: Mapping[str, Any], *names: str) -> str:
     """Give text a person entered, under the first of the names that is there; WHMCS keeps it entity-escaped."""
     value = _first(row, names)
     return "" if value is None else html.unescape(str(value)).strip()
+
+
+def line(row: Mapping[str, Any], *names: str) -> str:
+    """The same on one line: old records have line breaks and tabs where the portal takes none (D16)."""
+    return as_one_line(text(row, *names)).strip()
 
 
 def plain_text(row: Mapping[str, Any], *names: str) -> str:

@@ -13,7 +13,7 @@ from portal_billing.whmcs_api import UNAVAILABLE, WhmcsApi, refused_with
 from portal_billing.whmcs_clients import client_row
 from portal_billing.whmcs_fields import WhmcsFields
 from portal_billing.whmcs_invoices import invoice_of, is_draft, owned_invoice
-from portal_billing.whmcs_parse import BadAnswer, check_client, plain_text, rows, text, whole, yen
+from portal_billing.whmcs_parse import BadAnswer, check_client, line, plain_text, rows, text, whole, yen
 from portal_billing.whmcs_services import own_service_row, service_rows, subscription
 from portal_chassis.logs import get_logger
 from portal_contracts.billing import ClientProfile, PaymentGateway, PaymentMethod, Subscription
@@ -47,7 +47,7 @@ class WhmcsReads:
             check_client(whole(row, "client_id", "id", "userid"), client_id)
             return ClientProfile(
                 name=PersonName(
-                    family_name=text(row, "lastname") or _NO_NAME, given_name=text(row, "firstname") or _NO_NAME
+                    family_name=line(row, "lastname") or _NO_NAME, given_name=line(row, "firstname") or _NO_NAME
                 ),
                 company=text(row, "companyname"),
                 email=text(row, "email"),
@@ -138,10 +138,10 @@ def _address(row: Mapping[str, Any]) -> Address | None:
     try:
         return Address(
             postcode=text(row, "postcode"),
-            prefecture=text(row, "state", "fullstate"),
-            city=text(row, "city"),
-            street=text(row, "address1"),
-            building=text(row, "address2"),
+            prefecture=line(row, "state", "fullstate"),
+            city=line(row, "city"),
+            street=line(row, "address1"),
+            building=line(row, "address2"),
             country=text(row, "countrycode", "country") or "JP",
         )
     except ValidationError:

@@ -2,11 +2,20 @@
 
 import pytest
 
+from portal_billing.change_client import ChangeClient
+from portal_billing.change_client_email import ChangeEmail
+from portal_billing.testing import MemoryClientTurns, MemoryCommandLog
+from portal_contracts.billing_profile import ChangeClientEmail, ProfileChanged
 from portal_contracts.problems import Refused, TryLater
 from portal_contracts.values import Address
 
 CLIENT, STRANGER = 5011, 5013
 ADDRESS = Address(postcode="150-0001", prefecture="東京都", city="渋谷区", street="神宮前1-2-3", building="コーポ101")
+
+
+class NoCopies:
+    async def clear(self, client_id):
+        pass
 
 
 async def test_company_and_phone_change_and_what_is_left_out_stays(whmcs):  # R007
@@ -26,6 +35,39 @@ async def test_a_change_whose_answer_is_lost_is_later_and_harmless_to_repeat(whm
         await whmcs.own_clients.change_profile(CLIENT, company="例示", phone=None)
     assert (await whmcs.reads.profile(CLIENT)).company == "例示"
     await whmcs.own_clients.change_profile(CLIENT, company="例示", phone=None)
+
+
+async def test_an_e_mail_change_whose_answer_is_lost_is_found_and_not_written_again(whmcs, sandbox_whmcs):
+    log = MemoryCommandLog()
+    change = ChangeEmail(whmcs.clients, whmcs.live, ChangeClient(MemoryClientTurns(), log, NoCopies()))
+    former = (await whmcs.reads.profile(CLIENT)).email
+    command = ChangeClientEmail(
+        request_id="request-0001", whmcs_client_id=CLIENT, former_emails=[former], email="new@example.jp"
+    )
+    sandbox_whmcs.fault("UpdateClient", "after_effect", params={"seconds": 0.1})
+    with pytest.raises(TryLater, match="WHMCS_UNAVAILABLE"):
+        await change(command)
+    assert (log.events, (await whmcs.reads.profile(CLIENT)).email) == ([], "new@example.jp")
+    for _ in range(2):
+        await change(command)
+    assert sandbox_whmcs.calls("UpdateClient") == 1
+    assert log.events == [ProfileChanged(whmcs_client_id=CLIENT)]
+
+
+async def test_whmcs_refuses_an_address_another_client_has(whmcs):
+    taken = (await whmcs.reads.profile(STRANGER)).email
+    with pytest.raises(Refused, match="BILLING_ACCOUNT_EXISTS"):
+        await whmcs.clients.change_email(CLIENT, taken)
+
+
+async def test_line_breaks_of_old_records_are_read_as_spaces(whmcs, sandbox_whmcs):  # D16
+    with sandbox_whmcs.core.store.transaction() as db:
+        db.execute(
+            "UPDATE whmcs_client SET lastname = ?, address1 = ? WHERE id = ?", ("中\t村", "神宮前\r\n1-2-3", CLIENT)
+        )
+    profile = await whmcs.reads.profile(CLIENT)
+    assert profile.address is not None
+    assert (profile.name.family_name, profile.address.street) == ("中 村", "神宮前 1-2-3")
 
 
 async def test_the_credit_is_whole_yen(whmcs, sandbox_whmcs):

@@ -101,6 +101,33 @@ async def test_each_change_is_told_once_with_an_id_and_nothing_else(bus, world):
     assert world.commands.events == [ProfileChanged(whmcs_client_id=one) for one in (CLIENT, STRANGER)]
 
 
+def follow(client=CLIENT, request_id="request-9", former=("hanako@example.jp",), email="new@example.jp"):
+    return billing_profile.ChangeClientEmail(
+        request_id=request_id, whmcs_client_id=client, former_emails=former, email=email
+    )
+
+
+async def test_an_e_mail_address_follows_once_where_a_former_one_stands(bus, world):
+    for _ in range(2):
+        await bus.call(follow(former=("other@example.jp", "HANAKO@example.jp")))
+    assert world.clients.clients[CLIENT].email == "new@example.jp"
+    assert world.commands.events == [ProfileChanged(whmcs_client_id=CLIENT)]
+
+
+async def test_an_address_staff_have_put_into_whmcs_stays(bus, world):
+    await bus.call(follow(former=("other@example.jp",)))
+    assert world.clients.clients[CLIENT].email == "hanako@example.jp"
+
+
+async def test_an_address_another_client_has_is_refused_and_the_key_stays_free(bus, world):
+    world.clients.have(Client(STRANGER, "new@example.jp", "SNX-10002"))
+    with pytest.raises(Refused, match="BILLING_ACCOUNT_EXISTS"):
+        await bus.call(follow())
+    world.clients.have(Client(STRANGER, "third@example.jp", "SNX-10002"))
+    await bus.call(follow())
+    assert world.clients.clients[CLIENT].email == "new@example.jp"
+
+
 class Copies:
     def __init__(self):
         self.cleared = []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from portal_contracts import identity
+from portal_contracts import identity_passwords as passwords
 from portal_contracts.problems import FieldError, Refused
 
 TOKEN = "example-token-0000000000000000"
@@ -17,7 +17,7 @@ async def test_asking_for_a_reset_tells_identity_the_clients_address(portal, vis
     )
     assert (answer.status_code, answer.json()) == (202, {"message": "text"})
     assert "evil.example" not in answer.text
-    asked = portal.asked(identity.RequestPasswordReset)[0]
+    asked = portal.asked(passwords.RequestPasswordReset)[0]
     assert (asked.email, asked.client_address, asked.request_id) == ("hanako@example.jp", "192.0.2.7", "request-0001")
 
 
@@ -25,12 +25,12 @@ async def test_setting_a_password_by_link_needs_no_session_and_opens_none(portal
     answer = await visitor.post("/auth/password/reset", json={"token": TOKEN, **PASSWORDS})
     assert (answer.status_code, answer.content) == (204, b"")
     assert "set-cookie" not in answer.headers
-    asked = portal.asked(identity.ResetPassword)[0]
+    asked = portal.asked(passwords.ResetPassword)[0]
     assert (asked.form.token, asked.client_address) == (TOKEN, "192.0.2.7")
 
 
 async def test_a_used_or_old_link_is_told_in_both_languages(portal, visitor):
-    portal.bus.reply(identity.ResetPassword, Refused("PASSWORD_LINK_INVALID"))
+    portal.bus.reply(passwords.ResetPassword, Refused("PASSWORD_LINK_INVALID"))
     for language, words in (("en", "used up or too old"), ("ja", "このリンクは無効です")):
         answer = await visitor.post(
             "/auth/password/reset", json={"token": TOKEN, **PASSWORDS}, headers={"Accept-Language": language}
@@ -48,12 +48,12 @@ async def test_two_different_passwords_are_named_before_anybody_is_asked(portal,
     assert answer.status_code == 422
     assert [error["field"] for error in answer.json()["errors"]] == ["confirmPassword"]
     assert "passphrase" not in answer.text, "no password is repeated"
-    assert portal.asked(identity.ResetPassword) == portal.asked(identity.ChangePassword) == []
+    assert portal.asked(passwords.ResetPassword) == portal.asked(passwords.ChangePassword) == []
 
 
 async def test_a_wrong_current_password_is_shown_at_its_field(portal, browser):
     code = "CURRENT_PASSWORD_WRONG"
-    portal.bus.reply(identity.ChangePassword, Refused(code, fields=[FieldError(field="currentPassword", code=code)]))
+    portal.bus.reply(passwords.ChangePassword, Refused(code, fields=[FieldError(field="currentPassword", code=code)]))
     answer = await browser.post("/auth/password", json={"currentPassword": "wrong", **PASSWORDS})
     assert (answer.status_code, answer.json()["code"]) == (422, code)
     assert answer.json()["errors"][0]["pointer"] == "#/currentPassword"

@@ -1,16 +1,23 @@
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
 from portal_chassis.bus import Bus
 from portal_contracts.billing import EnsureClient, ListClientServices, ReadClientProfile
 from portal_contracts.billing_logins import CheckLogin, ProvenLogin
+from portal_contracts.billing_profile import ChangeClientEmail
 from portal_contracts.identity import SignupForm
+from portal_contracts.personal_data_exports import ExportCases, ExportInvoices, ExportOrders
 from portal_contracts.support import CaseType, OpenStaffCase
+from portal_identity.ports import BilledProfile, ChangedMailbox
 
 RUNNING: Final = frozenset({"pending", "active", "suspended", "unknown"})
 """A service of one of these needs its customer."""
 ENSURE_SECONDS = 20.0
 """AddClient may take long; the process waits, the customer sees `working` meanwhile."""
+EXPORT_SECONDS: Final = 8.0
+CHANGE_SECONDS: Final = 15.0
+"""A read and a write in WHMCS."""
 
 
 class BusBilling:
@@ -41,10 +48,45 @@ class BusBilling:
         profile = await self._bus.ask(ReadClientProfile(whmcs_client_id=whmcs_client_id))
         return profile.model_dump(mode="json", by_alias=True)
 
+    async def billed_profile(self, whmcs_client_id: int) -> BilledProfile:
+        """Ask for the profile, live."""
+        profile = await self._bus.ask(ReadClientProfile(whmcs_client_id=whmcs_client_id))
+        return BilledProfile(profile.phone, profile.address)
+
+    async def change_email(self, request_id: str, changed: ChangedMailbox) -> None:
+        """Ask for the change."""
+        command = ChangeClientEmail(
+            request_id=request_id,
+            whmcs_client_id=changed.whmcs_client_id,
+            former_emails=changed.former,
+            email=changed.email,
+        )
+        await self._bus.ask(command, timeout=CHANGE_SECONDS)
+
     async def has_services(self, whmcs_client_id: int) -> bool:
         """Ask for the services, live."""
         found = await self._bus.ask(ListClientServices(whmcs_client_id=whmcs_client_id))
         return any(service.state in RUNNING for service in found.subscriptions)
+
+
+class BusOwners:
+    """The `Owners` port: orders, support and billing, asked over the bus at the same time."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+
+    async def export(self, account_id: str, whmcs_client_id: int) -> Mapping[str, Any]:
+        """Ask all three."""
+        orders, cases, invoices = await asyncio.gather(
+            self._bus.ask(ExportOrders(account_id=account_id), timeout=EXPORT_SECONDS),
+            self._bus.ask(ExportCases(account_id=account_id), timeout=EXPORT_SECONDS),
+            self._bus.ask(ExportInvoices(whmcs_client_id=whmcs_client_id), timeout=EXPORT_SECONDS),
+        )
+        return {
+            name: value
+            for answer in (orders, cases, invoices)
+            for name, value in answer.model_dump(mode="json", by_alias=True).items()
+        }
 
 
 class BusStaffDesk:

@@ -1,7 +1,9 @@
 from dataclasses import dataclass
 
 from portal_chassis.actor import Actor
-from portal_contracts.identity import ChangePassword
+from portal_contracts.identity_passwords import (
+    ChangePassword,
+)
 from portal_contracts.message import Acknowledged
 from portal_contracts.problems import FieldError, Refused
 from portal_identity.ports import PasswordHasher

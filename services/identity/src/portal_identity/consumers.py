@@ -1,12 +1,16 @@
 """Bus in: each message to its use case."""
 
-from portal_chassis.bus import Bus, Call
+from portal_chassis.bus import Bus, Call, Delivery
+from portal_chassis.process import ProcessEngine
 from portal_contracts import drift, identity
 from portal_contracts import identity_linking as linking
+from portal_contracts import identity_passwords as passwords
 from portal_contracts import operator_access as access
+from portal_contracts.billing_profile import ProfileChanged
 from portal_contracts.identity_signup_form import ReadSignupForm, SignupFormDescription
 from portal_contracts.message import Acknowledged
 from portal_contracts.operators import OperatorOutcome
+from portal_identity import profile_process
 from portal_identity.security_consumers import register_security
 from portal_identity.use_cases import UseCases
 
@@ -21,6 +25,17 @@ def register(bus: Bus, use: UseCases) -> None:
     _register_reading(bus, use)
     _register_operators_signing_in(bus, use)
     _register_access(bus, use)
+
+
+def register_news(bus: Bus, processes: ProcessEngine) -> None:
+    """Take what other services tell."""
+
+    @bus.consumes(ProfileChanged)
+    async def on_profile_changed(event: ProfileChanged, delivery: Delivery) -> None:  # R007
+        state = profile_process.ProfileState(whmcs_client_id=event.whmcs_client_id)
+        await processes.start(
+            delivery.transaction, profile_process.KIND, delivery.message_id, state, traceparent=delivery.traceparent
+        )
 
 
 def _register_signup(bus: Bus, use: UseCases) -> None:
@@ -70,20 +85,24 @@ def _register_sessions(bus: Bus, use: UseCases) -> None:
 
 
 def _register_passwords(bus: Bus, use: UseCases) -> None:
-    @bus.answers(identity.RequestPasswordReset)
-    async def request_password_reset(command: identity.RequestPasswordReset, _: Call) -> identity.PasswordResetAccepted:
+    @bus.answers(passwords.RequestPasswordReset)
+    async def request_password_reset(
+        command: passwords.RequestPasswordReset, _: Call
+    ) -> passwords.PasswordResetAccepted:
         return await use.keep_reset(command)
 
-    @bus.answers(identity.MintPasswordResetLink)
-    async def mint_password_reset_link(command: identity.MintPasswordResetLink, _: Call) -> identity.PasswordResetLink:
+    @bus.answers(passwords.MintPasswordResetLink)
+    async def mint_password_reset_link(
+        command: passwords.MintPasswordResetLink, _: Call
+    ) -> passwords.PasswordResetLink:
         return await use.mint_reset_link(command)
 
-    @bus.answers(identity.ResetPassword)
-    async def reset_password(command: identity.ResetPassword, _: Call) -> Acknowledged:
+    @bus.answers(passwords.ResetPassword)
+    async def reset_password(command: passwords.ResetPassword, _: Call) -> Acknowledged:
         return await use.use_reset_link(command)
 
-    @bus.answers(identity.ChangePassword)
-    async def change_password(command: identity.ChangePassword, call: Call) -> Acknowledged:
+    @bus.answers(passwords.ChangePassword)
+    async def change_password(command: passwords.ChangePassword, call: Call) -> Acknowledged:
         return await use.change_password(call.customer(), command)
 
 

@@ -13,12 +13,12 @@ from portal_chassis.process import ProcessEngine
 from portal_chassis.sealing import Seal
 from portal_chassis.service import Service
 from portal_chassis.setup_checks import serve as serve_setup
-from portal_identity.bus_ports import BusBilling, BusStaffDesk
+from portal_identity.bus_ports import BusBilling, BusOwners, BusStaffDesk
 from portal_identity.change_authenticator import ChangeAuthenticator, ReadFactors
 from portal_identity.change_email import KeepEmailChange, MintChangeLink, ReadFormerMailbox, UseChangeLink
 from portal_identity.change_password import ChangeOwnPassword
 from portal_identity.confirm_signup import UseSignupLink
-from portal_identity.consumers import register
+from portal_identity.consumers import register, register_news
 from portal_identity.contact_process import ContactProcess
 from portal_identity.deletion_process import DeletionProcess
 from portal_identity.end_sessions import EndAllSessions, EndOneSession
@@ -36,7 +36,8 @@ from portal_identity.one_time_codes import OneTimeCodes
 from portal_identity.open_operator_session import SignOperatorIn
 from portal_identity.own_personal_data import DeleteOwnAccount, ExportOwnData
 from portal_identity.password_hashing import Argon2Hasher
-from portal_identity.ports import Accounts, Billing, Ceremonies, PasswordHasher, StaffDesk, Verifications
+from portal_identity.ports import Accounts, Billing, Ceremonies, Owners, PasswordHasher, StaffDesk, Verifications
+from portal_identity.profile_process import ProfileProcess
 from portal_identity.prove_customer import ProveCustomer
 from portal_identity.read_customer import ReadCustomer
 from portal_identity.recent_accounts import RecentAccounts
@@ -125,6 +126,7 @@ class Outside:
     hasher: PasswordHasher
     ceremonies: Ceremonies
     verifications: Verifications
+    owners: Owners
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +152,14 @@ async def wire(service: Service) -> None:
         hasher=Argon2Hasher(),
         ceremonies=WebauthnCeremonies(settings.public_url),
         verifications=SalesforceVerifications(salesforce),
+        owners=BusOwners(service.bus),
     )
     register_processes(service.processes, stores, outside)
     use = use_cases(
         stores, outside, service.processes, service.operator_desk, key, settings, service.machine, service.clock
     )
     register(service.bus, use)
+    register_news(service.bus, service.processes)
     serve_setup(service, org_look(salesforce, NEEDS))
     service.background("forgetting", _every(SWEEP_SECONDS, lambda: stores.forget(settings)))
     service.background("telling slowed owners", _every(NOTICE_SECONDS, stores.brakes.tell_slowed_owners))
@@ -178,7 +182,9 @@ def register_processes(processes: ProcessEngine, stores: Stores, outside: Outsid
         outside.staff,
     )
     processes.register(deletion.definition())
-    processes.register(ContactProcess(stores.email_changes, outside.accounts).definition())
+    contact = ContactProcess(stores.email_changes, outside.accounts, outside.billing, outside.staff)
+    processes.register(contact.definition())
+    processes.register(ProfileProcess(stores.users, outside.accounts, outside.billing).definition())
 
 
 def use_cases(  # noqa: PLR0917 - each is another kind of thing
@@ -240,6 +246,7 @@ def use_cases(  # noqa: PLR0917 - each is another kind of thing
             stores.audit,
             outside.accounts,
             outside.billing,
+            outside.owners,
             brakes,
             business,
         ),

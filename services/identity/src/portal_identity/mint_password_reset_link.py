@@ -2,7 +2,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from portal_chassis.clocks import MachineClock
-from portal_contracts.identity import MintPasswordResetLink, PasswordResetLink
+from portal_contracts.identity_passwords import (
+    MintPasswordResetLink,
+    PasswordResetLink,
+)
 from portal_contracts.problems import Refused
 from portal_identity.secret_tokens import new_token, token_hash
 from portal_identity.settings import IdentitySettings

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -18,7 +19,7 @@ from portal_contracts.problems import Refused
 from portal_identity.audit import write_audit
 from portal_identity.change_authenticator import ReadFactors
 from portal_identity.deletion_process import KIND, DeletionState
-from portal_identity.ports import Accounts, Billing
+from portal_identity.ports import Accounts, Billing, Owners
 from portal_identity.read_customer import ReadCustomer
 from portal_identity.settings import IdentitySettings
 from portal_identity.store_api_tokens import ApiTokens
@@ -42,6 +43,7 @@ class ExportOwnData:
     audit: Audit
     accounts: Accounts
     billing: Billing
+    owners: Owners
     brakes: Brakes
     clock: BusinessClock
 
@@ -55,11 +57,14 @@ class ExportOwnData:
             "apiTokens": [_plain(one) for one in await self.api_tokens.list(caller.user_id)],
             "securityEvents": [_plain(one) for one in await self.audit.list(caller.user_id, None, MOST_EVENTS)],
         }
-        systems = {
+        systems: dict[str, Mapping[str, Any]] = {
             "portal": portal,
             "salesforce": await self.accounts.everything(caller.account_id),
             "whmcs": await self.billing.profile(caller.whmcs_client_id),
         }
+        kept = await self.owners.export(caller.account_id, caller.whmcs_client_id)
+        systems["salesforce"] = {**systems["salesforce"], "orders": kept["orders"], "cases": kept["cases"]}
+        systems["whmcs"] = {**systems["whmcs"], "invoices": kept["invoices"]}
         return PersonalDataExport(made_at=self.clock.now(), systems=systems)
 
 

@@ -1,6 +1,6 @@
 """What the use cases need from outside, in our words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -10,7 +10,7 @@ from portal_contracts.identity import CustomerLink, SignupForm
 from portal_contracts.identity_verification import VerificationStatus
 from portal_contracts.operators import Role
 from portal_contracts.support import CaseType
-from portal_contracts.values import PersonName
+from portal_contracts.values import Address, PersonName
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,25 @@ class NewContact:
     phone: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class BilledProfile:
+    """What billing keeps of a customer that the sales system has, too. None and empty: billing has none."""
+
+    phone: str
+    address: Address | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedMailbox:
+    """Whose e-mail address was changed: the one of now, those of before, and the change that is the latest."""
+
+    account_id: str
+    whmcs_client_id: int
+    latest_change_id: str
+    email: str
+    former: Sequence[str]
+
+
 class Accounts(Protocol):
     """The customers in the sales system. Raises TryLater while it is away, Misconfigured when it refuses our set-up."""
 
@@ -60,8 +79,14 @@ class Accounts(Protocol):
     async def ensure_contact(self, account_id: str, contact: NewContact) -> None:
         """Find or create the customer's contact on the account (R030). Safe to repeat."""
 
-    async def change_email(self, account_id: str, former: str, email: str) -> None:
-        """Give the account's contacts with the former address the new one. Safe to repeat."""
+    async def change_email(self, account_id: str, former: Collection[str], email: str) -> None:
+        """Give the account's contacts with one of the former addresses the new one. Safe to repeat."""
+
+    async def keep_profile(self, account_id: str, email: str, profile: BilledProfile) -> None:
+        """Make the account's address and phone, and the phone of the contact with this mailbox, those of the profile.
+
+        What the profile lacks stays, and what is there already is not written. Safe to repeat.
+        """
 
     async def everything(self, account_id: str) -> Mapping[str, Any]:
         """Give what is kept of the person, for their own eyes (D17); what staff note for each other stays out."""
@@ -85,8 +110,24 @@ class Billing(Protocol):
     async def profile(self, whmcs_client_id: int) -> Mapping[str, Any]:
         """Give what WHMCS keeps of the person (D17)."""
 
+    async def billed_profile(self, whmcs_client_id: int) -> BilledProfile:
+        """Give address and phone as WHMCS has them now. Refused NOT_FOUND."""
+
+    async def change_email(self, request_id: str, changed: ChangedMailbox) -> None:
+        """Have the client's e-mail address follow, once for a request. Safe to repeat after a lost answer.
+
+        Refused NOT_FOUND, BILLING_ACCOUNT_EXISTS when another client has it, BAD_REQUEST when WHMCS does not accept it.
+        """
+
     async def has_services(self, whmcs_client_id: int) -> bool:
         """Whether a service of the client runs, waits or is suspended."""
+
+
+class Owners(Protocol):
+    """The services that keep something about a customer beside the profile (D17)."""
+
+    async def export(self, account_id: str, whmcs_client_id: int) -> Mapping[str, Any]:
+        """Give the customer's orders, cases and invoices, by these words. TryLater while one of them is away."""
 
 
 class StaffDesk(Protocol):

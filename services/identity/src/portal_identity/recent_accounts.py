@@ -1,10 +1,10 @@
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from portal_chassis.clocks import MachineClock
 from portal_contracts.identity import SignupForm
-from portal_identity.ports import AccountOnFile, Accounts, NewContact
+from portal_identity.ports import AccountOnFile, Accounts, BilledProfile, NewContact
 
 SECONDS: Final = 30.0
 MOST: Final = 1000
@@ -58,7 +58,12 @@ class RecentAccounts:
         self._found.clear()
         await self._accounts.erase(account_id, email)
 
-    async def change_email(self, account_id: str, former: str, email: str) -> None:
+    async def change_email(self, account_id: str, former: Collection[str], email: str) -> None:
         """Pass on and forget."""
         self._found.clear()
         await self._accounts.change_email(account_id, former, email)
+
+    async def keep_profile(self, account_id: str, email: str, profile: BilledProfile) -> None:
+        """Pass on and forget."""
+        self._found.clear()
+        await self._accounts.keep_profile(account_id, email, profile)

@@ -2,7 +2,11 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from portal_chassis.postgres import Database
-from portal_contracts.identity import PasswordResetAccepted, PasswordResetRequested, RequestPasswordReset
+from portal_contracts.identity_passwords import (
+    PasswordResetAccepted,
+    PasswordResetRequested,
+    RequestPasswordReset,
+)
 from portal_contracts.values import comparable_email
 from portal_identity.audit import write_audit
 from portal_identity.settings import IdentitySettings

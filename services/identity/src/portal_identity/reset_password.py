@@ -1,7 +1,9 @@
 from dataclasses import dataclass
 
 from portal_chassis.clocks import MachineClock
-from portal_contracts.identity import ResetPassword
+from portal_contracts.identity_passwords import (
+    ResetPassword,
+)
 from portal_contracts.message import Acknowledged
 from portal_contracts.problems import Refused
 from portal_contracts.values import comparable_email

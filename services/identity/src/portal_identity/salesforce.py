@@ -1,12 +1,12 @@
 """Account and Contact in Salesforce (reference salesforce.md 3.2, R027-R030, R305). Their names occur here alone."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from hashlib import sha256
 from typing import Any, Final
 
 from portal_contracts.identity import SignupForm
-from portal_contracts.values import comparable_email
-from portal_identity.ports import AccountOnFile, ContactOnFile, NewContact
+from portal_contracts.values import Address, comparable_email
+from portal_identity.ports import AccountOnFile, BilledProfile, ContactOnFile, NewContact
 from portal_salesforce import soql
 from portal_salesforce.client import Salesforce
 from portal_salesforce.dialect import DialectSource
@@ -67,15 +67,11 @@ class SalesforceAccounts:
 
     async def open_account(self, customer_number: str, form: SignupForm) -> str:
         """Upsert by Customer Number: a repeat after a lost answer finds what it made."""
-        dialect, address = await self._dialect.current(), form.address
+        dialect = await self._dialect.current()
         fields = {
             "Name": form.company or f"{form.name.family_name} {form.name.given_name}",
             "Phone": form.phone,
-            "BillingPostalCode": address.postcode,
-            "BillingState": address.prefecture,
-            "BillingCity": address.city,
-            "BillingStreet": "\n".join(line for line in (address.street, address.building) if line),
-            "BillingCountry": address.country,
+            **_address_fields(form.address),
         }
         number_field = dialect.field("account.customerNumber")
         account_id, _ = await self._salesforce.upsert("Account", number_field, customer_number, fields)
@@ -110,11 +106,28 @@ class SalesforceAccounts:
         key = sha256(f"{account_id}:{wanted}".encode()).hexdigest()
         await self._salesforce.upsert("Contact", dialect.field("contact.key"), key, fields)
 
-    async def change_email(self, account_id: str, former: str, email: str) -> None:
-        """Write the address of each contact that has the former one."""
+    async def change_email(self, account_id: str, former: Collection[str], email: str) -> None:
+        """Write the address of each contact that has a former one."""
+        known = {comparable_email(one) for one in former} - {comparable_email(email)}
         for contact in await self._contacts(account_id):
-            if comparable_email(contact["Email"] or "") == comparable_email(former):
+            if comparable_email(contact["Email"] or "") in known:
                 await self._salesforce.update("Contact", contact["Id"], {"Email": email})
+
+    async def keep_profile(self, account_id: str, email: str, profile: BilledProfile) -> None:
+        """Read, and write what differs. The account's name is staff's: WHMCS's company and names are not copied."""
+        phone = {"Phone": profile.phone} if profile.phone else {}
+        wanted = {**phone, **(_address_fields(profile.address) if profile.address else {})}
+        await self._make_alike("Account", await self._salesforce.read("Account", account_id, list(wanted)), wanted)
+        statement = soql.select("Contact", "Id", "Email", "Phone").where(soql.equals("AccountId", account_id))
+        for contact in await self._salesforce.query(statement.limit(MOST_CONTACTS)):
+            if comparable_email(contact["Email"] or "") == comparable_email(email):
+                await self._make_alike("Contact", contact, phone)
+
+    async def _make_alike(self, kind: str, record: Mapping[str, Any] | None, wanted: Mapping[str, str]) -> None:
+        if record is not None:
+            changes = {name: value for name, value in wanted.items() if (record[name] or "") != value}
+            if changes:
+                await self._salesforce.update(kind, record["Id"], changes)
 
     async def everything(self, account_id: str) -> Mapping[str, Any]:
         """Read the account and its contacts, as far as they are about the person."""
@@ -138,3 +151,14 @@ class SalesforceAccounts:
     async def _contacts(self, account_id: str) -> list[dict[str, Any]]:
         statement = soql.select("Contact", "Id", "Email", "LastName").where(soql.equals("AccountId", account_id))
         return await self._salesforce.query(statement.limit(MOST_CONTACTS))
+
+
+def _address_fields(address: Address) -> dict[str, str]:
+    """Give an address in Salesforce's names; the building is the second line of the street."""
+    return {
+        "BillingPostalCode": address.postcode,
+        "BillingState": address.prefecture,
+        "BillingCity": address.city,
+        "BillingStreet": "\n".join(line for line in (address.street, address.building) if line),
+        "BillingCountry": address.country,
+    }

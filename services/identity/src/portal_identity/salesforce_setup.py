@@ -4,14 +4,15 @@ from typing import Final
 
 from portal_salesforce.setup_needs import MOMENT, TEXT, TEXT_OR_PICK, FieldNeed, ObjectNeed
 
+ADDRESS: Final = ("BillingPostalCode", "BillingState", "BillingCity", "BillingStreet", "BillingCountry")
+
 NEEDS: Final = (
     ObjectNeed(
         "Account",
         "CRU",
         (
             FieldNeed("Name", writes="c"),
-            FieldNeed("Phone", writes="c"),
-            FieldNeed("BillingPostalCode", writes="c"),
+            *(FieldNeed(name, writes="cu") for name in ("Phone", *ADDRESS)),
             FieldNeed("account.customerNumber", TEXT, "c", unique=True),
             FieldNeed("account.whmcsClientId", TEXT, "u"),
             FieldNeed("account.portalStatus", TEXT_OR_PICK, "u", texts=("Active", "Inactive")),

@@ -2,7 +2,9 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from portal_chassis.postgres import Database
-from portal_contracts.identity import PasswordChanged
+from portal_contracts.identity_passwords import (
+    PasswordChanged,
+)
 from portal_identity.audit import write_audit
 from portal_identity.password_policy import normal_password, require_strong
 from portal_identity.ports import PasswordHasher, User

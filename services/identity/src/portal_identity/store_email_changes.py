@@ -7,7 +7,7 @@ from asyncpg import UniqueViolationError
 from portal_chassis.postgres import Database, Transaction
 from portal_contracts.identity import Recipient
 from portal_contracts.values import PersonName, comparable_email
-from portal_identity.ports import User
+from portal_identity.ports import ChangedMailbox, User
 from portal_identity.store_users import USER, user_of
 
 KEPT: Final = "1 day"
@@ -37,7 +37,16 @@ _APPLY: Final = """
 UPDATE portal_user SET email = $2, comparable_email = $3
 WHERE id = $1 AND NOT EXISTS (SELECT FROM portal_user other WHERE other.comparable_email = $3 AND other.id <> $1)
 """
-_ADDRESSES: Final = "SELECT former_email, email FROM email_change WHERE id = $1 AND confirmed_at IS NOT NULL"
+_CHANGED: Final = """
+SELECT l.account_id, l.whmcs_client_id, u.email, done.former, done.latest
+FROM email_change c JOIN portal_user u ON u.id = c.user_id JOIN customer_link l ON l.user_id = u.id
+CROSS JOIN LATERAL (
+    SELECT array_agg(former_email ORDER BY confirmed_at) AS former,
+           (array_agg(id ORDER BY confirmed_at DESC))[1] AS latest
+    FROM email_change WHERE user_id = c.user_id AND confirmed_at IS NOT NULL
+) done
+WHERE c.id = $1 AND c.confirmed_at IS NOT NULL
+"""
 _FORMER: Final = """
 SELECT c.former_email, u.family_name, u.given_name, u.locale
 FROM email_change c JOIN portal_user u ON u.id = c.user_id WHERE c.id = $1 AND c.confirmed_at IS NOT NULL
@@ -85,10 +94,14 @@ class EmailChanges:
             return None
         return (str(row["id"]), str(row["user_id"])) if done.endswith(" 1") else None
 
-    async def addresses(self, change_id: str) -> tuple[str, str] | None:
-        """Give the former and the new address of a change that was done; None when it is forgotten."""
-        row = await self._database.fetchrow(_ADDRESSES, UUID(change_id))
-        return (row["former_email"], row["email"]) if row is not None else None
+    async def changed(self, change_id: str) -> ChangedMailbox | None:
+        """Give what became of a change that was done, later ones too; None when it or its customer is forgotten."""
+        row = await self._database.fetchrow(_CHANGED, UUID(change_id))
+        if row is None:
+            return None
+        return ChangedMailbox(
+            row["account_id"], row["whmcs_client_id"], str(row["latest"]), row["email"], tuple(row["former"])
+        )
 
     async def former_recipient(self, change_id: str) -> Recipient | None:
         """Give the mailbox a user had before a change that was done."""

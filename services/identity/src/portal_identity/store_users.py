@@ -78,6 +78,10 @@ class Users:
         """Find by the Salesforce account."""
         return await self._one(f"{_JOIN} WHERE l.account_id = $1", account_id)
 
+    async def by_client(self, whmcs_client_id: int) -> User | None:
+        """Find by the WHMCS client."""
+        return await self._one(f"{_JOIN} WHERE l.whmcs_client_id = $1", whmcs_client_id)
+
     async def accounts_of(self, whmcs_client_ids: Sequence[int]) -> dict[int, str]:
         """Give the Salesforce account of each of these WHMCS clients that is linked."""
         statement = "SELECT whmcs_client_id, account_id FROM customer_link WHERE whmcs_client_id = ANY($1)"

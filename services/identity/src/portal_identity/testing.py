@@ -4,7 +4,7 @@ import asyncio
 import base64
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
@@ -19,7 +19,14 @@ from portal_contracts.identity import SignupForm
 from portal_contracts.problems import Refused
 from portal_contracts.support import CaseType
 from portal_contracts.values import Address, PersonName, comparable_email, long_salesforce_id
-from portal_identity.ports import AccountOnFile, ContactOnFile, NewContact, VerificationOnFile
+from portal_identity.ports import (
+    AccountOnFile,
+    BilledProfile,
+    ChangedMailbox,
+    ContactOnFile,
+    NewContact,
+    VerificationOnFile,
+)
 
 ACCOUNT_ID = long_salesforce_id("001000000000001")
 OTHER_ACCOUNT_ID = long_salesforce_id("001000000000002")
@@ -52,6 +59,7 @@ class InMemoryAccounts:
         self.registered: dict[str, tuple[int, str]] = {}
         self.contacts: dict[str, str] = {}
         self.erased: list[str] = []
+        self.profiles: list[tuple[str, str, BilledProfile]] = []
         self.looked_up = 0
         self.fails_with: Exception | None = None
 
@@ -99,7 +107,7 @@ class InMemoryAccounts:
         self._check()
         self.registered.pop(account_id, None)
         self.erased.append(account_id)
-        await self.change_email(account_id, email, "")
+        await self.change_email(account_id, [email], "")
 
     async def ensure_contact(self, account_id: str, contact: NewContact) -> None:
         """Keep the contact's mailbox; a new one becomes a contact."""
@@ -111,13 +119,20 @@ class InMemoryAccounts:
                 fresh = ContactOnFile(contact.email, contact.name.family_name)
                 self._change(account_id, contacts=[*found.contacts, fresh])
 
-    async def change_email(self, account_id: str, former: str, email: str) -> None:
-        """Write the address of each contact that has the former one."""
+    async def keep_profile(self, account_id: str, email: str, profile: BilledProfile) -> None:
+        """Keep the profile; the account's postcode follows."""
         self._check()
+        self.profiles.append((account_id, email, profile))
+        if profile.address is not None:
+            self._change(account_id, postcode=profile.address.postcode)
+
+    async def change_email(self, account_id: str, former: Collection[str], email: str) -> None:
+        """Write the address of each contact that has a former one."""
+        self._check()
+        known = {comparable_email(one) for one in former}
         for found in [account for account in self.by_number.values() if account.account_id == account_id]:
             contacts = [
-                replace(one, email=email) if comparable_email(one.email) == comparable_email(former) else one
-                for one in found.contacts
+                replace(one, email=email) if comparable_email(one.email) in known else one for one in found.contacts
             ]
             self._change(account_id, contacts=contacts)
 
@@ -138,6 +153,10 @@ class InMemoryBilling:
         self.logins: dict[str, tuple[str, ProvenLogin]] = {}
         self.with_services: set[int] = set()
         self.tried: list[tuple[str, str]] = []
+        self.profiles: dict[int, BilledProfile] = {}
+        self.emails: dict[int, str] = {}
+        self.email_requests: list[str] = []
+        self.emails_fail_with: list[Exception] = []
 
     async def prove_login(self, request_id: str, email: str, password: str) -> ProvenLogin:
         """Give the log-in when the password is right. Every password tried is kept in `tried` for tests to look at."""
@@ -151,6 +170,19 @@ class InMemoryBilling:
         """Give a profile with nothing but the client."""
         return {"whmcsClientId": whmcs_client_id}
 
+    async def billed_profile(self, whmcs_client_id: int) -> BilledProfile:
+        """Give address and phone."""
+        return self.profiles[whmcs_client_id]
+
+    async def change_email(self, request_id: str, changed: ChangedMailbox) -> None:
+        """Write the address where a former one stands. `emails_fail_with` is raised in turn after the effect."""
+        standing = self.emails.setdefault(changed.whmcs_client_id, changed.former[0])
+        if request_id not in self.email_requests and standing in changed.former:
+            self.emails[changed.whmcs_client_id] = changed.email
+        if self.emails_fail_with:
+            raise self.emails_fail_with.pop(0)
+        self.email_requests.append(request_id)
+
     async def has_services(self, whmcs_client_id: int) -> bool:
         """Whether the client is among those that have a service."""
         return whmcs_client_id in self.with_services
@@ -163,6 +195,23 @@ class InMemoryBilling:
         if self.fails_with:
             raise self.fails_with.pop(0)  # after the effect: the answer is what was lost
         return client
+
+
+class InMemoryOwners:
+    """One order, case and invoice. `fails_with` is raised until it is cleared."""
+
+    def __init__(self) -> None:
+        self.fails_with: Exception | None = None
+
+    async def export(self, account_id: str, whmcs_client_id: int) -> Mapping[str, Any]:
+        """Give them, each naming its customer."""
+        if self.fails_with is not None:
+            raise self.fails_with
+        return {
+            "orders": [{"accountId": account_id}],
+            "cases": [{"accountId": account_id}],
+            "invoices": [{"clientId": whmcs_client_id}],
+        }
 
 
 class InMemoryStaffDesk:

@@ -26,7 +26,14 @@ from portal_contracts.message import Event
 from portal_identity.main import ActorKey, Outside, Stores, register_processes, use_cases
 from portal_identity.password_hashing import Argon2Hasher
 from portal_identity.settings import IdentitySettings
-from portal_identity.testing import InMemoryAccounts, InMemoryBilling, InMemoryStaffDesk, InMemoryVerifications, account
+from portal_identity.testing import (
+    InMemoryAccounts,
+    InMemoryBilling,
+    InMemoryOwners,
+    InMemoryStaffDesk,
+    InMemoryVerifications,
+    account,
+)
 from portal_identity.webauthn_ceremonies import WebauthnCeremonies
 from portal_local.keys import Keys, ensure_keys
 from portal_salesforce import Salesforce, SalesforceSettings
@@ -45,6 +52,7 @@ class Identity:
     billing: InMemoryBilling = field(default_factory=InMemoryBilling)
     staff: InMemoryStaffDesk = field(default_factory=InMemoryStaffDesk)
     verifications: InMemoryVerifications = field(default_factory=InMemoryVerifications)
+    owners: InMemoryOwners = field(default_factory=InMemoryOwners)
     events: list[Event] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -67,6 +75,7 @@ class Identity:
             Argon2Hasher(),
             WebauthnCeremonies(self.settings.public_url),
             self.verifications,
+            self.owners,
         )
         register_processes(self.processes, stores, outside)
         # Codes work once and new ones take half a minute: the clock of second factors and operators can be moved.

@@ -6,6 +6,7 @@ and contacts are written.
 
 import os
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +14,8 @@ import pytest
 
 from portal_contracts.identity import SignupForm
 from portal_contracts.problems import TryLater
-from portal_contracts.values import comparable_email, comparable_postcode, long_salesforce_id
-from portal_identity.ports import AccountOnFile, Accounts
+from portal_contracts.values import Address, comparable_email, comparable_postcode, long_salesforce_id
+from portal_identity.ports import AccountOnFile, Accounts, BilledProfile
 from portal_identity.salesforce import SalesforceAccounts
 from portal_identity.testing import InMemoryAccounts, account, form
 from portal_salesforce import Salesforce
@@ -142,7 +143,7 @@ async def test_a_contact_gets_its_new_address_however_often_it_is_told(org: Org)
     former, email = new_mailbox(), new_mailbox()
     await org.accounts.ensure_contact(account_id, await org.form(former))
     for _ in range(2):
-        await org.accounts.change_email(account_id, former.upper(), email)
+        await org.accounts.change_email(account_id, [new_mailbox(), former.upper()], email)
     assert await org.mailboxes() == sorted([*before, comparable_email(email)])
 
 
@@ -181,6 +182,55 @@ async def test_salesforce_holds_every_field_that_is_identitys(salesforce: Salesf
         "Email": contact["Email"],
     }
     assert comparable_email(contact["Email"]) == comparable_email(fresh)
+
+
+MOVED = Address(postcode="150-0043", prefecture="東京都", city="渋谷区", street="道玄坂4-5-6", building="コーポ 101")
+FIELDS = ("BillingPostalCode", "BillingState", "BillingCity", "BillingStreet", "BillingCountry", "Phone")
+
+
+async def test_an_account_gets_the_billing_profile_and_its_name_stays(  # R007, architecture §6
+    salesforce: Salesforce, sandbox
+) -> None:
+    accounts = SalesforceAccounts(salesforce)
+    before = await accounts.find("SNX-10001")
+    assert before is not None
+    mine, account_id = before.contacts[0].email, before.account_id
+    await accounts.ensure_contact(account_id, form("SNX-10001", other := new_mailbox()))
+    await accounts.keep_profile(account_id, mine.upper(), BilledProfile("03-9999-0000", MOVED))
+    kept = await salesforce.read("Account", account_id, ("Name", *FIELDS))
+    assert kept == {
+        "Id": account_id,
+        "Name": before.name,
+        "BillingPostalCode": "150-0043",
+        "BillingState": "東京都",
+        "BillingCity": "渋谷区",
+        "BillingStreet": "道玄坂4-5-6\nコーポ 101",
+        "BillingCountry": "JP",
+        "Phone": "03-9999-0000",
+    }
+    found = await salesforce.query(select("Contact", "Email", "Phone").where(equals("AccountId", account_id)))
+    phones = {comparable_email(one["Email"]): one["Phone"] for one in found}
+    assert phones[comparable_email(mine)] == "03-9999-0000"
+    assert phones[comparable_email(other)] != "03-9999-0000", "another person's contact"
+    await accounts.keep_profile(account_id, mine, BilledProfile("", None))
+    assert await salesforce.read("Account", account_id, ("Name", *FIELDS)) == kept, "what WHMCS lacks stays"
+
+
+async def test_a_profile_that_is_there_already_is_not_written_also_after_a_lost_answer(
+    salesforce: Salesforce, sandbox
+) -> None:
+    accounts, profile = SalesforceAccounts(salesforce), BilledProfile("03-9999-0000", MOVED)
+    found = await accounts.find("SNX-10001")
+    assert found is not None
+    sandbox.faults.arm({"vendor": "salesforce", "call": "PATCH Account", "kind": "after_effect", "times": 1})
+    with suppress(TryLater):
+        await accounts.keep_profile(found.account_id, found.contacts[0].email, profile)
+    await accounts.keep_profile(found.account_id, found.contacts[0].email, profile)
+    calls = sandbox.faults.calls["salesforce"]
+    written = [calls[name] for name in ("PATCH Account", "PATCH Contact")]
+    await accounts.keep_profile(found.account_id, found.contacts[0].email, profile)
+    assert [calls[name] for name in ("PATCH Account", "PATCH Contact")] == written
+    assert (await salesforce.read("Account", found.account_id, ("Phone",)))["Phone"] == "03-9999-0000"
 
 
 async def test_a_lost_answer_leaves_one_contact(salesforce: Salesforce, sandbox) -> None:

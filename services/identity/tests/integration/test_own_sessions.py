@@ -5,7 +5,13 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from portal_contracts.identity import LogIn, MintActor, MintPasswordResetLink, RequestPasswordReset, SessionRevoked
+from portal_chassis.testing.fake_bus import FakeBus
+from portal_contracts.billing_profile import ProfileChanged
+from portal_contracts.identity import (
+    LogIn,
+    MintActor,
+    SessionRevoked,
+)
 from portal_contracts.identity_email import (
     ConfirmEmailChange,
     EmailChanged,
@@ -14,9 +20,16 @@ from portal_contracts.identity_email import (
     MintEmailChangeLink,
     RequestEmailChange,
 )
+from portal_contracts.identity_passwords import (
+    MintPasswordResetLink,
+    RequestPasswordReset,
+)
 from portal_contracts.identity_second_factor import SecurityChanged
 from portal_contracts.identity_sessions import LogOutEverywhere, RevokeSession, StepUp, StepUpForm
 from portal_contracts.problems import Refused, TryLater
+from portal_identity.consumers import register_news
+from portal_identity.ports import BilledProfile
+from portal_identity.profile_process import ProfileState
 from portal_identity.testing import OTHER_ACCOUNT_ID, PASSPHRASE, account, form
 
 ADDRESS = "192.0.2.1"
@@ -241,6 +254,75 @@ async def test_salesforces_contact_gets_the_new_address_also_after_it_was_away(i
     await identity.database.execute("UPDATE portal_process SET due_at = now() WHERE kind = 'contact_email'")
     await identity.processes.run_until_idle()
     assert [contact.email for contact in (await identity.accounts.find("SNX-10001")).contacts] == [NEW]
+
+
+async def change_email(identity, me, email, request_id) -> str:
+    change_id = await wish(identity, me, email, request_id)
+    link = await identity.mint_change_link(MintEmailChangeLink(change_id=change_id))
+    await identity.use_change_link(ConfirmEmailChange(token=link.token))
+    return change_id
+
+
+async def everything_due(identity) -> None:
+    await identity.database.execute("UPDATE portal_process SET due_at = now() WHERE due_at IS NOT NULL")
+    await identity.processes.run_until_idle()
+
+
+async def test_whmcss_client_gets_the_new_address_also_when_the_answer_is_lost(identity, log_in) -> None:
+    _, me = await log_in()
+    identity.billing.emails_fail_with = [TryLater("WHMCS_UNAVAILABLE")]
+    change_id = await change_email(identity, me, NEW, "request-0004")
+    await identity.processes.run_until_idle()
+    await everything_due(identity)
+    assert identity.billing.emails == {me.whmcs_client_id: NEW}
+    assert identity.billing.email_requests == [f"email-{change_id}-{change_id}"]
+    assert not [key for key in identity.staff.cases if key.startswith("billing-email")]
+
+
+async def test_changes_that_overtake_one_another_end_at_the_last_address(identity, log_in) -> None:
+    _, me = await log_in()
+    identity.billing.emails[me.whmcs_client_id] = "hanako@example.jp"
+    for number, email in enumerate((NEW, "third@example.jp")):
+        await change_email(identity, me, email, f"request-{number:04}")
+    await everything_due(identity)
+    assert identity.billing.emails == {me.whmcs_client_id: "third@example.jp"}
+    assert [contact.email for contact in (await identity.accounts.find("SNX-10001")).contacts] == ["third@example.jp"]
+
+
+async def test_an_address_whmcs_does_not_take_becomes_a_case_for_staff(identity, log_in) -> None:
+    _, me = await log_in()
+    identity.billing.emails_fail_with = [Refused("BILLING_ACCOUNT_EXISTS")]
+    change_id = await change_email(identity, me, NEW, "request-0004")
+    await everything_due(identity)
+    assert f"billing-email-{change_id}" in identity.staff.cases
+
+
+async def test_salesforce_follows_the_profile_in_whmcs_until_both_are_alike(identity, log_in) -> None:  # R007
+    _, me = await log_in()
+    address = form().address
+    before, after = BilledProfile("03-0000-0001", address), BilledProfile("03-0000-0002", None)
+    identity.billing.profiles[me.whmcs_client_id] = before
+    identity.accounts.fails_with = TryLater("SALESFORCE_UNAVAILABLE")
+    bus = FakeBus()
+    register_news(bus, identity.processes)
+    for message_id in ("message-1", "message-1", "message-2"):
+        async with identity.database.transaction() as transaction:
+            event = ProfileChanged(whmcs_client_id=me.whmcs_client_id)
+            await bus.deliver(event, transaction=transaction, message_id=message_id)
+    await identity.processes.run_until_idle()
+    assert identity.accounts.profiles == []
+    identity.accounts.fails_with, identity.billing.profiles[me.whmcs_client_id] = None, after
+    await everything_due(identity)
+    assert identity.accounts.profiles == [(me.account_id, "hanako@example.jp", after)] * 2
+    kept = await identity.database.fetch("SELECT state::text, status FROM portal_process WHERE kind = 'profile'")
+    assert [(row["state"], row["status"]) for row in kept] == [('{"whmcs_client_id": 7000}', "done")] * 2
+
+
+async def test_the_profile_of_a_client_nobody_is_linked_with_is_nobodys(identity) -> None:
+    async with identity.database.transaction() as transaction:
+        await identity.processes.start(transaction, "profile", "message-1", ProfileState(whmcs_client_id=4711))
+    await identity.processes.run_until_idle()
+    assert identity.accounts.profiles == []
 
 
 async def test_an_address_somebody_has_gets_no_link_and_the_caller_is_told_nothing(identity, log_in) -> None:  # D18

@@ -7,18 +7,20 @@ import pytest
 
 from portal_chassis.actor import Actor
 from portal_contracts.identity import (
-    ChangePassword,
     LogIn,
     MintActor,
+    OpenedSession,
+    SessionRevoked,
+)
+from portal_contracts.identity_passwords import (
+    ChangePassword,
     MintPasswordResetLink,
     NewPasswordForm,
-    OpenedSession,
     PasswordChanged,
     PasswordChangeForm,
     PasswordResetRequested,
     RequestPasswordReset,
     ResetPassword,
-    SessionRevoked,
 )
 from portal_contracts.problems import Refused, TryLater
 from portal_identity.testing import ACCOUNT_ID, PASSPHRASE, form

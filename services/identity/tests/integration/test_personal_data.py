@@ -48,13 +48,20 @@ async def test_the_export_holds_every_system_and_no_secret(identity, me) -> None
     assert set(found) == {"portal", "salesforce", "whmcs"}
     assert found["portal"]["user"]["email"] == "hanako@example.jp"
     assert [event["event"] for event in found["portal"]["securityEvents"]] == ["logged_in", "registered"]
-    assert found["whmcs"] == {"whmcsClientId": me.whmcs_client_id}
+    assert found["whmcs"] == {"whmcsClientId": me.whmcs_client_id, "invoices": [{"clientId": me.whmcs_client_id}]}
+    assert (found["salesforce"]["orders"], found["salesforce"]["cases"]) == ([{"accountId": me.account_id}],) * 2
     assert not any(secret in str(found) for secret in ("argon2", "token_hash", "sealed", "csrf"))
 
 
 async def test_an_export_is_whole_or_there_is_none(identity, me) -> None:  # R255
     identity.accounts.fails_with = TryLater("SALESFORCE_UNAVAILABLE")
     with pytest.raises(TryLater, match="SALESFORCE_UNAVAILABLE"):
+        await identity.export_data(me)
+
+
+async def test_an_export_waits_for_every_owner(identity, me) -> None:  # D17, R255
+    identity.owners.fails_with = TryLater("SERVICE_UNAVAILABLE")
+    with pytest.raises(TryLater, match="SERVICE_UNAVAILABLE"):
         await identity.export_data(me)
 
 

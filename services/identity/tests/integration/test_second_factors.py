@@ -3,14 +3,8 @@
 import pytest
 
 from portal_contracts.identity import (
-    ChangePassword,
     LogIn,
     MintActor,
-    MintPasswordResetLink,
-    NewPasswordForm,
-    PasswordChangeForm,
-    RequestPasswordReset,
-    ResetPassword,
     SessionRevoked,
 )
 from portal_contracts.identity_api_tokens import ApiTokenForm, MakeApiToken, RevokeApiToken
@@ -21,6 +15,14 @@ from portal_contracts.identity_passkeys import (
     PasskeyAnswer,
     PasskeyForm,
     RemovePasskey,
+)
+from portal_contracts.identity_passwords import (
+    ChangePassword,
+    MintPasswordResetLink,
+    NewPasswordForm,
+    PasswordChangeForm,
+    RequestPasswordReset,
+    ResetPassword,
 )
 from portal_contracts.identity_second_factor import (
     CodeForm,

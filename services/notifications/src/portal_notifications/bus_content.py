@@ -1,14 +1,16 @@
 from portal_chassis.bus import Bus
 from portal_contracts.identity import (
-    MintPasswordResetLink,
     MintSignupLink,
-    PasswordResetLink,
     ReadRecipient,
     Recipient,
     SignupLink,
 )
 from portal_contracts.identity_email import EmailChangeLink, MintEmailChangeLink, ReadFormerRecipient
 from portal_contracts.identity_linking import LinkCode, MintLinkCode
+from portal_contracts.identity_passwords import (
+    MintPasswordResetLink,
+    PasswordResetLink,
+)
 from portal_contracts.orders import OrderMail, ReadOrderMail
 
 

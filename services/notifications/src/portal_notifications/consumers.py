@@ -6,9 +6,16 @@ from portal_chassis.bus import Bus, Delivery
 from portal_chassis.process import ProcessEngine
 from portal_contracts.customer_news import CancellationProgressed, CaseUpdated, EligibilityChanged
 from portal_contracts.fulfillment import OrderActivated, PreflightFailed, ProvisioningProgressed
-from portal_contracts.identity import CustomerRegistered, PasswordChanged, PasswordResetRequested, SignupRequested
+from portal_contracts.identity import (
+    CustomerRegistered,
+    SignupRequested,
+)
 from portal_contracts.identity_email import EmailChanged, EmailChangeRequested
 from portal_contracts.identity_linking import CustomerLinked, LinkCodeRequested
+from portal_contracts.identity_passwords import (
+    PasswordChanged,
+    PasswordResetRequested,
+)
 from portal_contracts.identity_personal_data import DeletionRequested
 from portal_contracts.identity_second_factor import SecurityChanged
 from portal_contracts.orders import OrderPlaced, OrderRejected, ProvisionRequested

@@ -6,9 +6,15 @@ from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from portal_contracts.identity import PasswordResetLink, Recipient, SignupLink
+from portal_contracts.identity import (
+    Recipient,
+    SignupLink,
+)
 from portal_contracts.identity_email import EmailChangeLink
 from portal_contracts.identity_linking import LinkCode
+from portal_contracts.identity_passwords import (
+    PasswordResetLink,
+)
 from portal_contracts.notifications import ChangeMailPreferences, ListMails, MailRecord, MailTopic
 from portal_contracts.orders import OrderMail
 
@@ -126,6 +132,9 @@ class MailBook(Protocol):
 
     async def mailbox_refuses(self, account_id: str) -> bool:
         """Whether the last mail to a customer whose end was reported came back."""
+
+    async def sweep(self, days: int) -> None:
+        """Forget mails that came to their end so long ago, and their reports (§5.10)."""
 
     async def forget(self, transaction: "Transaction", account_id: str) -> None:
         """Drop what is kept of a customer: preferences, reports, and mails that have come to their end (D17)."""

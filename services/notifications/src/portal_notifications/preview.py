@@ -11,9 +11,15 @@ from typing import Any, Final, get_args
 from portal_contracts.catalog import Category, LocalizedText
 from portal_contracts.customer_news import CancellationProgressed, CaseUpdated, EligibilityChanged
 from portal_contracts.examples import AN_INSTANT
-from portal_contracts.identity import PasswordResetLink, Recipient, SignupLink
+from portal_contracts.identity import (
+    Recipient,
+    SignupLink,
+)
 from portal_contracts.identity_email import EmailChangeLink
 from portal_contracts.identity_linking import LinkCode
+from portal_contracts.identity_passwords import (
+    PasswordResetLink,
+)
 from portal_contracts.identity_second_factor import SecurityChange
 from portal_contracts.orders import OrderItem, OrderMail
 from portal_contracts.values import Locale, PersonName

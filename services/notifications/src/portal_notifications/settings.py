@@ -14,6 +14,9 @@ class MailSettings(BaseSettings):
     mail_transport: Literal["sendgrid", "smtp"] = "sendgrid"
     mail_from: str = Field(description="A verified sender's address", pattern=r"^[^\s@<>]+@[^\s@<>]+$")
     mail_from_name: str = Field(default="お客様ポータル", pattern=r"^[^\x00-\x1f\x7f]*$")
+    portal_retention_mail_days: int = Field(
+        default=400, ge=90, description="How long what became of a mail is kept after its end (§5.10)"
+    )
     mail_support_cc: str | None = Field(default=None, description="Gets a copy of each welcome mail (R032)")
 
     sendgrid_base_url: str = Field(default="https://api.sendgrid.com", pattern=r"^https?://")

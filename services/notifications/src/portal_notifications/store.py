@@ -44,6 +44,13 @@ _FORGET: Final = (
     WHERE kind = 'mail' AND state ->> 'account_id' = $1 AND status IN ('done', 'failed', 'cancelled')
     """,
 )
+_ENDED: Final = """
+kind = 'mail' AND status IN ('done', 'failed', 'cancelled') AND updated_at < now() - make_interval(days => $1)
+"""
+_SWEEP: Final = (
+    f"DELETE FROM mail_event WHERE mail_id IN (SELECT key FROM portal_process WHERE {_ENDED})",  # noqa: S608 - constants
+    f"DELETE FROM portal_process WHERE {_ENDED}",  # noqa: S608 - constants
+)
 _REFUSED: Final = frozenset({"bounced", "dropped"})
 
 
@@ -104,6 +111,12 @@ class PostgresMailBook:
         """Look at the last mail of the customer whose end is known."""
         async with self._database.transaction() as transaction:
             return await transaction.fetchval(_LAST_END, account_id) in _REFUSED
+
+    async def sweep(self, days: int) -> None:
+        """Delete reports, then the mails they were of, in one transaction."""
+        async with self._database.transaction() as transaction:
+            for statement in _SWEEP:
+                await transaction.execute(statement, days)
 
     async def forget(self, transaction: Transaction, account_id: str) -> None:
         """Delete the customer's rows in the transaction of the event; what still waits finds nobody to write to."""

@@ -6,9 +6,15 @@ from datetime import UTC, datetime
 
 from portal_chassis.postgres import Transaction
 from portal_contracts.catalog import LocalizedText
-from portal_contracts.identity import PasswordResetLink, Recipient, SignupLink
+from portal_contracts.identity import (
+    Recipient,
+    SignupLink,
+)
 from portal_contracts.identity_email import EmailChangeLink
 from portal_contracts.identity_linking import LinkCode
+from portal_contracts.identity_passwords import (
+    PasswordResetLink,
+)
 from portal_contracts.notifications import ChangeMailPreferences, ListMails, MailRecord, MailTopic
 from portal_contracts.orders import OrderItem, OrderMail
 from portal_contracts.problems import Refused
@@ -168,6 +174,9 @@ class InMemoryMailBook:
     async def mailbox_refuses(self, account_id: str) -> bool:
         """As told."""
         return self.refuses
+
+    async def sweep(self, days: int) -> None:
+        """Drop nothing: no mail here is so old."""
 
     async def forget(self, transaction: Transaction, account_id: str) -> None:
         """Drop the customer's mails."""

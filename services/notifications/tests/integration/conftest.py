@@ -26,9 +26,15 @@ from portal_bus_admin.provisioning import apply
 from portal_chassis.actor import Actor, sign_actor
 from portal_chassis.bus import Bus, BusAddress
 from portal_chassis.testing import operator_actor
-from portal_contracts.identity import MintPasswordResetLink, MintSignupLink, ReadRecipient
+from portal_contracts.identity import (
+    MintSignupLink,
+    ReadRecipient,
+)
 from portal_contracts.identity_email import MintEmailChangeLink, ReadFormerRecipient
 from portal_contracts.identity_linking import MintLinkCode
+from portal_contracts.identity_passwords import (
+    MintPasswordResetLink,
+)
 from portal_contracts.message import Event, Request
 from portal_contracts.notifications import TakeMailEvents
 from portal_contracts.orders import ReadOrderMail

@@ -1,7 +1,10 @@
 """Preferences, the provider's events, the history and sending again, on the running service."""
 
+from datetime import UTC, datetime
+
 import pytest
 
+from portal_chassis.postgres import Database
 from portal_contracts.customer_news import CaseUpdated
 from portal_contracts.identity import CustomerRegistered
 from portal_contracts.identity_personal_data import CustomerErased
@@ -13,6 +16,8 @@ from portal_contracts.notifications import (
     SendMailAgain,
 )
 from portal_contracts.problems import Refused
+from portal_notifications.ports import MailEvent
+from portal_notifications.store import PostgresMailBook
 
 ACCOUNT = "001000000000001AAA"
 OTHER = "001000000000002AAA"
@@ -136,6 +141,32 @@ async def test_no_address_is_kept_of_what_the_provider_posts(office, caller, web
     kept = str(await office.rows("SELECT * FROM mail_event")) + str(await office.rows("SELECT * FROM mail"))
     assert "bounce" in kept
     assert "hanako" not in kept + office.process.log()
+
+
+@pytest.fixture
+async def book(database_url):
+    database = Database(database_url, name="notifications-tests", connections=2)
+    await database.connect()
+    yield PostgresMailBook(database)
+    await database.close()
+
+
+async def test_a_mail_is_forgotten_when_its_time_is_over_and_waiting_ones_are_not(
+    office, caller, book
+) -> None:  # §5.10
+    for account, client in ((ACCOUNT, 42), (OTHER, 43)):
+        await office.publish(CustomerRegistered(user_id=f"user-{client}", account_id=account, whmcs_client_id=client))
+    await office.at_rest(2)
+    age = "UPDATE portal_process SET {} updated_at = now() - interval '401 days' WHERE key = 'welcome:{}' RETURNING 1"
+    await office.rows(age.format("", ACCOUNT))
+    event = MailEvent(event_id="event-1", mail_id=f"welcome:{ACCOUNT}", report="delivered", at=datetime.now(UTC))
+    assert await book.note([event]) == 1
+    await book.sweep(400)
+    assert [mail.account_id for mail in await history(caller)] == [OTHER]
+    assert await office.rows("SELECT * FROM mail_event") == []
+    await office.rows(age.format("status = 'waiting',", OTHER))
+    await book.sweep(400)
+    assert [mail.account_id for mail in await history(caller)] == [OTHER]
 
 
 async def test_an_erased_customer_leaves_nothing_behind_and_others_stay(office, caller, webhook) -> None:  # D17

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from portal_contracts.catalog import Category
 from portal_contracts.orders import OrderState
-from portal_contracts.values import Address
+from portal_contracts.values import Address, as_one_line
 from portal_orders.order import ReadActivation, SalesItem, SalesOrder
 from portal_orders.ports import NewItem, NewOrder
 from portal_orders.salesforce_porting import FIELDS as PORTING_FIELDS
@@ -157,7 +157,12 @@ def _address(record: Record) -> Address | None:
     first, _, rest = street.replace("\r\n", "\n").partition("\n")
     try:
         return Address(
-            postcode=postcode, prefecture=prefecture, city=city, street=first, building=rest, country=country or "JP"
+            postcode=postcode,
+            prefecture=prefecture,
+            city=city,
+            street=first,
+            building=as_one_line(rest),
+            country=country or "JP",
         )
     except ValidationError:  # typed by hand in another form: nothing the portal could show in parts
         return None

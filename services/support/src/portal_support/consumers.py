@@ -3,6 +3,7 @@
 from portal_chassis.bus import Bus, Call
 from portal_chassis.clocks import BusinessClock
 from portal_contracts import support
+from portal_contracts.personal_data_exports import CaseExport, ExportCases
 from portal_support.add_comment import AddCustomerComment
 from portal_support.open_case import OpenCustomerCase
 from portal_support.open_staff_case import OpenCaseForStaff
@@ -24,6 +25,10 @@ def register(bus: Bus, cases: Cases, clock: BusinessClock) -> None:
     @bus.answers(support.ReadCase)
     async def read_case(query: support.ReadCase, call: Call) -> support.CaseDetail:
         return await read.one(call.customer().account_id, query.case_id)
+
+    @bus.answers(ExportCases)
+    async def export_cases(query: ExportCases, _: Call) -> CaseExport:
+        return await read.export(query.account_id)
 
     @bus.answers(support.OpenCase)
     async def open_case(command: support.OpenCase, call: Call) -> support.CaseDetail:

@@ -61,6 +61,15 @@ class FakeClients:
             raise Refused("NOT_FOUND")
         self.addresses[client_id] = address
 
+    async def change_email(self, client_id: int, email: str) -> None:
+        """Write the address unless somebody else has it."""
+        if client_id not in self.clients:
+            raise Refused("NOT_FOUND")
+        holder = self._of(email)
+        if holder is not None and holder.id != client_id:
+            raise Refused("BILLING_ACCOUNT_EXISTS")
+        self.clients[client_id] = replace(self.clients[client_id], email=email)
+
     async def change_profile(self, client_id: int, *, company: str | None, phone: str | None) -> None:
         """Write company and phone."""
         if client_id not in self.clients:

@@ -3,7 +3,10 @@
 from typing import Final
 from uuid import uuid4
 
-from portal_contracts import identity
+from portal_contracts import (
+    identity,
+    identity_passwords,
+)
 from portal_contracts import identity_linking as linking
 from portal_contracts.identity_signup_form import ReadSignupForm
 from portal_gateway.exchange import Exchange
@@ -22,7 +25,7 @@ _UNPROVEN: Final = (
     "LINK_MISMATCH",
 )
 _UNLINKED: Final = ("LINKING_NOT_POSSIBLE", "CUSTOMER_NUMBER_TAKEN", "EMAIL_TAKEN", "LINK_MISMATCH")
-ResetRequestBody: Final = without(identity.RequestPasswordReset, "request_id", "client_address")
+ResetRequestBody: Final = without(identity_passwords.RequestPasswordReset, "request_id", "client_address")
 LogInBody: Final = without(identity.LogIn, "request_id", "client_address", "user_agent")
 
 
@@ -90,7 +93,7 @@ async def request_password_reset(exchange: Exchange) -> Reply:
     """Have a link mailed; a known and an unknown address get the same answer (R046)."""
     body = await exchange.body(ResetRequestBody)
     accepted = await exchange.ask(
-        identity.RequestPasswordReset(
+        identity_passwords.RequestPasswordReset(
             **dict(body), request_id=exchange.request_id(), client_address=exchange.client_address
         )
     )
@@ -99,18 +102,18 @@ async def request_password_reset(exchange: Exchange) -> Reply:
 
 async def reset_password(exchange: Exchange) -> Reply:
     """Use the mailed link; the cookies of a session that came along lead nowhere now."""
-    form = await exchange.body(identity.NewPasswordForm)
+    form = await exchange.body(identity_passwords.NewPasswordForm)
     await exchange.ask(
-        identity.ResetPassword(request_id=str(uuid4()), form=form, client_address=exchange.client_address)
+        identity_passwords.ResetPassword(request_id=str(uuid4()), form=form, client_address=exchange.client_address)
     )
     return Reply(204, b"", [NO_STORE])
 
 
 async def change_password(exchange: Exchange) -> Reply:
     """Change the caller's password; this session goes on, the others end."""
-    form = await exchange.body(identity.PasswordChangeForm)
+    form = await exchange.body(identity_passwords.PasswordChangeForm)
     await exchange.ask(
-        identity.ChangePassword(request_id=str(uuid4()), form=form, client_address=exchange.client_address)
+        identity_passwords.ChangePassword(request_id=str(uuid4()), form=form, client_address=exchange.client_address)
     )
     return Reply(204, b"", [NO_STORE])
 
@@ -182,7 +185,7 @@ OPERATIONS: Final = (
     Operation(
         method="POST",
         path="/auth/password/request-reset",
-        message=identity.RequestPasswordReset,
+        message=identity_passwords.RequestPasswordReset,
         answer=request_password_reset,
         body=ResetRequestBody,
         replies={202: "If the address is known, a mail with a link is on its way"},
@@ -192,18 +195,18 @@ OPERATIONS: Final = (
     Operation(
         method="POST",
         path="/auth/password/reset",
-        message=identity.ResetPassword,
+        message=identity_passwords.ResetPassword,
         answer=reset_password,
-        body=identity.NewPasswordForm,
+        body=identity_passwords.NewPasswordForm,
         replies={204: "The password is set and every session of the customer has ended"},
         problems=("PASSWORD_LINK_INVALID", "PASSWORD_TOO_WEAK", "RATE_LIMITED"),
     ),
     Operation(
         method="POST",
         path="/auth/password",
-        message=identity.ChangePassword,
+        message=identity_passwords.ChangePassword,
         answer=change_password,
-        body=identity.PasswordChangeForm,
+        body=identity_passwords.PasswordChangeForm,
         replies={204: "Changed; the customer's other sessions have ended"},
         problems=("CURRENT_PASSWORD_WRONG", "PASSWORD_TOO_WEAK", "RATE_LIMITED"),
     ),

@@ -28,22 +28,33 @@ from portal_contracts.billing import (
     SubscriptionList,
 )
 from portal_contracts.billing_logins import CheckLogin, ProvenLogin
+from portal_contracts.billing_profile import ChangeClientEmail
 from portal_contracts.examples import example_of
 from portal_contracts.identity import (
-    ChangePassword,
     ConfirmSignup,
     LogIn,
-    MintPasswordResetLink,
     MintSignupLink,
-    NewPasswordForm,
-    PasswordChangeForm,
-    RequestPasswordReset,
     RequestSignup,
-    ResetPassword,
     Signup,
     SignupForm,
 )
-from portal_contracts.message import Request
+from portal_contracts.identity_passwords import (
+    ChangePassword,
+    MintPasswordResetLink,
+    NewPasswordForm,
+    PasswordChangeForm,
+    RequestPasswordReset,
+    ResetPassword,
+)
+from portal_contracts.message import Acknowledged, Request
+from portal_contracts.personal_data_exports import (
+    CaseExport,
+    ExportCases,
+    ExportInvoices,
+    ExportOrders,
+    InvoiceExport,
+    OrderExport,
+)
 from portal_contracts.problems import PortalProblem, Refused
 from portal_contracts.support import OpenStaffCase, StaffCase
 from portal_contracts.topology import SERVICES
@@ -120,7 +131,8 @@ class World:
         self._requests = 0
 
     def register(self) -> None:
-        """Let billing and support answer."""
+        """Let billing and support answer, and orders."""
+        self._register_exports()
 
         @self.buses["billing"].answers(EnsureClient)
         async def ensure_client(command: EnsureClient, _: Any) -> ClientEnsured:
@@ -144,10 +156,27 @@ class World:
         async def list_services(_: ListClientServices, __: Any) -> SubscriptionList:
             return SubscriptionList(subscriptions=[])
 
+        @self.buses["billing"].answers(ChangeClientEmail)
+        async def change_email(_: ChangeClientEmail, __: Any) -> Acknowledged:
+            return Acknowledged()
+
         @self.buses["support"].answers(OpenStaffCase)
         async def open_case(command: OpenStaffCase, _: Any) -> StaffCase:
             self.cases[command.case_key] = command
             return StaffCase(case_id="500000000000001AAA")
+
+    def _register_exports(self) -> None:
+        @self.buses["billing"].answers(ExportInvoices)
+        async def export_invoices(_: ExportInvoices, __: Any) -> InvoiceExport:
+            return InvoiceExport(invoices=[])
+
+        @self.buses["orders"].answers(ExportOrders)
+        async def export_orders(_: ExportOrders, __: Any) -> OrderExport:
+            return OrderExport(orders=[])
+
+        @self.buses["support"].answers(ExportCases)
+        async def export_cases(_: ExportCases, __: Any) -> CaseExport:
+            return CaseExport(cases=[])
 
     async def ask(self, who: str, message: Request[Any], **more: Any) -> Any:
         """Ask identity as somebody."""
@@ -243,8 +272,8 @@ def guarded_nats(tmp_path: Path, seeds: Path) -> Iterator[NatsServer]:
 async def buses(guarded_nats: NatsServer, seeds: Path) -> AsyncIterator[dict[str, Bus]]:
     """Connected, with the rights of whose seed they hold; what they may not do is theirs to try."""
     offline: dict[str, Any] = {"database": False, "watches": (), "consumes": (), "records": (), "serves": ()}
-    of_billing = (EnsureClient, CheckLogin, ReadClientProfile, ListClientServices)
-    serves = {"billing": of_billing, "support": (OpenStaffCase,)}
+    of_billing = (EnsureClient, CheckLogin, ReadClientProfile, ListClientServices, ChangeClientEmail, ExportInvoices)
+    serves = {"billing": of_billing, "support": (OpenStaffCase, ExportCases), "orders": (ExportOrders,)}
     found = {}
     for name in PLAYED:
         topology = replace(SERVICES[name], **{**offline, "serves": serves.get(name, ())})
@@ -293,7 +322,7 @@ async def world(
     database = await asyncpg.create_pool(database_url, min_size=1, max_size=2)
     found = World(buses, database, process, sandbox)
     found.register()
-    for name in ("billing", "support"):
+    for name in ("billing", "support", "orders"):
         await buses[name].start()
     yield found
     await database.close()

@@ -13,10 +13,12 @@ from portal_contracts.identity import (
     FindCustomer,
     LogOut,
     MintActor,
-    MintPasswordResetLink,
     MintSignupLink,
     ReadMe,
     ReadRecipient,
+)
+from portal_contracts.identity_passwords import (
+    MintPasswordResetLink,
 )
 from portal_contracts.problems import Misconfigured, Refused, TryLater
 from portal_contracts.topology import SERVICES
