@@ -1,6 +1,6 @@
 """`make bench`: our real stack beside the peers in one run; prints ratios and keeps everything in JSON.
 
-    python bench/run.py [--only catalog,slow,outbox,active,drain,startup,bus] [--rounds 3] [--seconds 4]
+    python bench/run.py [--only catalog,slow,outbox,active,drain,startup,large-catalog,bus] [--rounds 3] [--seconds 4]
 
 See README.md beside this file for what is measured and how to read it.
 """
@@ -25,6 +25,7 @@ from load import SESSIONS, LoadFailedError, ensure_wrk
 from measure_active import measure_active
 from measure_catalog import measure_catalog
 from measure_drain import measure_drain
+from measure_large_catalog import measure_large_catalog
 from measure_slow import measure_slow
 from measure_startup import measure_startup
 from measure_vendor_slow import measure_vendor_slow
@@ -37,7 +38,7 @@ from portal_local.state import StateFolder
 
 HERE: Final = Path(__file__).resolve().parent
 KEPT: Final = HERE.parent / ".portal" / "bench"
-PARTS: Final = ("catalog", "slow", "outbox", "active", "drain", "vendor-slow", "startup", "bus")
+PARTS: Final = ("catalog", "slow", "outbox", "active", "drain", "vendor-slow", "startup", "large-catalog", "bus")
 ON_OUR_STACK: Final = frozenset({"catalog", "slow", "active", "drain", "vendor-slow", "startup"})
 VENDOR_SLOW_SECONDS: Final = 15
 WITH_PEERS: Final = frozenset({"catalog", "slow"})
@@ -62,6 +63,9 @@ def main() -> int:
     found: list[ratios.Ratio] = []
     if parts & ON_OUR_STACK:
         asyncio.run(_prepare_and_measure_whole(parts, result, arguments.rounds))
+    if "large-catalog" in parts:
+        _say("a catalog of two thousand products")
+        result["largeCatalog"] = asyncio.run(measure_large_catalog(KEPT / "large"))
     if "startup" in parts:
         found += ratios.of_startup(result["startup"])
     if "vendor-slow" in parts:

@@ -26,6 +26,22 @@ class LocalizedText(Message):
     ja: str
 
 
+class ChoiceValue(Message):
+    """One of the values of a choice: what an order says, and what a customer reads."""
+
+    value: str
+    label: LocalizedText
+
+
+class Choice(Message):
+    """Something the customer settles when ordering the product, such as its region (R078, R089)."""
+
+    name: str = Field(description="The key in a cart line's `options`")
+    label: LocalizedText
+    required: bool = True
+    values: Sequence[ChoiceValue]
+
+
 class Product(Message):
     """A product as a customer sees it (R075, R083–R089)."""
 
@@ -43,6 +59,29 @@ class Product(Message):
         default=None, description="The eligibility result an Internet plan needs, e.g. `Home 1G`"
     )
     options: dict[str, Any] = Field(default_factory=dict, description="Portal_ConfigOptions_JSON__c (R087)")
+    choices: Sequence[Choice] = Field(default=(), description="What to settle when ordering it (R078, R089)")
+    region: LocalizedText | None = Field(default=None, description="Where a VPN leads to (R089)")
+    installments: int | None = Field(
+        default=None, description="How many monthly payments a fee is paid in, such as an installation's (R088)"
+    )
+    fees: Sequence[Sku] = Field(
+        default=(), description="A plan's set-up fees; an order takes one of them: installation options (R088, R104)"
+    )
+    fee_required: bool = Field(default=False, description="A plan that cannot be ordered without one of its fees")
+    add_ons: Sequence[Sku] = Field(default=(), description="What else may be ordered with a plan")
+    not_for_you: str | None = Field(
+        default=None,
+        description="Personalized alone: why this customer cannot order it, a code of the problem catalogue; "
+        "the group's notice says it in words",
+    )
+
+
+class GroupNotice(Message):
+    """Why a customer cannot order from a group, and where to go instead (R082)."""
+
+    code: str = Field(description="A code of the problem catalogue")
+    text: LocalizedText
+    action: str | None = Field(default=None, description="Where to manage what there is, e.g. `/subscriptions/12`")
 
 
 class ProductGroup(Message):
@@ -50,6 +89,8 @@ class ProductGroup(Message):
 
     category: Category
     products: Sequence[Product]
+    name: LocalizedText | None = None
+    notice: GroupNotice | None = Field(default=None, description="Personalized alone")
 
 
 class Catalog(Message):
@@ -90,6 +131,10 @@ class SoldProduct(Message):
     esim: bool
     voice: bool = Field(default=False, description="A SIM plan with calls: it needs Freebit's voice options")
     eligibility: str | None
+    choices: Sequence[Choice] = Field(default=(), description="What an order must settle in its options (R078, R089)")
+    plans: Sequence[str] = Field(
+        default=(), description="SKUs of the plans a fee or add-on belongs to; empty: every plan of its category"
+    )
 
 
 class SoldProducts(Message):

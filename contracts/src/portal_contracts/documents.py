@@ -9,7 +9,8 @@ from portal_contracts.examples import example_of
 from portal_contracts.message import Command, Event, Message, Request, reply_type
 from portal_contracts.problems import CATALOGUE, ProblemReply
 from portal_contracts.runbook_pages import FACTS, facts_of, index_of_problems, page_of, roles_of_operators
-from portal_contracts.topology import SERVICES, Requests, ServiceTopology, answered_by_the_chassis
+from portal_contracts.topology import SERVICES, Requests, ServiceTopology
+from portal_contracts.topology_operators import answered_by_the_chassis
 
 BEGIN: Final = "<!-- generated: {name} -->"
 _OPERATED: Final = "`<service>.dead_letter.{list,show,replay,discard}.v1` and `<service>.operator_action.list.v1`"

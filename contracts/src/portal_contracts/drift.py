@@ -16,6 +16,7 @@ DriftKind = Literal[
     "price_mismatch",
     "address_mismatch",
     "orphan_client",
+    "copy_out_of_date",
 ]
 
 

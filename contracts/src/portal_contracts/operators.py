@@ -31,6 +31,7 @@ Permission = Literal[
     "setup.read",
     "mail.read",
     "mail.act",
+    "catalog.act",
 ]
 Role = Literal["operator_viewer", "operator_support", "operator_devops", "operator_tech_lead"]
 
@@ -43,9 +44,18 @@ _READING: Final[tuple[Permission, ...]] = (
 )
 ROLES: Final[Mapping[Role, frozenset[Permission]]] = {
     "operator_viewer": frozenset(_READING),
-    "operator_support": frozenset((*_READING, "provisioning.act", "mail.act")),
+    "operator_support": frozenset((*_READING, "provisioning.act", "mail.act", "catalog.act")),
     "operator_devops": frozenset(
-        (*_READING, "provisioning.act", "billing_order.act", "dead_letter.act", "drift.act", "action.read", "mail.act")
+        (
+            *_READING,
+            "provisioning.act",
+            "billing_order.act",
+            "dead_letter.act",
+            "drift.act",
+            "action.read",
+            "mail.act",
+            "catalog.act",
+        )
     ),
     "operator_tech_lead": frozenset(
         (
@@ -56,6 +66,7 @@ ROLES: Final[Mapping[Role, frozenset[Permission]]] = {
             "drift.act",
             "action.read",
             "mail.act",
+            "catalog.act",
             "operator.manage",
         )
     ),

@@ -19,7 +19,7 @@ from portal_contracts.message import (
     ServiceQuery,
 )
 from portal_contracts.porting import NumberPorting
-from portal_contracts.values import PERSONAL, Address, SalesforceId, Yen
+from portal_contracts.values import PERSONAL, Address, LongText, SalesforceId, Yen
 
 LineReference = Annotated[
     str, StringConstraints(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9_-]+$"), Field(examples=["line-1"])
@@ -92,6 +92,11 @@ class CheckOut(CustomerCommand[Checkout]):
     activate_at: datetime | None = Field(
         default=None, description="Activate then instead of right after approval (R164); refused SCHEDULE_INVALID"
     )
+    instructions: Annotated[LongText, StringConstraints(max_length=1000), PERSONAL] | None = Field(
+        default=None,
+        description="The customer's words to the staff who review the order (R127)",
+        examples=["Please call before the technician comes."],
+    )
 
 
 class ReadCheckout(CustomerQuery[Checkout]):
@@ -145,6 +150,10 @@ class OrderDetail(OrderSummary):
     items: Sequence[OrderItem]
     address: Address | None
     problem: str | None = None
+    rejection: LocalizedText | None = Field(
+        default=None, description="Why staff did not accept it, in curated words, never their raw note (C36)"
+    )
+    withdrawable: bool = Field(default=False, description="The customer may still withdraw it (§5.7)")
     service_id: int | None = Field(default=None, description="The WHMCS service it became")
     activated_at: datetime | None = None
     timeline_sequence: int

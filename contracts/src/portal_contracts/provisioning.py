@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
+from portal_contracts.catalog import LocalizedText
 from portal_contracts.identity import RequestId
 from portal_contracts.message import CustomerCommand, Message
 from portal_contracts.operators import OperatorCommand, OperatorOutcome, OperatorQuery, Permission
@@ -147,6 +148,10 @@ class EsimCode(Message):
     server: Annotated[str, Field(repr=False, description="SM-DP+ address for typing in")]
     matching_id: Annotated[str, Field(repr=False, description="Activation code for typing in")]
     shown_until: datetime = Field(description="A repeat of the same request shows it again until then, then never")
+    install_link: str | None = Field(
+        default=None, repr=False, description="Opens the installation on an iPhone; holds the code, so as secret as it"
+    )
+    guide: Sequence[LocalizedText] = Field(default=(), description="How to install it, step by step")
 
 
 class RevealEsimCode(CustomerCommand[EsimCode]):

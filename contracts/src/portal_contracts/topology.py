@@ -14,29 +14,37 @@ from portal_contracts import (
     billing_hooks,
     billing_logins,
     billing_profile,
+    billing_services,
     billing_subscriptions,
+    cancellation,
     catalog,
+    catalog_messages,
     changefeed,
     customer_news,
     drift,
+    eligibility,
     fulfillment,
     identity,
     identity_passwords,
     identity_personal_data,
     identity_verification,
+    internet_standing,
     mail_messages,
     operator_access,
     orders,
+    orders_of_customers,
+    orders_rebuild,
     personal_data_exports,
     provisioning,
     provisioning_requests,
+    sim_lines,
     support,
+    support_files,
     whmcs_orders,
 )
-from portal_contracts.dead_letters import dead_letter_messages
 from portal_contracts.message import Event, Request
-from portal_contracts.operators import list_operator_actions
-from portal_contracts.setup_checks import CHECKED, check_setup
+from portal_contracts.setup_checks import check_setup
+from portal_contracts.topology_operators import OPERATING, SIGNING_IN
 
 Requests = tuple[type[Request[Any]], ...]
 Events = tuple[type[Event], ...]
@@ -75,59 +83,12 @@ def owner_of(subject: str) -> str:
     return subject.split(".", 1)[0]
 
 
-_WITH_DATABASE: Final = (
-    "identity",
-    "catalog",
-    "orders",
-    "billing",
-    "fulfillment",
-    "notifications",
-    "changefeed",
-)
-
-
-def answered_by_the_chassis() -> Requests:
-    """Give what every service with a database answers without a handler of its own."""
-    return tuple(
-        message for name in _WITH_DATABASE for message in (*dead_letter_messages(name), list_operator_actions(name))
-    )
-
-
-_SIGNING_IN: Final[Requests] = (
-    operator_access.OpenOperatorSession,
-    operator_access.BeginOperatorEnrolment,
-    operator_access.FinishOperatorEnrolment,
-)
-_OPERATING: Final[Requests] = (
-    operator_access.ListOperators,
-    operator_access.GrantOperator,
-    operator_access.RevokeOperator,
-    identity_personal_data.ListDeletions,
-    provisioning.ListProvisioning,
-    provisioning.ReadProvisioning,
-    provisioning.RetryProvisioning,
-    provisioning.CancelProvisioning,
-    provisioning.ActivateNow,
-    provisioning_requests.ReadOrderFile,
-    whmcs_orders.ReadWhmcsOrder,
-    whmcs_orders.LinkWhmcsOrder,
-    whmcs_orders.RetryWhmcsOrder,
-    whmcs_orders.CancelWhmcsOrder,
-    drift.ListDrift,
-    drift.CompareSystems,
-    drift.RepairDrift,
-    *mail_messages.ASKED_BY_OPERATORS,
-    *answered_by_the_chassis(),
-    *(check_setup(name) for name in CHECKED),
-)
-"""What operators ask, through the gateway or the command line. Every service with a database answers the last ones."""
-
 _ALL: Final[tuple[ServiceTopology, ...]] = (
     ServiceTopology(
         "gateway",
         asks=(
-            *_SIGNING_IN,
-            *_OPERATING,
+            *SIGNING_IN,
+            *OPERATING,
             provisioning.RevealEsimCode,
             provisioning_requests.RequestProvisioning,
             provisioning_requests.RecheckOrder,
@@ -142,13 +103,16 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
             identity.MintActor,
             identity.ReadMe,
             *account_messages.ASKED_THROUGH_THE_GATEWAY,
-            catalog.ListCatalog,
-            catalog.ReadProduct,
+            *catalog_messages.ASKED_THROUGH_THE_GATEWAY,
             orders.CheckOut,
             orders.ReadCheckout,
             orders.ListOrders,
             orders.ReadOrder,
             orders.ReadTimeline,
+            *eligibility.ASKED_THROUGH_THE_GATEWAY,
+            *orders_of_customers.ASKED_THROUGH_THE_GATEWAY,
+            *cancellation.ASKED_THROUGH_THE_GATEWAY,
+            *sim_lines.ASKED_THROUGH_THE_GATEWAY,
             billing.ReadProfile,
             billing.ChangeOwnAddress,
             billing_profile.ChangeOwnProfile,
@@ -162,10 +126,7 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
             billing.ListSubscriptions,
             billing.ReadSubscription,
             billing_subscriptions.ListSubscriptionInvoices,
-            support.ListCases,
-            support.ReadCase,
-            support.OpenCase,
-            support.AddComment,
+            *support_files.ASKED_THROUGH_THE_GATEWAY,
             *mail_messages.ASKED_THROUGH_THE_GATEWAY,
         ),
         watches=(orders.TimelineGrew, identity.SessionRevoked, catalog.CatalogChanged),
@@ -193,7 +154,7 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
             identity_verification.CheckVerification,
             drift.FindLinkedClients,
             check_setup("identity"),
-            *_SIGNING_IN,
+            *SIGNING_IN,
             operator_access.ListOperators,
             operator_access.GrantOperator,
             operator_access.RevokeOperator,
@@ -220,11 +181,11 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
     ),
     ServiceTopology(
         "catalog",
-        serves=(catalog.ListCatalog, catalog.ReadProduct, catalog.FindProducts, check_setup("catalog")),
-        asks=(billing.ListBillingProducts,),
+        serves=(*catalog_messages.SERVED, check_setup("catalog")),
+        asks=catalog_messages.ASKED,
         records=(catalog.CatalogChanged,),
         consumes=(changefeed.ProductChanged, changefeed.PriceChanged, changefeed.EventsMissed),
-        watches=(catalog.CatalogChanged,),
+        watches=catalog_messages.WATCHED,
     ),
     ServiceTopology(
         "orders",
@@ -234,10 +195,14 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
             orders.ListOrders,
             orders.ReadOrder,
             orders.ReadTimeline,
+            *eligibility.ASKED_THROUGH_THE_GATEWAY,
+            *orders_of_customers.ASKED_THROUGH_THE_GATEWAY,
+            orders_rebuild.RebuildOrders,
             orders.ReadOrderForProvisioning,
             orders.MarkActivating,
             orders.RecordOutcome,
             orders.ReadOrderMail,
+            internet_standing.FindInternetStanding,
             provisioning_requests.RequestProvisioning,
             provisioning_requests.RecheckOrder,
             provisioning_requests.ChangePorting,
@@ -246,18 +211,24 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
             drift.CompareSystems,
             drift.RepairDrift,
             personal_data_exports.ExportOrders,
+            *cancellation.ASKED_THROUGH_THE_GATEWAY,
             check_setup("orders"),
         ),
         asks=(
             whmcs_orders.ListBilledClients,
             drift.FindLinkedClients,
             catalog.FindProducts,
+            catalog.ListCatalog,
             billing.CheckPaymentMethod,
             billing.ListClientServices,
             billing.ReadClientProfile,
             billing.ChangeClientAddress,
+            billing_services.EndService,
+            billing_services.QuotePlanChange,
+            support.CloseStaffCase,
             identity.FindCustomer,
             identity_verification.CheckVerification,
+            support.OpenStaffCase,
         ),
         records=(
             orders.OrderPlaced,
@@ -270,10 +241,13 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
         consumes=(
             changefeed.OrderChanged,
             changefeed.OrderItemChanged,
+            changefeed.AccountChanged,
             changefeed.ProvisionEventReceived,
             changefeed.EventsMissed,
+            identity.CustomerRegistered,
             fulfillment.ProvisioningProgressed,
             fulfillment.OrderActivated,
+            sim_lines.LineChanged,
         ),
     ),
     ServiceTopology(
@@ -309,6 +283,9 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
             whmcs_orders.CancelWhmcsOrder,
             whmcs_orders.ListBilledClients,
             personal_data_exports.ExportInvoices,
+            billing_services.ChargeExtra,
+            billing_services.EndService,
+            billing_services.QuotePlanChange,
             check_setup("billing"),
         ),
         records=(whmcs_orders.WhmcsOrderDecided, billing_profile.ProfileChanged),
@@ -322,6 +299,8 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
             provisioning.CancelProvisioning,
             provisioning.ActivateNow,
             provisioning.RevealEsimCode,
+            *sim_lines.ASKED_THROUGH_THE_GATEWAY,
+            *sim_lines.ASKED_BY_OPERATORS,
             check_setup("fulfillment"),
         ),
         asks=(
@@ -333,23 +312,27 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
             billing.ReserveOrder,
             billing.AcceptOrder,
             billing.ReleaseOrder,
+            billing_services.ChargeExtra,
         ),
-        records=(fulfillment.ProvisioningProgressed, fulfillment.OrderActivated, fulfillment.PreflightFailed),
+        records=(
+            fulfillment.ProvisioningProgressed,
+            fulfillment.OrderActivated,
+            fulfillment.PreflightFailed,
+            sim_lines.LineChanged,
+        ),
         consumes=(orders.ProvisionRequested, whmcs_orders.WhmcsOrderDecided),
     ),
     ServiceTopology(
         "support",
         serves=(
-            support.ListCases,
-            support.ReadCase,
-            support.OpenCase,
-            support.AddComment,
+            *support_files.ASKED_THROUGH_THE_GATEWAY,
             support.OpenStaffCase,
             personal_data_exports.ExportCases,
+            support.CloseStaffCase,
             check_setup("support"),
         ),
+        asks=(billing.ListClientServices,),
         records=(customer_news.CaseUpdated,),
-        database=False,
     ),
     ServiceTopology(
         "notifications",
@@ -384,7 +367,7 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
 
 SERVICES: Final[Mapping[str, ServiceTopology]] = {service.name: service for service in _ALL}
 
-OPERATOR: Final = ServiceTopology("operator", asks=(identity.MintActor, *_SIGNING_IN, *_OPERATING), database=False)
+OPERATOR: Final = ServiceTopology("operator", asks=(identity.MintActor, *SIGNING_IN, *OPERATING), database=False)
 """The operators' command line: a bus client with its own identity, not a service. Every command still needs the token
 of an operator who signed in.
 """

@@ -12,7 +12,8 @@ from portal_contracts.documents import asyncapi, bus_messages, documents, sample
 from portal_contracts.identity import SignupForm
 from portal_contracts.message import Command, CustomerCommand, CustomerQuery, Event, Message, Request, reply_type
 from portal_contracts.operators import ROLES
-from portal_contracts.topology import OPERATOR, SERVICES, answered_by_the_chassis
+from portal_contracts.topology import OPERATOR, SERVICES
+from portal_contracts.topology_operators import answered_by_the_chassis
 from portal_contracts.values import PersonalData
 
 ROOT = Path(__file__).parents[3]

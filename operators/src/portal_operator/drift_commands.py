@@ -5,6 +5,7 @@ from typing import get_args
 import click
 
 from portal_contracts.drift import CompareSystems, DriftKind, ListDrift, RepairDrift
+from portal_contracts.orders_rebuild import RebuildOrders
 from portal_operator import output
 from portal_operator.acting import Wish, acting, as_json, carry_out
 
@@ -45,3 +46,10 @@ def compare(context: click.Context, wish: Wish) -> None:
 def repair(context: click.Context, wish: Wish, drift_id: str) -> None:
     """Do the repair proposed for a difference, after both systems were read again."""
     carry_out(context, RepairDrift(drift_id=drift_id, **wish.fields()))
+
+
+@drift.command("rebuild-orders")
+@acting
+def rebuild_orders(context: click.Context, wish: Wish) -> None:
+    """Read every order again from Salesforce into the portal's own rows."""
+    carry_out(context, RebuildOrders(**wish.fields()))

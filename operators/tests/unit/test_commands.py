@@ -65,6 +65,8 @@ READING = [
     ("dead-letters", "show", SERVICE, "1"),
     ("drift", "list"),
     ("deletions",),
+    ("line-changes", "list"),
+    ("line-changes", "list", "--unclear"),
     ("mails", "list"),
     ("mails", "list", "--account", "001000000000001AAA", "--order", ORDER, "--standing", "bounced", "--before", "9"),
     ("actions", SERVICE),
@@ -72,11 +74,14 @@ READING = [
     ("doctor",),
 ]
 ACTING = [
+    ("drift", "rebuild-orders"),
     ("retry", ORDER),
     ("cancel", ORDER),
     ("activate-now", ORDER),
     ("whmcs-order", "link", ORDER, "4711"),
+    ("line-changes", "close", "0" * 32, "--happened"),
     ("mails", "send-again", "welcome:001000000000001AAA"),
+    ("catalog", "clear"),
     ("whmcs-order", "retry", ORDER),
     ("whmcs-order", "cancel", ORDER),
     ("dead-letters", "replay", SERVICE, "1"),

@@ -115,6 +115,23 @@ class Salesforce:
             raise refused_reading(refusal) from None
         return incoming(_object(found, *asked))
 
+    async def blob(self, object_name: str, record_id: str, field: str) -> bytes | None:
+        """Give a file's bytes, such as VersionData of a ContentVersion; None when it is not there (reference 2.4).
+
+        The whole of it is held in memory, 32 MB at most: look at its size first.
+        """
+        path = f"{record_path(object_name, record_id)}/{soql.name(field)}"
+        request = WireRequest(f"GET {object_name} {field}", "GET", path, headers=self._headers, raw=True)
+        try:
+            content = await self._calls.make(request)
+        except SalesforceRefusal as refusal:
+            if refusal.missing:
+                return None
+            raise refused_reading(refusal) from None
+        if not isinstance(content, bytes):
+            raise unavailable()
+        return content
+
     async def read_many(self, object_name: str, record_ids: Iterable[str], fields: Iterable[str]) -> dict[str, Record]:
         """Give some fields of several records by id, 200 a call; those that do not exist are left out."""
         ids = list(dict.fromkeys(long_id(record_id) for record_id in record_ids))

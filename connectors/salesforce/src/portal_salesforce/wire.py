@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from time import monotonic, time
@@ -108,6 +109,8 @@ class Wire:
 
         Raises Answered for a status of 300 and above, NoAnswer when there is none that can be read.
         """
+        if request.raw:
+            return self._fetch(token, instance_url, request, seconds)
         try:
             return self._client(token, instance_url).restful(
                 request.path,
@@ -122,6 +125,25 @@ class Wire:
             raise Answered(error.status, error.content) from error
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise NoAnswer(type(error).__name__) from error
+
+    def _fetch(self, token: str, instance_url: str, request: WireRequest, seconds: float) -> bytes:
+        """Get a file; simple-salesforce reads nothing but JSON."""
+        try:
+            response = self._session.get(
+                f"{instance_url.rstrip('/')}/services/data/v{self._settings.api_version}/{request.path}",
+                headers={**request.headers, "Authorization": f"Bearer {token}"},
+                timeout=(min(self._settings.connect_seconds, seconds), seconds),
+                allow_redirects=False,
+            )
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise NoAnswer(type(error).__name__) from error
+        if response.status_code == HTTPStatus.OK:
+            return response.content
+        try:
+            content = json.loads(response.text)
+        except ValueError:
+            content = response.text
+        raise Answered(response.status_code, content)
 
     def _client(self, token: str, instance_url: str) -> Any:
         login = self._login

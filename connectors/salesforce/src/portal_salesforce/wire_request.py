@@ -9,7 +9,10 @@ Method = Literal["GET", "POST", "PATCH", "DELETE"]
 
 @dataclass(frozen=True, slots=True)
 class WireRequest:
-    """A call below `/services/data/v…/`. `harmless` says that a repeat has no second effect."""
+    """A call below `/services/data/v…/`. `harmless` says that a repeat has no second effect.
+
+    `raw`: the answer is a file's bytes, not JSON.
+    """
 
     name: str
     method: Method
@@ -18,6 +21,7 @@ class WireRequest:
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
     harmless: bool = True
+    raw: bool = False
 
 
 class Answered(Exception):  # noqa: N818 - it says what happened

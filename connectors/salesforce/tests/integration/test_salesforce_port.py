@@ -1,12 +1,14 @@
 """The port's one suite: on the sandbox, or on a real org by environment (architecture §12)."""
 
 import secrets
+from base64 import b64encode
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
 
 from portal_contracts.problems import Misconfigured
+from portal_contracts.values import long_salesforce_id
 from portal_salesforce import DialectSource, Reference, SalesforceRefusal, change, creation, lookup, upsertion
 from portal_salesforce.field_values import whole_number
 from portal_salesforce.soql import all_of, any_of, contains, equals, negation, one_of, select, select_count, starts_with
@@ -220,3 +222,11 @@ async def test_a_query_longer_than_an_address_is_asked_all_the_same(salesforce, 
     ids = [f"001{number:012d}" for number in range(700)]
     query = select("Account", "Id").where(one_of("Id", [*ids, account_id]))
     assert [row["Id"] for row in await salesforce.query(query)] == [account_id]
+
+
+async def test_a_files_bytes_come_back_as_they_were(salesforce, account_id):  # reference 2.4, 3.4
+    content = bytes(range(256)) * 64
+    fields = {"Title": "bytes", "PathOnClient": "bytes.bin", "VersionData": b64encode(content).decode()}
+    version = await salesforce.create("ContentVersion", {**fields, "FirstPublishLocationId": account_id})
+    assert await salesforce.blob("ContentVersion", version, "VersionData") == content
+    assert await salesforce.blob("ContentVersion", long_salesforce_id("068000000000999"), "VersionData") is None

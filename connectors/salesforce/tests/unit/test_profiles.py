@@ -6,7 +6,12 @@ from portal_contracts.problems import Misconfigured
 from portal_salesforce.dialect import Dialect, resolve, wording_gaps
 from portal_salesforce.profile import SHIPPED, STAGE_CANCELLED, STAGE_CANCELLING, UNKNOWN, load_profile
 
-ONLY_OURS = {"scheduled": "not_started", "awaiting_payment_method": "failed", "needs_reconciliation": "activating"}
+ONLY_OURS = {
+    "scheduled": "not_started",
+    "awaiting_payment_method": "failed",
+    "needs_reconciliation": "activating",
+    "waiting_for_customer": "in_progress",
+}
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -169,6 +169,7 @@ OWN: Final[Mapping[str, dict[str, str]]] = {
     # A developer waits seconds where the real vendors' ceilings ask for minutes.
     "billing": {"PORTAL_WHMCS_QUIET_SECONDS": "3"},
     "orders": {"PORTAL_SWEEP_SECONDS": "5"},
+    "support": {"PORTAL_CASE_WATCH_SECONDS": "3"},
     "fulfillment": {
         "PORTAL_RECHECK_SECONDS": "30",
         "PORTAL_FREEBIT_QUIET_SECONDS": "10",

@@ -35,7 +35,7 @@ SERVICES: Final = (
     LocalService("orders", cache=True, salesforce=True),
     LocalService("billing", cache=True, whmcs=True),
     LocalService("fulfillment", freebit=True),
-    LocalService("support", database=False, cache=True, salesforce=True),
+    LocalService("support", cache=True, salesforce=True),
     LocalService("notifications", sendgrid=True),
     LocalService("changefeed", salesforce=True),
     LocalService(GATEWAY, database=False),

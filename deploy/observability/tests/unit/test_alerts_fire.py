@@ -197,6 +197,18 @@ CASES = [
     ),
     Case("CatalogDefects", {"portal_catalog_defects": 1}, {"portal_catalog_defects": 0}, minutes=90),
     Case(
+        "CatalogPriceMismatch",
+        {'portal_catalog_unsellable{problem="PRICE_MISMATCH"}': 1},
+        {'portal_catalog_unsellable{problem="MARKER_UNMAPPED"}': 1},
+        minutes=30,
+    ),
+    Case(
+        "CatalogOld",
+        {"portal_catalog_read_timestamp_seconds": BEGIN},
+        {"portal_catalog_read_timestamp_seconds": BEGIN + 60 * 60},
+        minutes=90,
+    ),
+    Case(
         "ProcessDown",
         {'up{job="orders",instance="a"}': 0},
         {'up{job="orders",instance="a"}': 0, 'up{job="orders",instance="b"}': 1},

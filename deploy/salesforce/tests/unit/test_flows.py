@@ -88,7 +88,8 @@ def test_flows_name_only_fields_classes_and_steps_that_exist() -> None:
 def test_flows_speak_the_picklists_wording() -> None:  # C02, C03
     for flow in FLOWS.values():
         for field, text in re.findall(r'ISPICKVAL\(\{!\$Record\.(\w+)\}, "([^"]+)"\)', everything_in(flow)):
-            known = [one for one in PROFILE.picklists.values() if one.field == field]
+            of = flow.findtext(f"{SPACE}start/{SPACE}object")
+            known = [one for one in PROFILE.picklists.values() if (one.object_name, one.field) == (of, field)]
             assert all(one.read(text) != "unknown" for one in known), text
 
 

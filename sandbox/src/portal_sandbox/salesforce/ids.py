@@ -41,7 +41,8 @@ def numbered(prefix: str, number: int, infix: str = NEW_RECORD_INFIX) -> str:
         number, digit = divmod(number, len(ALPHABET))
         digits = ALPHABET[digit] + digits
     head = prefix + infix
-    return to_long(head + digits.rjust(SHORT_LENGTH - len(head), "0"))
+    filling = "z" if digits.startswith("0") else "0"  # "0" is a digit as any other: 52 and 3,276 must differ
+    return to_long(head + digits.rjust(SHORT_LENGTH - len(head), filling))
 
 
 @lru_cache(maxsize=4096)

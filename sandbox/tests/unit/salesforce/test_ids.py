@@ -26,3 +26,7 @@ def test_numbered_ids_differ_and_are_valid():
     made = {ids.numbered("801", number) for number in range(1, 2000)}
     assert len(made) == 1999
     assert all(ids.normalize(one) == one and one.startswith("801") for one in made)
+
+
+def test_no_two_records_created_at_run_time_have_one_id() -> None:
+    assert len({ids.numbered("01u", number) for number in range(20_000)}) == 20_000

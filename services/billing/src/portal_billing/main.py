@@ -17,9 +17,12 @@ from portal_billing.change_client_address import ChangeAddress
 from portal_billing.change_client_email import ChangeEmail
 from portal_billing.change_own_address import ChangeCustomersAddress
 from portal_billing.change_own_profile import ChangeCustomersProfile
+from portal_billing.charge_extra import Charge
+from portal_billing.charge_process import ChargeProcess
 from portal_billing.check_setup import CheckSetup
 from portal_billing.client_process import ClientProcess
 from portal_billing.compare_clients import CompareClients
+from portal_billing.end_service import EndRunningService, QuoteAnotherPlan
 from portal_billing.ensure_client import Ensure
 from portal_billing.link_whmcs_order import LinkOrder
 from portal_billing.mint_sso_link import MintLink
@@ -47,6 +50,8 @@ from portal_billing.read_whmcs_order import ReadOrder
 from portal_billing.release_order import Release
 from portal_billing.reserve_order import Reserve
 from portal_billing.retry_whmcs_order import RetryOrder
+from portal_billing.service_consumers import ServiceCases, register_services
+from portal_billing.service_ports import Extras, RunningServices
 from portal_billing.settings import BillingSettings, WhmcsSettings
 from portal_billing.store import PostgresClientTurns, PostgresCommandLog, PostgresOrderBook, PostgresOrderJournal
 from portal_billing.store_sign_ons import PostgresSignOnLog
@@ -61,6 +66,7 @@ from portal_billing.whmcs_logins import WhmcsLogins
 from portal_billing.whmcs_orders import WhmcsOrders
 from portal_billing.whmcs_products import WhmcsProducts
 from portal_billing.whmcs_reads import WhmcsReads
+from portal_billing.whmcs_running_services import WhmcsExtras, WhmcsRunningServices
 from portal_billing.whmcs_sign_on import WhmcsSignOn
 from portal_billing.work_on_order import Transactions, WorkOnOrder
 from portal_chassis.cache import Cache, Patience
@@ -130,6 +136,8 @@ async def wire(service: Service) -> None:
     whmcs = on_whmcs(connection, service.clock.today)
     clocks = Clocks(service.clock, service.machine)
     consumers.register(service.bus, use_cases(whmcs, store, service.processes, clocks, settings))
+    running = running_on(connection, service.clock.today)
+    register_services(service.bus, service_cases(running, whmcs, store, service.processes, clocks, settings=settings))
     consumers.register_logins(service.bus, logins_on(connection))
     operations = Operations(store.book, service.processes, clocks.business)
     journal = PostgresOrderJournal(database)
@@ -212,6 +220,39 @@ def use_cases(
         accept=Accept(work),
         release=Release(work),
         compare_clients=CompareClients(whmcs.billed),
+    )
+
+
+def running_on(connection: WhmcsConnection, today: Callable[[], date]) -> tuple[Extras, RunningServices]:
+    """Build what is done to running services, behind a bulkhead of its own."""
+    settings = connection.settings
+    api = WhmcsApi(connection, Outbound(VENDOR, purpose="services", at_once=2, longest_wait=5.0))
+    seconds = settings.write_seconds
+    return (
+        WhmcsExtras(api, today, write_seconds=seconds),
+        WhmcsRunningServices(api, load_fields(settings.fields_path), write_seconds=seconds),
+    )
+
+
+def service_cases(
+    running: tuple[Extras, RunningServices],
+    whmcs: Whmcs,
+    store: Store,
+    processes: ProcessEngine,
+    clocks: Clocks,
+    *,
+    settings: BillingSettings,
+) -> ServiceCases:
+    """Build what other services have done to running services."""
+    extras, services = running
+    processes.register(ChargeProcess(extras, clocks.machine, settings).definition())
+    patience = Patience(whmcs.settings.patience_seconds, UNAVAILABLE)
+    stale_for = timedelta(seconds=whmcs.settings.stale_seconds)
+    copies = CachedReads(whmcs.reads, store.cache, stale_for=stale_for, patience=patience)
+    return ServiceCases(
+        charge=Charge(store.transaction, processes),
+        end=EndRunningService(services, copies),
+        quote=QuoteAnotherPlan(services),
     )
 
 

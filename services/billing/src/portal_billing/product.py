@@ -24,10 +24,19 @@ class SoldProduct:
 
 
 def described(product_id: int, product: SoldProduct | None) -> BillingProduct:
-    """Tell another service about a product; an unknown one does not exist. Prices are what is charged at first."""
+    """Tell another service about a product; an unknown one does not exist.
+
+    A price is one that WHMCS charges at first and ever after: a recurring cycle with a set-up fee has two, so that no
+    order could agree with both (I8), and is left out.
+    """
     if product is None:
         return BillingProduct(whmcs_product_id=product_id, exists=False, marker_mapped=False, prices={})
-    prices = {cycle: price + product.set_up_fees.get(cycle, 0) for cycle, price in product.prices.items()}
+    fees = product.set_up_fees
+    prices = {
+        cycle: price + fees.get(cycle, 0)
+        for cycle, price in product.prices.items()
+        if cycle == "one_time" or not fees.get(cycle)
+    }
     return BillingProduct(whmcs_product_id=product_id, exists=True, marker_mapped=product.has_marker, prices=prices)
 
 

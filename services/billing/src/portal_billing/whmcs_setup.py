@@ -46,6 +46,10 @@ ACTIONS: Final[Mapping[str, Mapping[str, Value]]] = {
     "CancelOrder": {"orderid": 0},
     "UpdateClientProduct": {"serviceid": 0},
     "UpdateInvoice": {"invoiceid": 0},
+    "CreateInvoice": {"userid": 0},
+    "AddCancelRequest": {"serviceid": 0},
+    "ModuleTerminate": {"serviceid": 0},
+    "UpgradeProduct": {"serviceid": 0, "calconly": True},
 }
 """Every action the portal uses (and GetCurrencies, the doctor alone), with parameters that can have no effect."""
 NEVER: Final = ("DeleteClient", "DeleteOrder", "DecryptPassword")

@@ -3,12 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from portal_contracts.billing import BillingProduct
+from portal_contracts.internet_standing import InternetStanding
+from portal_contracts.operators import OperatorCommand, OperatorOutcome
 
 if TYPE_CHECKING:
     from portal_catalog.snapshot import Snapshot
+    from portal_chassis.call import Call
+    from portal_chassis.operator_actions import PlanMaker
     from portal_chassis.postgres import Transaction
 
 
@@ -50,6 +54,19 @@ class BillingVerdicts(Protocol):
         """Tell for each id whether it exists, at what prices, and whether its orders can be found again."""
 
 
+class Standings(Protocol):
+    """Whether a customer may order Internet, as of about a minute ago."""
+
+    async def read(self, account_id: str, whmcs_client_id: int, plans: Sequence[int]) -> InternetStanding:
+        """Give an account's standing; `plans` are the WHMCS ids of Internet plans.
+
+        Raises TryLater when nobody knows it now, Misconfigured when nobody will.
+        """
+
+    async def forget(self, account_id: str) -> None:
+        """Something about the account changed: what is kept is not given any more."""
+
+
 class SnapshotStore(Protocol):
     """Where the catalog outlives a restart."""
 
@@ -58,3 +75,12 @@ class SnapshotStore(Protocol):
 
     async def save(self, transaction: "Transaction", snapshot: "Snapshot") -> None:
         """Replace it."""
+
+
+class Desk(Protocol):
+    """The chassis's operator desk: it carries out, remembers and writes down."""
+
+    async def carry_out(
+        self, command: OperatorCommand[Any], call: "Call", plan: "PlanMaker", *, target: str
+    ) -> OperatorOutcome:
+        """Plan a command and, unless it is a dry run, do it once."""

@@ -1,18 +1,27 @@
-"""The rules of R083-R087: what makes a product sellable, and what is a defect. No I/O."""
+"""The rules of R083-R089: what makes a product sellable, and what is a defect. No I/O."""
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pydantic import TypeAdapter, ValidationError
+
+from portal_catalog import product_options
 from portal_catalog.ports import ListedProduct
+from portal_catalog.product_options import ProductOptions
 from portal_contracts.billing import BillingProduct
-from portal_contracts.catalog import BillingCycle, Category, ItemClass, LocalizedText, Product, SoldProduct
+from portal_contracts.catalog import BillingCycle, Category, ItemClass, LocalizedText, Product, Sku, SoldProduct
 
 CATEGORIES: Final[Mapping[str, Category]] = {"internet": "internet", "sim": "sim", "vpn": "vpn"}
 ITEM_CLASSES: Final[Mapping[str, ItemClass]] = {"service": "service", "activation": "activation", "addon": "add_on"}
 CYCLES: Final[Mapping[str, BillingCycle]] = {"monthly": "monthly", "annually": "annually", "onetime": "one_time"}
 MOST_YEN: Final = 999_999_999
+LONGEST_WHMCS_ID: Final = 9
+MENDABLE: Final = ("MARKER_UNMAPPED", "PRICE_MISMATCH", "PRICE_NOT_VERIFIED", "PRODUCT_UNMAPPED")
+"""Problems of a product whose fields are all well."""
+_SKU: Final[TypeAdapter[str]] = TypeAdapter(Sku)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +42,27 @@ class Defect:
     reasons: tuple[str, ...]
 
 
-def judge(listed: ListedProduct, billing: BillingProduct | None, *, verified: bool) -> JudgedProduct | Defect:
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """The options as they stand, what they mean, and what is wrong with them."""
+
+    raw: dict[str, Any]
+    meaning: ProductOptions
+    defect: str | None
+
+
+def shared_skus(products: Sequence[ListedProduct]) -> frozenset[str]:
+    """Give the SKUs that more than one active product has: nobody could say which of them is ordered (R083)."""
+    counted = Counter(product.sku for product in products if product.active and product.sku)
+    return frozenset(sku for sku, number in counted.items() if number > 1)
+
+
+def judge(
+    listed: ListedProduct, billing: BillingProduct | None, *, verified: bool, shared: bool = False
+) -> JudgedProduct | Defect:
     """Apply every rule to one product. `billing` is WHMCS's view of it, None when it was not asked or knows nothing.
 
-    `verified` says whether billing has been asked at all: what was never verified is not sold.
+    `verified` says whether that view is recent enough to sell by; `shared` that another active product has its SKU.
     """
     category = CATEGORIES.get(_word(listed.category))
     item_class = ITEM_CLASSES.get(_word(listed.item_class))
@@ -45,6 +71,7 @@ def judge(listed: ListedProduct, billing: BillingProduct | None, *, verified: bo
         reason
         for missing, reason in (
             (not listed.sku, "StockKeepingUnit is empty (R083)"),
+            (bool(listed.sku) and not _is_sku(listed.sku), f"StockKeepingUnit is {listed.sku!r} (R083)"),
             (category is None, f"category is {listed.category!r}"),
             (item_class is None, f"item class is {listed.item_class!r} (R086)"),
             (cycle is None, f"billing cycle is {listed.billing_cycle!r} (R085)"),
@@ -53,10 +80,11 @@ def judge(listed: ListedProduct, billing: BillingProduct | None, *, verified: bo
     ]
     if listed.sku is None or category is None or item_class is None or cycle is None or reasons:
         return Defect(listed.product_id, listed.sku, tuple(reasons))
-    whmcs_id, id_defect = _whmcs_id(listed.whmcs_product_ids)
-    options, options_defect = _options(listed.options_json)
+    whmcs_id, id_defect = whmcs_id_of(listed.whmcs_product_ids)
+    options = _options(listed.options_json)
     price, price_defect = _price(listed)
-    defects = tuple(defect for defect in (id_defect, options_defect, price_defect) if defect)
+    shared_defect = "another active product has this StockKeepingUnit (R083)" if shared and listed.active else None
+    defects = tuple(defect for defect in (id_defect, options.defect, price_defect, shared_defect) if defect)
     problem = _problem(listed, defects, whmcs_id, price)
     if problem is None:
         problem = _billing_problem(billing, cycle, price, verified=verified)
@@ -73,11 +101,21 @@ def judge(listed: ListedProduct, billing: BillingProduct | None, *, verified: bo
         price=price,
         orderable=problem is None,
         problem=problem,
-        esim=options.get("simType") == "eSIM",
-        voice=options.get("voice") is True,
+        esim=options.meaning.sim_type == "eSIM",
+        voice=options.meaning.voice,
         eligibility=listed.eligibility or None,
+        choices=options.meaning.shown_choices(),
+        plans=tuple(options.meaning.plans),
     )
     return JudgedProduct(sold, _shown(listed, sold, options), (*defects, *_alerts(problem, defects)))
+
+
+def _is_sku(text: str | None) -> bool:
+    try:
+        _SKU.validate_python(text)
+    except ValidationError:
+        return False
+    return True
 
 
 def _word(text: str | None) -> str:
@@ -85,27 +123,33 @@ def _word(text: str | None) -> str:
     return (text or "").casefold().replace("-", "").replace(" ", "")
 
 
-def _whmcs_id(values: tuple[str, ...]) -> tuple[int | None, str | None]:
-    """Read text or number; two aliases that differ are a defect (C05, C06)."""
+def whmcs_id_of(values: Sequence[str]) -> tuple[int | None, str | None]:
+    """Read text or number; two aliases that differ are a defect (C05, C06). Gives the id, or what is wrong."""
     found = {value.strip().removesuffix(".0") for value in values if value.strip()}
     if len(found) > 1:
         return None, "two WHMCS product ids that differ (C05)"
     text = next(iter(found), "")
     if not text:
         return None, "no WHMCS product id (R083)"
-    if not text.isdecimal() or int(text) == 0:
-        return None, f"WHMCS product id {text!r} is no whole number (C06)"
+    if not text.isdecimal() or int(text) == 0 or len(text) > LONGEST_WHMCS_ID:
+        return None, f"WHMCS product id {text[:40]!r} is no whole number (C06)"
     return int(text), None
 
 
-def _options(text: str | None) -> tuple[dict[str, Any], str | None]:
+def _options(text: str | None) -> _Options:
     if not text:
-        return {}, None
+        return _Options({}, product_options.NONE, None)
     try:
         found = json.loads(text)
-    except ValueError:
-        return {}, "Portal_ConfigOptions_JSON__c is no JSON (R087)"
-    return (found, None) if isinstance(found, dict) else ({}, "Portal_ConfigOptions_JSON__c is no object (R087)")
+    except (ValueError, RecursionError):
+        return _Options({}, product_options.NONE, "Portal_ConfigOptions_JSON__c is no JSON (R087)")
+    if not isinstance(found, dict):
+        return _Options({}, product_options.NONE, "Portal_ConfigOptions_JSON__c is no object (R087)")
+    try:
+        return _Options(found, ProductOptions.model_validate(found), None)
+    except ValidationError as error:
+        fault = f"Portal_ConfigOptions_JSON__c, {product_options.first_fault(error)} (R087)"
+        return _Options({}, product_options.NONE, fault)
 
 
 def _price(listed: ListedProduct) -> tuple[int | None, str | None]:
@@ -128,7 +172,7 @@ def _billing_problem(
     billing: BillingProduct | None, cycle: BillingCycle, price: int | None, *, verified: bool
 ) -> str | None:
     if not verified:
-        return "PRODUCT_NOT_ORDERABLE"
+        return "PRICE_NOT_VERIFIED"
     if billing is None or not billing.exists:
         return "PRODUCT_UNMAPPED"
     if not billing.marker_mapped:
@@ -138,10 +182,10 @@ def _billing_problem(
 
 def _alerts(problem: str | None, defects: tuple[str, ...]) -> tuple[str, ...]:
     """Name the problems that somebody has to mend although no field is malformed."""
-    return (problem,) if problem in {"MARKER_UNMAPPED", "PRICE_MISMATCH", "PRODUCT_UNMAPPED"} and not defects else ()
+    return (problem,) if problem in MENDABLE and not defects else ()
 
 
-def _shown(listed: ListedProduct, sold: SoldProduct, options: dict[str, Any]) -> Product | None:
+def _shown(listed: ListedProduct, sold: SoldProduct, options: _Options) -> Product | None:
     """Give what a customer sees; an inactive, unapproved or unpriced product is not on show (R074, R076)."""
     if not (listed.active and listed.visible) or sold.price is None:
         return None
@@ -157,5 +201,8 @@ def _shown(listed: ListedProduct, sold: SoldProduct, options: dict[str, Any]) ->
         problem=sold.problem,
         esim=sold.esim,
         eligibility=sold.eligibility,
-        options=options,
+        options=options.raw,
+        choices=sold.choices,
+        region=options.meaning.region,
+        installments=options.meaning.installments,
     )

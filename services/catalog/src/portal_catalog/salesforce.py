@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from portal_catalog.ports import ListedProduct
+from portal_contracts.problems import Misconfigured
 from portal_salesforce import soql
 from portal_salesforce.client import Salesforce
 from portal_salesforce.dialect import Dialect, DialectSource
@@ -31,7 +32,17 @@ class SalesforceProducts:
         self._dialect = DialectSource(salesforce, "Product2")
 
     async def products(self) -> Sequence[ListedProduct]:
-        """Two queries: all products, and the active entries of the portal's price book."""
+        """Two queries: all products, and the active entries of the portal's price book.
+
+        An org that lost a field since it was described is described again: an optional one is done without (C17).
+        """
+        try:
+            return await self._read()
+        except Misconfigured:
+            self._dialect.forget()
+            return await self._read()
+
+    async def _read(self) -> list[ListedProduct]:
         dialect = await self._dialect.current()
         pricebook = self._salesforce.settings.require_pricebook()
         products = await self._salesforce.query(soql.select("Product2", *STANDARD, *dialect.names(*LOGICAL)))

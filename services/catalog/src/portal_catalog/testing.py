@@ -9,6 +9,8 @@ from portal_catalog.ports import ListedProduct
 from portal_catalog.snapshot import SavedSnapshot, Snapshot
 from portal_chassis.postgres import Transaction
 from portal_contracts.billing import BillingProduct
+from portal_contracts.internet_standing import InternetStanding
+from portal_contracts.problems import TryLater
 
 VPN = ListedProduct(
     product_id="01t000000000001AAA",
@@ -58,9 +60,20 @@ class FixedBilling:
     def __init__(self, *products: BillingProduct) -> None:
         self.known = {product.whmcs_product_id: product for product in products}
         self.fails_with: Exception | None = None
+        self.asked: list[Sequence[int]] = []
+        self._left: int | None = None
+
+    def away_after(self, questions: int) -> None:
+        """Answer so many questions more and then none."""
+        self._left = questions
 
     async def products(self, whmcs_product_ids: Sequence[int]) -> Sequence[BillingProduct]:
         """Give what is known; an unknown id does not exist."""
+        self.asked.append(whmcs_product_ids)
+        if self._left is not None:
+            self._left -= 1
+            if self._left < 0:
+                raise TryLater("WHMCS_UNAVAILABLE")
         if self.fails_with is not None:
             raise self.fails_with
         return [
@@ -82,3 +95,22 @@ class InMemorySnapshots:
     async def save(self, transaction: Transaction, snapshot: Snapshot) -> None:
         """Keep it."""
         self.body = snapshot.saved().model_dump_json()
+
+
+class FixedStandings:
+    """How customers stand; `fails_with` is raised instead. `forgotten` are the accounts that were."""
+
+    def __init__(self, standing: InternetStanding) -> None:
+        self.standing = standing
+        self.fails_with: Exception | None = None
+        self.forgotten: list[str] = []
+
+    async def read(self, account_id: str, whmcs_client_id: int, plans: Sequence[int]) -> InternetStanding:
+        """Give the one standing."""
+        if self.fails_with is not None:
+            raise self.fails_with
+        return self.standing
+
+    async def forget(self, account_id: str) -> None:
+        """Write it down."""
+        self.forgotten.append(account_id)

@@ -26,7 +26,28 @@ def private_key():
 
 
 @pytest.fixture
-async def sandbox(tmp_path, private_key):
+def dialect():
+    """The org's wording and the profile the connector reads it by (C02)."""
+    return "2025-12"
+
+
+@pytest.fixture
+def calls():
+    """Paths of the REST calls Salesforce got."""
+    return []
+
+
+def counting(app, calls):
+    async def count(scope, receive, send):
+        if scope["type"] == "http" and scope["path"].startswith("/services/data"):
+            calls.append(scope["path"])
+        await app(scope, receive, send)
+
+    return count
+
+
+@pytest.fixture
+async def sandbox(tmp_path, private_key, dialect, calls):
     public_key = tmp_path / "public.pem"
     public_key.write_bytes(
         private_key.public_key().public_bytes(
@@ -36,12 +57,14 @@ async def sandbox(tmp_path, private_key):
     ports = dict.fromkeys(("control_port", "salesforce_port", "salesforce_tls_port", "pubsub_port"), 0)
     settings = Settings(data_dir=tmp_path / "sandbox", salesforce_public_key_path=public_key, **ports)
     built = build_sandbox(settings, vendors=["salesforce"])
+    built._apps["salesforce"] = counting(built._apps["salesforce"], calls)
     async with built.running():
+        built.core.switches.update({"salesforce": {"dialect": dialect}})
         yield built.core
 
 
 @pytest.fixture
-def salesforce_environment(sandbox, private_key, tmp_path):
+def salesforce_environment(sandbox, private_key, tmp_path, dialect):
     """The environment a service finds the sandbox by, over TLS with its own authority."""
     key = tmp_path / "private.pem"
     key.write_bytes(
@@ -50,6 +73,7 @@ def salesforce_environment(sandbox, private_key, tmp_path):
         )
     )
     return {
+        "SF_DIALECT": dialect,
         "SF_LOGIN_URL": sandbox.addresses["salesforce_tls"],
         "SF_CLIENT_ID": "sandbox-client-id",
         "SF_USERNAME": "portal@sandbox.invalid",

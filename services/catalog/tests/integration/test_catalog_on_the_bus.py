@@ -4,22 +4,28 @@ Billing and changefeed are bus identities of the test: one answers from the data
 """
 
 import asyncio
+import json
 import os
 import sys
+from base64 import b64encode
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import nats
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from portal_bus_admin.provisioning import apply
+from portal_chassis.actor import Actor, sign_actor
 from portal_chassis.bus import Bus, BusAddress
 from portal_chassis.migrating import migrate
 from portal_chassis.postgres import Database
 from portal_contracts.billing import BillingProduct, BillingProducts, ListBillingProducts
 from portal_contracts.catalog import FindProducts, ListCatalog, ReadProduct
-from portal_contracts.changefeed import PriceChanged, ProductChanged
+from portal_contracts.catalog_personal import ListPersonalCatalog
+from portal_contracts.changefeed import AccountChanged, PriceChanged, ProductChanged
+from portal_contracts.internet_standing import FindInternetStanding, InternetStanding
 from portal_contracts.problems import PortalProblem, TryLater
 from portal_contracts.topology import SERVICES
 from portal_salesforce.soql import all_of, equals, select
@@ -32,6 +38,7 @@ DEFECTS = {
     "SIM-NOMARKER": "MARKER_UNMAPPED",
 }
 SECONDS = 15.0
+ACCOUNT = "001000000000001AAA"
 
 
 class Billing:
@@ -69,12 +76,29 @@ class Billing:
             )
 
 
+class Orders:
+    """What orders knows of an account; counts how often it is asked."""
+
+    def __init__(self):
+        self.asked = 0
+        self.standing = InternetStanding(eligibility="eligible", types=["Home 1G"])
+
+    def register(self, bus):
+        @bus.answers(FindInternetStanding)
+        async def find(query, _):
+            self.asked += 1
+            assert 101 in query.internet_products
+            return self.standing
+
+
 class World:
     """Everybody around the catalog."""
 
-    def __init__(self, gateway, orders, billing, feed, salesforce, sandbox, start):
+    def __init__(self, gateway, orders, billing, feed, salesforce, sandbox, start, actor, knows):
         self.gateway = gateway
         self.orders = orders
+        self.actor = actor
+        self.knows = knows
         self.billing = billing
         self.salesforce = salesforce
         self.sandbox = sandbox
@@ -83,6 +107,11 @@ class World:
 
     async def catalog(self):
         return await self.gateway.ask(ListCatalog())
+
+    async def internet(self):
+        """Gives what the signed-in customer finds under Internet."""
+        found = await self.gateway.ask(ListPersonalCatalog(), actor=self.actor)
+        return next(group for group in found.groups if group.category == "internet")
 
     async def product(self, sku="VPN-US"):
         return await self.gateway.ask(ReadProduct(sku=sku))
@@ -108,6 +137,9 @@ class World:
     def take_salesforce_away(self):
         self.sandbox.faults.arm({"vendor": "salesforce", "call": "*", "kind": "refused", "times": None})
 
+    def set_up(self, **switches):
+        self.sandbox.switches.update({"salesforce": switches})
+
     async def until(self, ask, pleases):
         """Asks until the answer pleases; problems on the way are waited through."""
         answer = None
@@ -128,9 +160,18 @@ class World:
         return await self.until(self.product, lambda product: product.orderable)
 
 
+@pytest.fixture(scope="session")
+def actor_key():
+    return Ed25519PrivateKey.generate()
+
+
 @pytest.fixture
-def start(nats_url, database_url, salesforce_environment, tmp_path):
+def start(nats_url, database_url, redis_url, salesforce_environment, tmp_path, actor_key):
     """Runs the service for a block, and ends it as a deployment does. `check_seconds`: the version check."""
+
+    public = actor_key.public_key().public_bytes_raw()
+    keys = tmp_path / "actors.json"
+    keys.write_text(json.dumps({"test": b64encode(public).decode()}))
 
     @asynccontextmanager
     async def running(check_seconds=3600):
@@ -140,6 +181,8 @@ def start(nats_url, database_url, salesforce_environment, tmp_path):
             "PORTAL_ENVIRONMENT": "development",
             "PORTAL_NATS_URL": nats_url,
             "PORTAL_DATABASE_URL": database_url,
+            "PORTAL_REDIS_URL": redis_url,
+            "PORTAL_ACTOR_PUBLIC_KEYS_PATH": str(keys),
             "PORTAL_CATALOG_CHECK_SECONDS": str(check_seconds),
         }
         log = tmp_path / "catalog.log"
@@ -172,7 +215,7 @@ async def feed(postgres_server):
 
 
 @pytest.fixture
-async def world(nats_url, database_url, sandbox, staff, feed, start):
+async def world(nats_url, database_url, sandbox, staff, feed, start, actor_key):
     client = await nats.connect(nats_url)
     await apply(client.jetstream())
     await client.close()
@@ -180,18 +223,24 @@ async def world(nats_url, database_url, sandbox, staff, feed, start):
     offline = {"database": False, "watches": (), "consumes": (), "records": (), "serves": ()}
     topologies = {name: replace(SERVICES[name], **offline) for name in ("gateway", "orders", "billing")}
     topologies["billing"] = replace(topologies["billing"], serves=(ListBillingProducts,))
+    topologies["orders"] = replace(topologies["orders"], serves=(FindInternetStanding,))
     buses = {name: Bus(name, BusAddress(nats_url), topology=found) for name, found in topologies.items()}
     buses["changefeed"] = Bus("changefeed", BusAddress(nats_url), database=feed)
     for bus in buses.values():
         await bus.connect()
     billing.register(buses["billing"])
+    knows = Orders()
+    knows.register(buses["orders"])
     await buses["billing"].start()
+    await buses["orders"].start()
     await buses["changefeed"].start()
-    yield World(buses["gateway"], buses["orders"], billing, feed, staff, sandbox, start)
+    actor = sign_actor(actor_key, "test", Actor("u", 5001, ACCOUNT, ("customer",), "s", datetime.now(UTC), "ja"))
+    yield World(buses["gateway"], buses["orders"], billing, feed, staff, sandbox, start, actor, knows)
     for bus in buses.values():
         await bus.stop(within=1)
 
 
+@pytest.mark.parametrize("dialect", ["2025-12", "2025-08"])  # C02
 async def test_the_whole_dataset_is_sold_but_for_the_documented_defects(world) -> None:  # R083-R087
     async with world.running():
         await world.until_sold()
@@ -286,4 +335,81 @@ async def test_a_restart_while_billing_is_away_keeps_on_selling(world) -> None:
             return world.billing.asked - asked
 
         await world.until(looks, lambda found: found > 1)
+        assert (await world.product()).orderable
+
+
+async def test_pages_cost_the_vendors_nothing_however_many_are_asked_for(world, calls) -> None:  # R238, R239
+    async with world.running():
+        await world.until_sold()
+        read, asked = len(calls), world.billing.asked
+        for _ in range(20):
+            await world.catalog()
+            await world.product()
+            await world.internet()
+        assert (len(calls), world.billing.asked, world.knows.asked) == (read, asked, 1)
+        world.knows.standing = InternetStanding(eligibility="pending")
+        await world.announce(AccountChanged, ACCOUNT)
+        await world.until(world.internet, lambda group: group.notice is not None)
+        assert world.knows.asked == 2
+
+
+async def test_a_customer_finds_the_line_at_their_address_and_the_link_to_the_one_they_have(world) -> None:
+    async with world.running():  # R077, R082
+        await world.until_sold()
+        found = {product.sku for product in (await world.internet()).products if product.item_class == "service"}
+        assert found == {"INT-HOME-1G"}
+        world.knows.standing = world.knows.standing.model_copy(update={"service_id": 12})
+        await world.announce(AccountChanged, ACCOUNT)
+        group = await world.until(world.internet, lambda group: group.notice is not None)
+        assert (group.notice.code, group.notice.action) == ("INTERNET_ALREADY_ORDERED", "/subscriptions/12")
+
+
+async def test_a_used_up_quota_leaves_the_catalog_on_sale_and_salesforce_alone(world, calls) -> None:
+    async with world.running():
+        await world.until_sold()
+        world.sandbox.faults.arm({"vendor": "salesforce", "call": "query", "kind": "quota", "times": None})
+        await world.announce(ProductChanged, ACCOUNT)
+        await asyncio.sleep(0.5)
+        refused = len(calls)
+        for _ in range(3):
+            await world.announce(ProductChanged, ACCOUNT)
+        await asyncio.sleep(0.5)
+        assert len(calls) == refused
+        assert (await world.product()).orderable
+
+
+async def test_an_optional_field_that_is_taken_away_is_done_without(world) -> None:  # C17
+    async with world.running():
+        await world.until_sold()
+        assert (await world.product()).name.ja != (await world.product()).name.en
+        world.set_up(fieldMistakes="Product2.Portal_Name_JA__c:hidden")
+        await world.announce(ProductChanged, await world.record("VPN-US"))
+        await world.until(world.product, lambda product: product.name.ja == product.name.en and product.orderable)
+
+
+async def test_a_needed_field_that_is_taken_away_stops_reading_and_not_selling(world) -> None:
+    async with world.running():
+        await world.until_sold()
+        world.set_up(fieldMistakes="Product2.Portal_Category__c:hidden")
+        await world.announce(ProductChanged, await world.record("VPN-US"))
+        await asyncio.sleep(0.5)
+        assert (await world.product()).orderable
+        world.set_up(fieldMistakes="")
+        world.billing.reprice(301, 3100)
+        await world.announce(PriceChanged, await world.edit_price("VPN-US", 3100))
+        await world.until(world.product, lambda product: (product.price, product.orderable) == (3100, True))
+
+
+@pytest.mark.parametrize("spoiled", [{"Billing_Cycle__c": None}, {"StockKeepingUnit": "VPN UK/2"}])
+async def test_a_spoiled_product_is_taken_off_and_no_other(world, spoiled) -> None:  # R083, R085
+    async with world.running():
+        await world.until_sold()
+        product_id = await world.record("VPN-UK")
+        await world.salesforce.update("Product2", product_id, spoiled)
+        await world.announce(ProductChanged, product_id)
+
+        async def skus():
+            return {product.sku for group in (await world.catalog()).groups for product in group.products}
+
+        await world.until(skus, lambda found: "VPN-UK" not in found)
         assert (await world.product()).orderable

@@ -1,9 +1,15 @@
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
-from portal_catalog.product import Defect, JudgedProduct, judge
+from portal_catalog.product import Defect, JudgedProduct, judge, shared_skus
+from portal_catalog.related_products import with_related
+from portal_catalog.snapshot import Snapshot
 from portal_catalog.testing import VPN, VPN_AT_BILLING, vpn
+from portal_contracts.catalog import LocalizedText
+
+READ_AT = datetime(2026, 11, 20, tzinfo=UTC)
 
 
 def judged(**changes) -> JudgedProduct:
@@ -28,6 +34,8 @@ def test_a_whole_product_is_shown_and_sold() -> None:
         ({"billing_cycle": "Weekly"}, "R085"),
         ({"billing_cycle": None}, "R085"),
         ({"category": "Television"}, "category"),
+        ({"sku": "SIM 20 GB"}, "SIM 20 GB"),
+        ({"sku": "x" * 101}, "R083"),
     ],
 )
 def test_a_product_that_cannot_be_described_is_a_defect_and_no_crash(change, rule) -> None:
@@ -51,6 +59,15 @@ def test_what_is_inactive_unapproved_or_unpriced_is_neither_shown_nor_sold(chang
         ({"whmcs_product_ids": ("3e2",)}, "PRODUCT_UNMAPPED"),  # C06
         ({"options_json": "{broken"}, "PRODUCT_NOT_ORDERABLE"),  # R087
         ({"options_json": "[1]"}, "PRODUCT_NOT_ORDERABLE"),
+        ({"options_json": '{"simType":"esim"}'}, "PRODUCT_NOT_ORDERABLE"),
+        ({"options_json": '{"voice":"yes"}'}, "PRODUCT_NOT_ORDERABLE"),
+        ({"options_json": '{"installments":1}'}, "PRODUCT_NOT_ORDERABLE"),
+        ({"options_json": '{"region":7}'}, "PRODUCT_NOT_ORDERABLE"),
+        ({"options_json": '{"plans":"SIM-A"}'}, "PRODUCT_NOT_ORDERABLE"),
+        ({"options_json": '{"choices":[{"name":"region","label":"Region","values":[]}]}'}, "PRODUCT_NOT_ORDERABLE"),
+        ({"options_json": '{"choices":[{"name":"a","label":"A","values":["x","x"]}]}'}, "PRODUCT_NOT_ORDERABLE"),
+        ({"options_json": "[" * 100_000}, "PRODUCT_NOT_ORDERABLE"),
+        ({"whmcs_product_ids": ("9" * 30,)}, "PRODUCT_UNMAPPED"),
         ({"price": Decimal("2500.5")}, "PRODUCT_NOT_ORDERABLE"),
     ],
 )
@@ -84,7 +101,74 @@ def test_what_billing_cannot_bill_rightly_is_shown_but_not_sold(at_billing, prob
 def test_what_billing_never_verified_is_not_sold() -> None:
     found = judge(VPN, None, verified=False)
     assert isinstance(found, JudgedProduct)
-    assert not found.sold.orderable
+    assert (found.sold.orderable, found.sold.problem) == (False, "PRICE_NOT_VERIFIED")
+
+
+def test_two_active_products_with_one_sku_are_both_reported_and_not_sold() -> None:  # R083
+    twin, old = vpn(product_id="01t000000000002AAA"), vpn(product_id="01t000000000003AAA", active=False)
+    assert shared_skus([VPN, twin, old]) == {"VPN-US"}
+    assert shared_skus([VPN, old]) == frozenset()
+    found = judge(VPN, VPN_AT_BILLING, verified=True, shared=True)
+    assert isinstance(found, JudgedProduct)
+    assert (found.sold.orderable, len(found.defects)) == (False, 1)
+
+
+def test_an_order_finds_the_product_that_is_sold_and_not_its_inactive_twin() -> None:
+    old = judge(vpn(product_id="01t000000000003AAA", active=False), VPN_AT_BILLING, verified=True)
+    now = judge(VPN, VPN_AT_BILLING, verified=True)
+    for pair in ([old, now], [now, old]):
+        catalog = Snapshot.of(pair, READ_AT)
+        assert [one.product_id for one in catalog.find(["VPN-US", "VPN-US", "NONE"], [])] == [VPN.product_id]
+        assert [one.orderable for one in catalog.find([], ["01t000000000003AAA"])] == [False]
+
+
+CHOICES = """{"region": {"en": "Germany", "ja": "ドイツ"}, "choices": [
+  {"name": "speed", "label": {"en": "Speed", "ja": "速度"}, "values": ["100M", {"value": "1G", "label": "1 Gbps"}]},
+  {"name": "gift", "label": "Gift", "required": false, "values": ["yes"]}], "colour": "red"}"""
+
+
+def test_what_an_order_settles_is_told_to_customers_and_to_orders_in_both_languages() -> None:  # R078, R087, R089
+    found = judged(options_json=CHOICES)
+    assert found.shown is not None
+    speed, gift = found.shown.choices
+    assert (speed.label.ja, gift.label.ja, speed.required, gift.required) == ("速度", "Gift", True, False)
+    assert [(one.value, one.label.ja) for one in speed.values] == [("100M", "100M"), ("1G", "1 Gbps")]
+    assert found.sold.choices == found.shown.choices
+    assert found.shown.region == LocalizedText(en="Germany", ja="ドイツ")
+    assert found.shown.options["colour"] == "red"
+
+
+def plan_and_extras():
+    extras = {
+        "FEE": ("Activation", None),
+        "FEE-12": ("Activation", '{"installments":12}'),
+        "VOICEMAIL": ("Add-on", '{"plans":["PLAN"]}'),
+        "OTHERS": ("Add-on", '{"plans":["ANOTHER"]}'),
+        "HIDDEN": ("Add-on", None),
+    }
+    rows = [vpn(sku="PLAN", product_id="01t000000000010AAA", category="SIM")]
+    rows += [
+        vpn(
+            sku=sku,
+            product_id=f"01t00000000002{number}AAA",
+            category="SIM",
+            item_class=item_class,
+            options_json=options,
+            visible=sku != "HIDDEN",
+        )
+        for number, (sku, (item_class, options)) in enumerate(extras.items())
+    ]
+    found = [judge(row, VPN_AT_BILLING, verified=True) for row in [*rows, VPN]]
+    return {one.sku: one for one in with_related([one for one in found if isinstance(one, JudgedProduct)])}
+
+
+def test_a_plan_names_the_fees_and_add_ons_that_fit_it() -> None:  # R088, R104, R106
+    shown = plan_and_extras()
+    plan = shown["PLAN"]
+    assert (set(plan.fees), plan.fee_required, tuple(plan.add_ons)) == ({"FEE", "FEE-12"}, True, ("VOICEMAIL",))
+    assert (shown["VPN-US"].fees, shown["VPN-US"].add_ons) == ((), ())
+    assert shown["FEE-12"].installments == 12
+    assert (shown["FEE"].fees, shown["FEE"].fee_required) == ((), False)
 
 
 @pytest.mark.parametrize("text", ["One-time", "One Time", "onetime", "ONE-TIME"])

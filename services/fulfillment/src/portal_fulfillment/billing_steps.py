@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from portal_chassis.process import Next, Outcome, Run, Wait
+from portal_chassis.postgres import Transaction
+from portal_chassis.process import Effect, Next, Outcome, Run, Wait
 from portal_contracts.billing import OrderProtocolState
 from portal_contracts.problems import Refused
 from portal_fulfillment.order_steps import read_approved
-from portal_fulfillment.ports import Billing, Orders
+from portal_fulfillment.ports import Billing, Lines, Orders
 from portal_fulfillment.progress import Progress
 from portal_fulfillment.provisioning_state import ProvisioningState, needs_line
 
@@ -25,6 +26,7 @@ class BillingSteps:
     orders: Orders
     billing: Billing
     progress: Progress
+    lines: Lines
 
     async def reserve(self, run: Run[ProvisioningState]) -> Outcome:
         """Have one Pending order, then on to the SIM; an order without a line is accepted at once.
@@ -62,7 +64,15 @@ class BillingSteps:
             raise Refused("WHMCS_SERVICE_NOT_ACTIVE", facts={"whmcs_order_id": run.state.whmcs_order_id or 0})
         run.state.whmcs_service_id = reply.service_id
         facts = {"whmcs_order_id": run.state.whmcs_order_id or 0, "whmcs_service_id": reply.service_id}
-        return Next(effects=(self.progress.reached(run, "accepted", facts=facts),))
+        return Next(effects=(self.progress.reached(run, "accepted", facts=facts), self._serves(run, reply.service_id)))
+
+    def _serves(self, run: Run[ProvisioningState], service_id: int) -> Effect:
+        """Note which service the line is billed as: customers name it by that."""
+
+        async def serves(transaction: Transaction) -> None:
+            await self.lines.serves(transaction, run.key, service_id)
+
+        return serves
 
     async def release(self, run: Run[ProvisioningState]) -> Outcome:
         """Cancel what is reserved. Only reached while no line is active and none can become so (C19)."""

@@ -11,6 +11,7 @@ from portal_contracts.billing import (
     ReleaseOrder,
     ReserveOrder,
 )
+from portal_contracts.billing_services import ChargeExtra, ChargeState
 
 READ_SECONDS = 20.0
 ORDER_SECONDS = 10.0
@@ -52,4 +53,24 @@ class BusBilling:
     async def release(self, order_id: str, generation: int, reason: str) -> OrderProtocolState:
         """Ask for the release."""
         command = ReleaseOrder(order_id=order_id, generation=generation, reason=reason)
+        return await self._bus.ask(command, timeout=ORDER_SECONDS)
+
+
+class BusCharges:
+    """The `Charges` port."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+
+    async def charge(
+        self, key: str, whmcs_client_id: int, service_id: int, amount: int, description: str
+    ) -> ChargeState:
+        """Ask for it."""
+        command = ChargeExtra(
+            charge_key=key,
+            whmcs_client_id=whmcs_client_id,
+            service_id=service_id,
+            amount=amount,
+            description=description,
+        )
         return await self._bus.ask(command, timeout=ORDER_SECONDS)

@@ -4,6 +4,7 @@ import sys
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
+from uuid import uuid4
 
 import httpx
 from pydantic import ValidationError
@@ -16,22 +17,28 @@ from portal_chassis.service import Service
 from portal_chassis.setup_checks import serve as serve_setup
 from portal_fulfillment.after_pivot_steps import AfterPivotSteps
 from portal_fulfillment.billing_steps import BillingSteps
-from portal_fulfillment.bus_billing import BusBilling
+from portal_fulfillment.bus_billing import BusBilling, BusCharges
 from portal_fulfillment.bus_orders import BusOrders
+from portal_fulfillment.change_line import ChangeLine, LineTerms
 from portal_fulfillment.check_setup import CheckSetup
+from portal_fulfillment.close_line_change import CloseStandingChange
 from portal_fulfillment.consumers import PeoplesUseCases, register, register_people
 from portal_fulfillment.esim_codes import EsimCodes
 from portal_fulfillment.freebit import Freebit, FreebitSettings
 from portal_fulfillment.freebit_codes import FreebitTables
 from portal_fulfillment.freebit_sims import FreebitSims
+from portal_fulfillment.line_change_process import LineChangeProcess
+from portal_fulfillment.line_consumers import LineUseCases, register_lines
 from portal_fulfillment.look_at_signal import LookAtSignal
 from portal_fulfillment.obstacles import Obstacles
+from portal_fulfillment.operate_on_line import OperateOnLine
 from portal_fulfillment.operate_provisioning import OperateProvisioning
 from portal_fulfillment.order_checks import OrderChecks
 from portal_fulfillment.order_steps import OrderSteps
 from portal_fulfillment.porting_rules import PortingRules
 from portal_fulfillment.ports import Attempts, Billing, Lines, Operations, Orders, Sims
 from portal_fulfillment.postgres_esim_codes import PostgresEsimCodes
+from portal_fulfillment.postgres_line_changes import PostgresLineChanges, PostgresOwnedLines
 from portal_fulfillment.postgres_records import PostgresRecords
 from portal_fulfillment.progress import Progress
 from portal_fulfillment.provisioning_process import ProvisioningProcess
@@ -41,6 +48,7 @@ from portal_fulfillment.rounds import Rounds
 from portal_fulfillment.schedule import SchedulePatience
 from portal_fulfillment.schedule_steps import ScheduleSteps
 from portal_fulfillment.settings import FreebitEnvironment, FulfillmentSettings
+from portal_fulfillment.show_line import ShowLine
 from portal_fulfillment.show_provisioning import ShowProvisioning
 from portal_fulfillment.sim_plans import SimPlans, load_plans
 from portal_fulfillment.sim_steps import SimPatience, SimSteps
@@ -88,7 +96,9 @@ async def wire(service: Service) -> None:
         ends, plans, settings.patience, settings.recheck, schedules=settings.schedules, porting=settings.porting
     )
     service.processes.register(definition)
-    _listen(service, attempts, PostgresEsimCodes(service.database, seal))
+    codes = PostgresEsimCodes(service.database, seal)
+    _listen(service, attempts, codes)
+    register_lines(service.bus, _lines(service, ends, plans, settings, codes))
     setup = CheckSetup(freebit, tables, plans)
     serve_setup(service, setup.look, product=setup.look_at_product)
 
@@ -107,6 +117,34 @@ def _listen(service: Service, attempts: Attempts, codes: EsimCodes) -> None:
     service.background("fulfillment-rounds", Rounds(records, codes, service.clock, service.machine).run)
 
 
+def _lines(
+    service: Service, ends: Ends, plans: SimPlans, settings: FulfillmentSettings, codes: EsimCodes
+) -> LineUseCases:
+    """Join what customers see of their lines and do with them."""
+    owned, changes = PostgresOwnedLines(service.database), PostgresLineChanges(service.database)
+    operate = OperateOnLine(ends.sims, ends.operations, settings.patience.quiet, settings.patience.spacing)
+    process = LineChangeProcess(operate, ends.sims, ends.lines, changes, BusCharges(service.bus), settings.recheck)
+    service.processes.register(process.definition())
+    return LineUseCases(
+        show=ShowLine(owned, changes, ends.sims, plans, service.clock, settings.reissue_pause),
+        change=ChangeLine(
+            service.database.transaction,
+            owned,
+            changes,
+            ends.sims,
+            ends.billing,
+            plans,
+            service.processes,
+            service.clock,
+            service.machine,
+            LineTerms(settings.line_change_seconds, settings.reissue_pause),
+            new_id=lambda: uuid4().hex,
+        ),
+        close=CloseStandingChange(service.operator_desk, changes, ends.operations, service.processes),
+        show_esim_code=ShowEsimCode(service.database.transaction, codes, service.machine),
+    )
+
+
 def provisioning(
     ends: Ends,
     plans: SimPlans,
@@ -123,7 +161,7 @@ def provisioning(
     schedule = ScheduleSteps(ends.orders, ends.attempts, checks, progress, schedules)
     return ProvisioningProcess(
         order=OrderSteps(ends.orders, ends.operations, checks, schedule, progress, obstacles),
-        billing=BillingSteps(ends.orders, ends.billing, progress),
+        billing=BillingSteps(ends.orders, ends.billing, progress, ends.lines),
         sim=SimSteps(
             ends.orders, ends.sims, ends.operations, ends.lines, plans, progress, obstacles, patience, porting
         ),

@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 
 from portal_chassis.postgres import Transaction
 from portal_contracts.billing import BillingProduct, OrderLine, OrderProtocolState
+from portal_contracts.billing_services import ChargeState
 from portal_contracts.orders import ProvisioningOrder, ProvisionRequested, RecordOutcome
 from portal_fulfillment.attempt import Attempt, AttemptState, Stage, Verdict
 from portal_fulfillment.sim import (
@@ -77,6 +78,15 @@ class Billing(Protocol):
 
     async def release(self, order_id: str, generation: int, reason: str) -> OrderProtocolState:
         """Cancel the reservation; done when there is none."""
+
+
+class Charges(Protocol):
+    """What a change of a line costs: the billing service."""
+
+    async def charge(
+        self, key: str, whmcs_client_id: int, service_id: int, amount: int, description: str
+    ) -> ChargeState:
+        """Invoice whole yen, exactly once for a key; harmless to repeat. Refused WHMCS_CHARGE_UNCLEAR or NOT_FOUND."""
 
 
 class Sims(Protocol):
@@ -252,6 +262,12 @@ class Lines(Protocol):
 
     async def belongs(self, transaction: Transaction, order_id: str, account_id: str) -> None:
         """Note the Salesforce account whose line it is: nobody else is ever shown its code."""
+
+    async def serves(self, transaction: Transaction, order_id: str, service_id: int) -> None:
+        """Note the WHMCS service as which an order's line is billed."""
+
+    async def renew(self, transaction: Transaction, line: Line) -> None:
+        """Note a line's new eSIM profile: its code is sealed as in `keep` and may be shown once, as a first one."""
 
     async def holder(self, account: str) -> str | None:
         """Give the order whose line has a number; None when no order of ours does. Read outside any transaction."""

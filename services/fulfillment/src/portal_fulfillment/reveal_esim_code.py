@@ -12,6 +12,7 @@ from portal_contracts.problems import Refused
 from portal_contracts.provisioning import EsimCode, RevealEsimCode
 from portal_contracts.values import long_salesforce_id
 from portal_fulfillment.esim_codes import FRESH_SIGN_IN, SHOWN_FOR, EsimCodes, KeptCode
+from portal_fulfillment.install_guide import INSTALL_GUIDE, install_link
 from portal_fulfillment.lpa import ActivationCode, parse_activation_code
 from portal_fulfillment.provisioning_metrics import CODES_SHOWN
 
@@ -50,6 +51,8 @@ class ShowEsimCode:
             server=code.server,
             matching_id=code.matching_id,
             shown_until=(kept.shown_at or now) + SHOWN_FOR,
+            install_link=install_link(code.text),
+            guide=INSTALL_GUIDE,
         )
 
     async def _find(self, transaction: Transaction, order_id: str, account_id: str) -> KeptCode:

@@ -46,6 +46,15 @@ class FulfillmentSettings(BaseSettings):
         default=1800, ge=0, description="Pause between changes of voice options, network or plan of one line"
     )
 
+    esim_reissue_hours: int = Field(
+        default=24, ge=0, description="Cool-down between two re-issues of a line's eSIM (D11)"
+    )
+    line_change_seconds: float = Field(
+        default=6.0,
+        gt=0,
+        description="Longest time a change of a line is worked on before its caller is told `working`",
+    )
+
     preflight_days: int = Field(default=3, ge=0, description="How long before its time a scheduled order is checked")
     porting_one_stop: bool = Field(default=False, description="Whether the operator fetches MNP reservations itself")
     porting_days_esim: int = Field(default=2, ge=1, description="Days a reservation must still be good, for an eSIM")
@@ -60,6 +69,11 @@ class FulfillmentSettings(BaseSettings):
     def porting(self) -> PortingRules:
         """What the operator asks of a reservation."""
         return PortingRules(self.porting_one_stop, self.porting_days_esim, self.porting_days_card)
+
+    @property
+    def reissue_pause(self) -> timedelta:
+        """The cool-down between two re-issues."""
+        return timedelta(hours=self.esim_reissue_hours)
 
     @property
     def recheck(self) -> timedelta:

@@ -7,9 +7,9 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from portal_contracts.orders import ProvisioningOrder
 from portal_contracts.porting import NumberPorting
@@ -29,6 +29,8 @@ from portal_fulfillment.sim import (
 )
 
 NO_OPTION: Final = "none"
+MOST_MEGABYTES: Final = 512_000
+"""More than this the operator adds at no time (freebit.md 3.3)."""
 EID: Final = re.compile(r"[0-9]{32}")
 CARD_NUMBER: Final = re.compile(r"[A-Z]{2}[0-9]{13}")
 """As printed on a SIM card (freebit.md 1)."""
@@ -55,6 +57,8 @@ class SimPlans(BaseModel):
     voice_options: Mapping[str, OptionName] = {}
     card_numbers: Mapping[str, str] = {}
     """Phone number by the number on the card."""
+    top_ups: Mapping[Annotated[int, Field(ge=1, le=MOST_MEGABYTES)], Annotated[int, Field(ge=0)]] = {}
+    """Price of a top-up in yen, tax included, by its megabytes; what is not here is not on offer."""
 
     def activation_of(self, order: ProvisioningOrder) -> Activation:
         """Give what the operator is asked for. Refused PRODUCT_UNMAPPED, or as `target_of`."""

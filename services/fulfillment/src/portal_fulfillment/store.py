@@ -12,6 +12,11 @@ from portal_fulfillment.attempt import Attempt, AttemptState, Stage, Verdict
 from portal_fulfillment.ports import OperationKind, OperationState
 from portal_fulfillment.sim import Line
 
+_RENEW: Final = """
+UPDATE sim_line SET eid = $2, iccid = $3, activation_code = $4, code_shown_at = NULL, code_shown_to = NULL,
+                    code_request_id = NULL
+WHERE account = $1
+"""
 _LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended('provisioning ' || $1::text, 0))"
 _LATEST: Final = """
 SELECT order_id, attempt AS number, state, stage, standing_since, ended_at, scheduled_at, cancelled_by
@@ -266,6 +271,16 @@ class PostgresLines:
     async def belongs(self, transaction: Transaction, order_id: str, account_id: str) -> None:
         """Write the account."""
         await transaction.execute("UPDATE sim_line SET account_id = $2 WHERE order_id = $1", order_id, account_id)
+
+    async def serves(self, transaction: Transaction, order_id: str, service_id: int) -> None:
+        """Write the service."""
+        await transaction.execute("UPDATE sim_line SET whmcs_service_id = $2 WHERE order_id = $1", order_id, service_id)
+
+    async def renew(self, transaction: Transaction, line: Line) -> None:
+        """Write profile and code; nobody has seen that one."""
+        code = line.activation_code
+        sealed = self._seal.close(code, record=line.account) if code is not None else None
+        await transaction.execute(_RENEW, line.account, line.eid, line.iccid, sealed)
 
     async def keep(self, transaction: Transaction, order_id: str, line: Line, *, activated_at: datetime) -> None:
         """Insert the line, or replace a former one of a number that came back."""

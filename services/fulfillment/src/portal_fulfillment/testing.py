@@ -210,6 +210,16 @@ class InMemoryLines:
 
     kept: dict[str, tuple[str, Line]] = field(default_factory=dict)
     owners: dict[str, str] = field(default_factory=dict)
+    services: dict[str, int] = field(default_factory=dict)
+    renewed: list[Line] = field(default_factory=list)
+
+    async def serves(self, transaction: Transaction, order_id: str, service_id: int) -> None:
+        """Keep the service."""
+        self.services[order_id] = service_id
+
+    async def renew(self, transaction: Transaction, line: Line) -> None:
+        """Keep the profile."""
+        self.renewed.append(line)
 
     async def belongs(self, transaction: Transaction, order_id: str, account_id: str) -> None:
         """Keep whose it is."""

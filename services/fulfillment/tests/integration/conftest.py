@@ -23,7 +23,7 @@ from portal_chassis.bus import Bus, BusAddress
 from portal_chassis.clocks import RealClock
 from portal_chassis.migrating import migrate
 from portal_chassis.postgres import Database
-from portal_contracts import billing, orders
+from portal_contracts import billing, billing_services, orders
 from portal_contracts.billing import OrderLine
 from portal_contracts.message import Acknowledged
 from portal_contracts.orders import ProvisioningOrder, ProvisionRequested
@@ -107,6 +107,7 @@ class Portal:
         self.orders = FakeOrders()
         self.billing = FakeBilling(RealClock())
         self.billing.prices = {202: 2970, 101: 5500}
+        self.charged = {}
         self._url = url
         self._environment = environment
         self._log = log
@@ -174,6 +175,11 @@ class Portal:
             return await self.billing.accept(
                 command.order_id, command.generation, phone_number=command.phone_number, iccid=command.iccid
             )
+
+        @bus.answers(billing_services.ChargeExtra)
+        async def charge(command, _):
+            self.charged[command.charge_key] = command.amount
+            return billing_services.ChargeState(state="done", invoice_id=len(self.charged))
 
         @bus.answers(billing.ReleaseOrder)
         async def release(command, _):

@@ -80,7 +80,7 @@ def drop(desk, mutant):
     named = {
         "read_order": obstacles.checking(order.read_order),
         "validate": obstacles.checking(order.validate),
-        "reserve": obstacles.before_pivot(BillingSteps(ends.orders, ends.billing, progress).reserve),
+        "reserve": obstacles.before_pivot(BillingSteps(ends.orders, ends.billing, progress, ends.lines).reserve),
         "activate_sim": obstacles.before_pivot(sim.activate),
         "confirm_approval": obstacles.forward_only(after.confirm_approval),
     }

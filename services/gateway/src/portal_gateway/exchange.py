@@ -124,7 +124,7 @@ class Exchange:
         operation = self.operation
         if not operation.message.model_fields:
             return _EMPTY
-        message = self.completed(**self._query(operation))
+        message = self.completed(**self.query())
         return message.__pydantic_serializer__.to_json(message)
 
     def completed(self, **given: Any) -> Request[Any]:
@@ -221,8 +221,9 @@ class Exchange:
     def _actor_token(self) -> str | None:
         return self.caller.session.actor_token if self.caller is not None else None
 
-    def _query(self, operation: Operation) -> dict[str, Any]:
-        """Read the query string; a name that comes twice is refused rather than guessed at."""
+    def query(self) -> dict[str, Any]:
+        """Give the message's fields in the query string; a name that comes twice is refused rather than guessed at."""
+        operation = self.operation
         raw = self.scope["query_string"]
         if not raw:
             return {}

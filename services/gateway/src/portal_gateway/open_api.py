@@ -13,7 +13,7 @@ from portal_contracts.problem_entry import ProblemEntry
 from portal_contracts.problems import CATALOGUE
 from portal_gateway.cookies import Cookies
 from portal_gateway.exchange import ANSWERING_ALIKE
-from portal_gateway.operation import SERVICE, Operation
+from portal_gateway.operation import FILE, SERVICE, Operation
 from portal_gateway.problem_json import Problem, title_of
 from portal_gateway.signed_call_headers import FORMS, IDEMPOTENCY_KEY, KEY_ID, NONCE, SIGNATURE, TIMESTAMP
 
@@ -32,6 +32,8 @@ _TAGS: Final[dict[str, str]] = {
     "catalog": "Products and prices",
     "orders": "Checkout, orders and their timelines",
     "billing": "What WHMCS keeps: payment methods, invoices, subscriptions",
+    "services": "Services: joined from their owners, cancelled, moved to another plan",
+    "sim": "SIM lines: how they stand, and what their owners change about them",
     "support": "Cases",
     "notifications": "Mails: which ones one wants, and what became of them",
     "operator": "Operators: what is under way, and their hands on it",
@@ -171,7 +173,7 @@ class _Writer:
             written["requestBody"] = {"required": not operation.signed, "content": {"application/json": content}}
         if operation.upload is not None:
             text = f"The file as it is: a JPEG, PNG or PDF of at most {operation.upload // 1024 // 1024} MB"
-            binary: dict[str, Any] = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+            binary: dict[str, Any] = {FILE: {"schema": {"type": "string", "format": "binary"}}}
             written["requestBody"] = {"required": True, "description": text, "content": binary}
         written["security"] = _security(operation)
         return written
@@ -196,6 +198,8 @@ class _Writer:
             content: dict[str, Any] = {"schema": schema}
             if operation.media_type == "application/json":
                 content["example"] = _example(operation.reply_model)
+            elif operation.media_type == FILE:
+                content = {"schema": {"type": "string", "format": "binary"}}
             else:
                 content = {"schema": {"type": "string", "description": "Server-sent events"}, "itemSchema": schema}
             response["content"] = {operation.media_type: content}
@@ -236,10 +240,9 @@ class _Writer:
         written += [
             {"name": name, "in": "path", "required": True, **_parameter(properties[name])} for name in path_parameters
         ]
-        if not operation.changes:
-            written += [
-                {"name": name, "in": "query", **_parameter(properties[name])} for name in operation.query_parameters
-            ]
+        written += [
+            {"name": name, "in": "query", **_parameter(properties[name])} for name in operation.query_parameters
+        ]
         if operation.idempotency_key:
             schema = {"type": "string", "minLength": 8, "maxLength": 255, "pattern": r"^[\x21-\x7e]+$"}
             text = "Makes a repeat harmless: the same key happens once"

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 Answer = Callable[["Exchange"], Awaitable[Reply | StreamReply]]
 _PARAMETER: Final = re.compile(r"{(\w+)}")
+FILE: Final = "application/octet-stream"
+"""The media type of an operation that gives or takes a file, whatever it turns out to be."""
+_BESIDE_A_FILE: Final = ("request_id", "content")
+"""What an upload's message gets from header and body."""
 SERVICE: Final = "service"
 """The path's name for the service that is asked, where many answer alike."""
 
@@ -128,11 +132,11 @@ class Operation:
 
     @property
     def query_parameters(self) -> dict[str, str]:
-        """Names of the message's fields by their name in the query string; a body's operations have none."""
-        if self.changes:
+        """Names of the message's fields by their name in the query string; only beside a file may a body have any."""
+        if self.changes and self.upload is None:
             return {}
-        in_path = set(self.path_parameters.values())
-        return {info.alias or name: name for name, info in self.message.model_fields.items() if name not in in_path}
+        elsewhere = {*self.path_parameters.values(), *(_BESIDE_A_FILE if self.upload is not None else ())}
+        return {info.alias or name: name for name, info in self.message.model_fields.items() if name not in elsewhere}
 
 
 def without(message: type[Request[Any]], *left_out: str) -> type[Message]:

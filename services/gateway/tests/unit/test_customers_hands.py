@@ -67,7 +67,8 @@ async def test_without_a_reservation_the_operators_fetch_it(portal, browser):
 
 async def test_an_esim_code_is_shown_and_kept_by_nobody(portal, browser):  # D11
     answer = await browser.post(f"/orders/{ORDER}/esim-code", headers=KEY)
-    assert set(answer.json()) == {"phoneNumber", "activationCode", "server", "matchingId", "shownUntil"}
+    shown = {"phoneNumber", "activationCode", "server", "matchingId", "shownUntil", "installLink", "guide"}
+    assert set(answer.json()) == shown
     assert (answer.headers["cache-control"], answer.headers["pragma"]) == ("no-store", "no-cache")
     assert "etag" not in answer.headers
     await browser.post(f"/orders/{ORDER}/esim-code", headers=KEY)

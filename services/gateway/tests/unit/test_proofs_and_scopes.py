@@ -24,9 +24,10 @@ ID = "5d1f7c1e-0000-4000-8000-000000000001"
 def path_of(operation):
     path = operation.path
     for name in operation.path_parameters:
-        values = {"orderId": "801000000000001AAA", "caseId": "801000000000001AAA", "commodity": "internet"}
+        values = {"orderId": "801000000000001AAA", "caseId": "801000000000001AAA"}
+        values |= {"commodity": "internet", "sku": "VPN-US", "changeId": f"{1:032x}"}
         path = path.replace(f"{{{name}}}", values.get(name, ID))
-    return path.replace(ID, "7") if any(part in path for part in ("invoices/", "subscriptions/")) else path
+    return path.replace(ID, "7") if any(part in path for part in ("invoices/", "subscriptions/", "services/")) else path
 
 
 async def send(client, operation, **headers):
@@ -40,6 +41,8 @@ def test_links_into_whmcs_codes_and_the_address_are_sensitive():
         "POST /auth/sso-link",
         "PUT /billing/profile/address",
         "POST /orders/{orderId}/esim-code",
+        "POST /subscriptions/{serviceId}/reissue-esim",
+        "POST /subscriptions/{serviceId}/esim-code",
         "POST /me/email",
         "POST /me/api-tokens",
         "DELETE /me/authenticator",

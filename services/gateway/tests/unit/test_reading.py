@@ -9,7 +9,7 @@ from portal_contracts.problems import Refused, TryLater
 from portal_gateway.routes import OPERATIONS
 
 ORDER = "801000000000001AAA"
-PLAIN = [one for one in OPERATIONS if one.method == "GET" and one.media_type == "application/json"]
+PLAIN = [one for one in OPERATIONS if one.method == "GET" and one.media_type == "application/json" and not one.reply]
 
 
 def filled(path):
@@ -18,6 +18,7 @@ def filled(path):
         "checkoutId": "c-1",
         "orderId": ORDER,
         "invoiceId": "7",
+        "changeId": f"{1:032x}",
         "serviceId": "8",
         "caseId": "500000000000001AAA",
         "service": "orders",

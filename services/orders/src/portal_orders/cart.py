@@ -74,6 +74,8 @@ def fingerprint(command: CheckOut) -> str:
     content = [sorted(trees), lost, command.address_confirmed, address.model_dump() if address else None]
     if command.activate_at is not None:
         content.append(command.activate_at.isoformat())
+    if command.instructions is not None:
+        content.append({"instructions": command.instructions})
     return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
@@ -116,6 +118,7 @@ class _Checker:
         extras: dict[str, list[Ordered]] = {reference: [] for reference in services}
         for one in lines:
             self._check_porting(one)
+            self._check_choices(one)
             if one.product.item_class == "service":
                 self._check_service(one)
             elif (parent := self._parent_of(one, services)) is not None:
@@ -164,12 +167,25 @@ class _Checker:
         elif (fault := self._porting.fault(field, one.line.porting, esim=one.product.esim)) is not None:
             self.faults.append(fault)
 
+    def _check_choices(self, one: Ordered) -> None:
+        """What a product leaves to choose is chosen, from what it offers (R078, R089)."""
+        for choice in one.product.choices:
+            chosen = one.line.options.get(choice.name)
+            field = f"{one.field}.options.{choice.name}"
+            offered = [value.value for value in choice.values]
+            if chosen is None:
+                if choice.required:
+                    self._fault(field, "FIELD_INVALID", {"reason": f"choose one of {', '.join(offered)}"})
+            elif chosen not in offered:
+                self._fault(field, "FIELD_INVALID", {"reason": f"choose one of {', '.join(offered)}"})
+
     def _parent_of(self, one: Ordered, services: Mapping[str, Ordered]) -> str | None:
         parent = one.line.parent
         if parent is None or parent not in services:
             self._fault(f"{one.field}.parent", "SERVICE_MISSING", {"sku": one.product.sku})
             return None
-        if one.product.category != services[parent].product.category:
+        plan, fits = services[parent].product, one.product.plans
+        if one.product.category != plan.category or (fits and plan.sku not in fits):
             self._fault(f"{one.field}.parent", "ITEM_NOT_FITTING", {"sku": one.product.sku})
             return None
         return parent

@@ -118,6 +118,7 @@ class OrderCart:
             orders=wanted_orders(orders),
             new_address=cart.changed_address(command, orders),
             activate_at=activate_at,
+            instructions=command.instructions,
         )
 
     async def _pass_gates(self, orders: Sequence[cart.ServiceOrder], buyer: Buyer) -> None:

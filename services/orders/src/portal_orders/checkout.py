@@ -73,6 +73,7 @@ class CheckoutState(BaseModel):
     address: Address | None = None
     address_changed: bool = False
     activate_at: datetime | None = None
+    instructions: str | None = None
 
     @property
     def order_ids(self) -> list[str]:
@@ -86,7 +87,7 @@ class CheckoutState(BaseModel):
 
     def forget(self) -> None:
         """Drop personal data that stands in Salesforce and in the read model from now on."""
-        self.new_address = self.address = None
+        self.new_address = self.address = self.instructions = None
         for order in self.orders:
             order.eid = order.porting = None
 
@@ -161,5 +162,6 @@ def new_order(state: CheckoutState, checkout_id: str, order: WantedOrder, on: da
         esim=order.items[0].esim if order.category == "sim" else None,
         porting=order.porting,
         activate_at=state.activate_at,
+        instructions=state.instructions,
         trace_id=trace_id,
     )

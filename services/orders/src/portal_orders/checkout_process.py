@@ -4,6 +4,7 @@ Each order is created in one call that Salesforce carries out whole or not at al
 finds the order of the first try, and a first try that arrives late is refused.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,16 +12,14 @@ from portal_chassis.clocks import BusinessClock
 from portal_chassis.logs import get_logger
 from portal_chassis.postgres import Transaction
 from portal_chassis.process import Done, Fail, Next, Outcome, ProcessDefinition, Run, Step
-from portal_contracts.billing import Subscription
 from portal_contracts.orders import OrderPlaced, TimelineGrew
 from portal_contracts.problems import Refused, TryLater
-from portal_contracts.values import comparable_text
 from portal_orders import timeline
 from portal_orders.checkout import KIND, CheckoutState, WantedOrder, new_order, order_key
+from portal_orders.internet_line import line_in_use
 from portal_orders.order import KeptOrder, SalesOrder
 from portal_orders.ports import Billing, Checkouts, NewOrder, OrderBook, SalesOrders
 
-_IN_USE = frozenset({"active", "pending", "suspended"})
 CHANGE_ADDRESS = "change_address"
 PLACE_ORDER = "place_order"
 
@@ -37,6 +36,8 @@ class CheckoutProcess:
     checkouts: Checkouts
     clock: BusinessClock
     internet_groups: frozenset[str]
+    also_when_placed: Callable[[Transaction, KeptOrder], Awaitable[None]] | None = None
+    """What else follows from a placed order, in the transaction that records it."""
 
     def definition(self) -> ProcessDefinition[CheckoutState]:
         """Give the process as a list."""
@@ -54,13 +55,9 @@ class CheckoutProcess:
         if run.state.has_internet:
             services = await self.billing.services(run.state.whmcs_client_id)
             ordered = {order.items[0].whmcs_product_id for order in run.state.orders if order.category == "internet"}
-            if any(self._is_internet(service, ordered) for service in services):
+            if line_in_use(services, ordered, self.internet_groups) is not None:
                 raise Refused("INTERNET_ALREADY_ORDERED")
         return Next()
-
-    def _is_internet(self, service: Subscription, products: set[int]) -> bool:
-        known = service.whmcs_product_id in products or comparable_text(service.group) in self.internet_groups
-        return known and service.state in _IN_USE
 
     async def address(self, run: Run[CheckoutState]) -> Outcome:
         """Take the snapshot of the address; one typed at checkout goes to WHMCS first (R054, C09)."""
@@ -126,6 +123,8 @@ class CheckoutProcess:
         await self.book.save(transaction, order)
         number = await self.book.append(transaction, order.order_id, timeline.placed(now))
         await transaction.record(OrderPlaced(order_id=order.order_id, account_id=order.account_id))
+        if self.also_when_placed is not None:
+            await self.also_when_placed(transaction, order)
         await transaction.record(TimelineGrew(order_id=order.order_id, sequence=number))
 
     async def give_up(self, run: Run[CheckoutState]) -> Outcome:

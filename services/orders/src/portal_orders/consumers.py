@@ -20,6 +20,7 @@ from portal_contracts.changefeed import (
 from portal_contracts.fulfillment import OrderActivated, ProvisioningProgressed
 from portal_contracts.message import Acknowledged
 from portal_contracts.operators import OperatorOutcome
+from portal_contracts.orders_rebuild import RebuildOrders
 from portal_contracts.personal_data_exports import ExportOrders, OrderExport
 from portal_contracts.provisioning_requests import (
     ChangePorting,
@@ -37,6 +38,7 @@ from portal_orders.order import KeptProgress
 from portal_orders.ports import Hint, Hints, OrderBook, SalesOrders
 from portal_orders.read_for_provisioning import ReadForProvisioning
 from portal_orders.read_orders import ReadOrders
+from portal_orders.rebuild_orders import Rebuild
 from portal_orders.record_outcome import WriteProgress
 from portal_orders.repair_difference import Drifts
 from portal_orders.take_reading import TakeReading
@@ -62,6 +64,7 @@ class UseCases:
     recheck: Recheck
     give_new_reservation: GiveNewReservation
     drifts: Drifts
+    rebuild: Rebuild
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,7 @@ def register(bus: Bus, use: UseCases, desk: EventDesk) -> None:
     _register_reads(bus, use.read_orders)
     _register_requests(bus, use)
     _register_provisioning(bus, use)
-    _register_drift(bus, use.drifts)
+    _register_drift(bus, use.drifts, use.rebuild)
     _register_changes(bus, desk)
     _register_progress(bus, desk)
 
@@ -156,7 +159,11 @@ def _register_requests(bus: Bus, use: UseCases) -> None:
         return await use.read_orders.file(query.order_id)
 
 
-def _register_drift(bus: Bus, drifts: Drifts) -> None:
+def _register_drift(bus: Bus, drifts: Drifts, rebuild: Rebuild) -> None:
+    @bus.answers(RebuildOrders)
+    async def rebuild_orders(command: RebuildOrders, call: Call) -> OperatorOutcome:
+        return await rebuild(command, call)
+
     @bus.answers(drift.ListDrift)
     async def list_drift(query: drift.ListDrift, _: Call) -> drift.DriftReport:
         return await drifts.report(query.kind)

@@ -40,6 +40,7 @@ class Compared:
         if self.account is None:
             return list(self._orphan())
         found = [difference for order in self.account.orders for difference in self._of_order(order)]
+        found += [difference for order in self.account.orders for difference in self._copy(order)]
         return [*found, *self._without_order(self.account), *self._address(self.account)]
 
     def _orphan(self) -> Iterator[Difference]:
@@ -64,6 +65,22 @@ class Compared:
             yield from self._ids(order, main)
             yield from self._price(order, services)
         yield from self._status(order, main)
+
+    def _copy(self, order: SalesOrder) -> Iterator[Difference]:
+        """The portal's own row, which customers see, says something else than Salesforce has said for an hour."""
+        kept = self.kept.get(order.order_id)
+        if not self._is_settled(order) or (kept is None and order.key is None):
+            return
+        ours = _said(kept) if kept is not None else "nothing"
+        if ours != _said(order):
+            yield self._difference(
+                "copy_out_of_date",
+                order.order_id,
+                "Read the order again from Salesforce into the portal's row.",
+                order=order,
+                repairable=True,
+                facts={"portal": ours, "salesforce": _said(order)},
+            )
 
     def _no_service(self, order: SalesOrder) -> Iterator[Difference]:
         """An order without anything in WHMCS; what was completed before there was a portal is not looked for."""
@@ -290,6 +307,10 @@ def order_without_client(order: SalesOrder) -> Difference:
         order_id=order.order_id,
         account_id=order.account_id,
     )
+
+
+def _said(order: KeptOrder | SalesOrder) -> str:
+    return f"{order.state}, {order.activation}"
 
 
 def _rank(state: str) -> int:

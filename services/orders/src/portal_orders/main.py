@@ -6,22 +6,40 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import uuid4
 
+from portal_chassis.bus import Bus
 from portal_chassis.clocks import BusinessClock, MachineClock
-from portal_chassis.postgres import Database
+from portal_chassis.postgres import Database, Transaction
 from portal_chassis.process import ProcessEngine
 from portal_chassis.service import Service
 from portal_chassis.setup_checks import serve as serve_setup
-from portal_orders import comparison_process, consumers, sweep_orders
+from portal_orders import (
+    comparison_process,
+    consumers,
+    customer_consumers,
+    eligibility_consumers,
+    review_process,
+    sweep_orders,
+)
 from portal_orders.aftercare_process import AftercareProcess
 from portal_orders.ask_again import CustomersSignal, GiveNewReservation, Recheck
 from portal_orders.bus_ports import BusBilledClients, BusBilling, BusCustomers, BusLinks, BusProducts
+from portal_orders.bus_staff import BusShelf, BusStaffCases, BusVerifications
+from portal_orders.cancellation_wiring import wire_services
+from portal_orders.check_eligibility import AskForCheck, DoubtResult, KnownEligibility, ShowEligibility
 from portal_orders.check_out import CartTerms, LookAtCheckout, OrderCart
 from portal_orders.checkout_process import CheckoutProcess
 from portal_orders.comparison_ports import BilledClients, ClientLinks, Differences, SalesRecords
 from portal_orders.comparison_process import ComparisonProcess, ComparisonState, LookAtClients
 from portal_orders.comparison_store import PostgresDifferences
+from portal_orders.customer_consumers import CustomerUse
+from portal_orders.eligibility_consumers import EligibilityUse
+from portal_orders.eligibility_process import EligibilityCheck, EligibilityLook
+from portal_orders.eligibility_store import PostgresEligibility
 from portal_orders.follow_orders import FollowOrders
 from portal_orders.jobs import Follower
+from portal_orders.keep_cart import Carts
+from portal_orders.kept_cart_store import PostgresKeptCarts
+from portal_orders.order import KeptOrder
 from portal_orders.pass_signals import PassSignals
 from portal_orders.ports import (
     Billing,
@@ -37,19 +55,27 @@ from portal_orders.ports import (
 )
 from portal_orders.projection import PostgresOrderBook
 from portal_orders.read_for_provisioning import ReadForProvisioning
+from portal_orders.read_internet_standing import ReadInternetStanding
 from portal_orders.read_orders import FetchOlderOrders, ReadOrders
+from portal_orders.rebuild_orders import Rebuild
 from portal_orders.record_outcome import WriteProgress
 from portal_orders.repair_difference import Desk, Drifts, RepairProcess
+from portal_orders.review_process import GatherFacts, ReviewProcess, ReviewState
 from portal_orders.salesforce import SalesforceOrders
 from portal_orders.salesforce_comparison import SalesforceRecords
+from portal_orders.salesforce_eligibility import SalesforceEligibility
 from portal_orders.salesforce_setup import NEEDS
 from portal_orders.settings import OrdersSettings
+from portal_orders.staff_side import StaffSide
 from portal_orders.stay_active import StayActive
 from portal_orders.store import PostgresCheckouts, PostgresCommandLog, PostgresHints, PostgresSignedCalls
 from portal_orders.sweep_orders import SweepOrders, SweepState
+from portal_orders.take_eligibility import TakeEligibility
 from portal_orders.take_reading import SoldProducts, TakeReading
 from portal_orders.take_signed_call import TakeSignedCall
+from portal_orders.tell_staff import TellStaff
 from portal_orders.upkeep import Upkeep
+from portal_orders.withdraw_order import Withdraw
 from portal_salesforce import Salesforce, SalesforceSettings
 from portal_salesforce.setup_checks import org_look
 
@@ -73,6 +99,16 @@ class Outside:
     links: ClientLinks
     differences: Differences
     desk: Desk
+    staff: StaffSide | None = None
+    """None leaves eligibility, reviews, withdrawals and kept carts out, for those who look at provisioning alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForCustomers:
+    """The use cases of eligibility, withdrawals and kept carts."""
+
+    eligibility: EligibilityUse
+    customers: CustomerUse
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +119,7 @@ class Orders:
     follow: FollowOrders
     take_reading: TakeReading
     upkeep: Upkeep
+    for_customers: ForCustomers | None = None
 
 
 async def wire(service: Service) -> None:
@@ -105,6 +142,8 @@ async def wire(service: Service) -> None:
         hinted=follower.nudge,
     )
     consumers.register(service.bus, orders.use, desk)
+    register_for_customers(service.bus, orders, outside, service.processes)
+    wire_services(service, salesforce, orders.take_reading, outside.book, outside.products)
     serve_setup(service, org_look(salesforce, NEEDS))
     await _start_endless(service.database, service.processes)
     service.background("follower of orders", follower.run)
@@ -129,7 +168,22 @@ def _outside(service: Service, salesforce: Salesforce, settings: OrdersSettings)
         links=BusLinks(bus),
         differences=PostgresDifferences(database),
         desk=service.operator_desk,
+        staff=StaffSide(
+            accounts=SalesforceEligibility(salesforce, internet_commodity=settings.internet_commodity),
+            eligibility=PostgresEligibility(database),
+            shelf=BusShelf(bus),
+            cases=BusStaffCases(bus),
+            verifications=BusVerifications(bus),
+            carts=PostgresKeptCarts(database),
+        ),
     )
+
+
+def register_for_customers(bus: Bus, orders: Orders, outside: Outside, processes: ProcessEngine) -> None:
+    """Answer and take what customers do beside checking out, where it is joined."""
+    if orders.for_customers is not None and outside.staff is not None:
+        eligibility_consumers.register(bus, orders.for_customers.eligibility, outside.staff.accounts, processes)
+        customer_consumers.register(bus, orders.for_customers.customers)
 
 
 async def _start_endless(database: Database, processes: ProcessEngine) -> None:
@@ -180,7 +234,13 @@ def join(
         ),
         look_at_checkout=LookAtCheckout(outside.checkouts, processes),
         read_orders=ReadOrders(book, fetch_older, clock, settings.stuck_after),
-        read_for_provisioning=ReadForProvisioning(sales, outside.products, outside.customers, book),
+        read_for_provisioning=ReadForProvisioning(
+            sales,
+            outside.products,
+            outside.customers,
+            book,
+            outside.staff.verifications if outside.staff and settings.verification_required else None,
+        ),
         write_progress=WriteProgress(sales, products, take_reading, transactions, clock),
         take_signed_call=TakeSignedCall(
             transactions, outside.signed_calls, hints, book, clock, early=settings.early, hinted=hinted
@@ -189,6 +249,7 @@ def join(
         give_new_reservation=GiveNewReservation(
             transactions, outside.commands, book, sales, products, take_reading, signal, settings.porting_terms, clock
         ),
+        rebuild=Rebuild(sales, hints, outside.desk, clock, hinted),
         drifts=Drifts(outside.differences, outside.clients, look, hints, processes, outside.desk, clock, hinted),
     )
     pass_signals = PassSignals(hints, book, take_reading, clock)
@@ -205,8 +266,56 @@ def join(
         StayActive(book, sales, take_reading, clock),
         clock,
     )
-    upkeep = Upkeep(transactions, outside.signed_calls, book, outside.differences, processes, clock)
-    return Orders(use, follow, take_reading, upkeep)
+    carts = outside.staff.carts if outside.staff else None
+    upkeep = Upkeep(transactions, outside.signed_calls, book, outside.differences, processes, clock, carts)
+    for_customers = _join_for_customers(
+        outside, outside.staff, processes, clock, settings, take_reading=take_reading, products=products
+    )
+    return Orders(use, follow, take_reading, upkeep, for_customers)
+
+
+def _join_for_customers(
+    outside: Outside,
+    staff: StaffSide | None,
+    processes: ProcessEngine,
+    clock: BusinessClock,
+    settings: OrdersSettings,
+    *,
+    take_reading: TakeReading,
+    products: SoldProducts,
+) -> ForCustomers | None:
+    """Join eligibility, reviews, withdrawals and kept carts, with their processes."""
+    if staff is None:
+        return None
+    transactions, commands, book, billing = outside.transactions, outside.commands, outside.book, outside.billing
+    take = TakeEligibility(staff.eligibility, processes, clock)
+    known = KnownEligibility(transactions, staff.eligibility, staff.accounts, take, clock)
+    show = ShowEligibility(known, staff.shelf)
+    gather = GatherFacts(
+        outside.customers, products, billing, staff.verifications, staff.accounts, staff.eligibility, book
+    )
+    review = ReviewProcess(outside.sales, gather, book, processes, clock, settings.review_terms)
+    processes.register(TellStaff(staff.cases).definition())
+    processes.register(EligibilityCheck(staff.accounts, staff.eligibility, take, processes, clock).definition())
+    processes.register(EligibilityLook(staff.accounts, staff.eligibility, take, outside.customers).definition())
+    processes.register(review.definition())
+    ask = AskForCheck(
+        transactions,
+        commands,
+        staff.eligibility,
+        known,
+        show,
+        billing,
+        processes,
+        clock,
+        settings.check_terms,
+        new_id=lambda: uuid4().hex,
+    )
+    doubt = DoubtResult(transactions, commands, staff.eligibility, known, show, processes)
+    withdraw = Withdraw(transactions, commands, book, outside.sales, products, take_reading, processes)
+    carts = Carts(transactions, staff.carts, clock)
+    standing = ReadInternetStanding(known, billing, book, settings.internet_group_names)
+    return ForCustomers(EligibilityUse(show, ask, doubt), CustomerUse(withdraw, carts, standing))
 
 
 def _register_processes(
@@ -221,7 +330,15 @@ def _register_processes(
 ) -> None:
     sales, book, differences = outside.sales, outside.book, outside.differences
     groups = settings.internet_group_names
-    checkout = CheckoutProcess(outside.billing, sales, book, outside.checkouts, clock, groups)
+    staff = outside.staff
+
+    async def placed(transaction: Transaction, order: KeptOrder) -> None:
+        if staff is not None:
+            state = ReviewState(order_id=order.order_id, account_id=order.account_id)
+            await processes.start(transaction, review_process.KIND, order.order_id, state)
+            await staff.carts.spend(transaction, order.account_id)
+
+    checkout = CheckoutProcess(outside.billing, sales, book, outside.checkouts, clock, groups, placed)
     sweep = SweepOrders(
         outside.transactions,
         outside.hints,

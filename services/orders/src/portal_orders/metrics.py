@@ -31,3 +31,9 @@ DIFFERENCES: Final = gauge("portal_orders_differences", "Open differences betwee
 COMPARED_AT: Final = gauge(
     "portal_orders_comparison_ended_timestamp_seconds", "When the last whole comparison of the systems ended"
 )
+DEADLINES_MISSED: Final = counter(
+    "portal_orders_deadlines_missed",
+    "Reviews and eligibility checks that staff did not finish in time (R130, R131, R191, R192)",
+    "what",
+    known=[("review_standard",), ("review_priority",), ("eligibility_standard",), ("eligibility_express",)],
+)

@@ -96,6 +96,10 @@ class SalesOrder:
     address: Address | None = None
     rejection_reason: str = ""
     """Staff's own words: for Salesforce alone, never for the customer (C36)."""
+    description: str = field(default="", repr=False)
+    """All that stands in it: the portal's review card, the customer's instructions, staff's notes."""
+    priority: bool = False
+    """Whether staff marked it so, where the org has a field for it (C31)."""
 
 
 ENDED: Final[frozenset[ProvisioningStage]] = frozenset({"failed", "withdrawn", "cancelled"})
@@ -176,6 +180,10 @@ class KeptOrder:
     """How far fulfillment is."""
     rejected: bool = False
     """Cancelled before it was approved."""
+    rejection: str | None = None
+    """Code of the curated reason, where staff gave one (C36)."""
+    withdrawn: bool = False
+    """Cancelled before it was approved because its customer wished so; true from the wish on."""
     gone: bool = False
     """Deleted in the sales system."""
     put_right: int = 0

@@ -4,8 +4,9 @@ from datetime import datetime
 from typing import Literal
 
 from portal_orders.order import BEFORE_APPROVAL, KeptItem, KeptOrder, SalesOrder, schedule_of
+from portal_orders.rejection import rejection_code
 
-Noticed = Literal["approved", "rejected", "cancelled", "completed", "rescheduled", "changed"]
+Noticed = Literal["approved", "rejected", "withdrawn", "cancelled", "completed", "rescheduled", "changed"]
 """What somebody else did to an order, in the words of its timeline."""
 
 
@@ -18,6 +19,13 @@ def updated(kept: KeptOrder | None, sales: SalesOrder, items: tuple[KeptItem, ..
         activated_at = sales.changed_at
     scheduled, scheduled_at = schedule_of(sales, kept)
     over = sales.state in ("completed", "cancelled")
+    withdrawn = kept is not None and kept.withdrawn and sales.state in (*BEFORE_APPROVAL, "cancelled")
+    rejected = (
+        kept is not None
+        and not withdrawn
+        and sales.state == "cancelled"
+        and (kept.rejected or kept.state in BEFORE_APPROVAL)
+    )
     return KeptOrder(
         order_id=sales.order_id,
         account_id=sales.account_id,
@@ -46,9 +54,9 @@ def updated(kept: KeptOrder | None, sales: SalesOrder, items: tuple[KeptItem, ..
         requested_at=kept.requested_at if kept else None,
         progressed_at=kept.progressed_at if kept else None,
         progress=kept.progress if kept else None,
-        rejected=bool(kept) and sales.state == "cancelled" and (kept.rejected or kept.state in BEFORE_APPROVAL)
-        if kept
-        else False,
+        rejected=rejected,
+        rejection=rejection_code(sales.rejection_reason) if rejected else None,
+        withdrawn=withdrawn,
         put_right=kept.put_right if kept else 0,
     )
 
@@ -64,7 +72,7 @@ def noticed(before: KeptOrder, after: KeptOrder) -> tuple[Noticed, ...]:
     if before.state != after.state and after.state == "completed" and after.whmcs_order_id is None:
         found.append("completed")
     if before.state != after.state and after.state == "cancelled":
-        found.append("rejected" if after.rejected else "cancelled")
+        found.append("withdrawn" if after.withdrawn else "rejected" if after.rejected else "cancelled")
     if after.state in ("pending_review", "approved"):
         if (before.scheduled, before.scheduled_at) != (after.scheduled, after.scheduled_at):
             found.append("rescheduled")

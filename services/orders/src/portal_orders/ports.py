@@ -91,6 +91,8 @@ class NewOrder:
     porting: NumberPorting | None = None
     activate_at: datetime | None = None
     """When it is to be activated; None for right after the approval (C17)."""
+    instructions: str | None = field(default=None, repr=False)
+    """The customer's words to the staff who review it (R127)."""
     trace_id: str | None = None
 
 
@@ -140,6 +142,12 @@ class SalesOrders(Protocol):
 
     async def withdraw(self, key: str, reason: str) -> None:
         """Cancel a placed order and void its opportunity; nothing when there is none or it went on already."""
+
+    async def cancel(self, order: SalesOrder, note: str) -> SalesOrder:
+        """Cancel an order pending review with a note and void its opportunity, in one go; gives how it stands then."""
+
+    async def write_review(self, order: SalesOrder, card: str) -> SalesOrder:
+        """Put the review card at the front of the description (R127); gives the order as it stands then."""
 
     async def read(self, order_ids: Collection[str]) -> Mapping[str, SalesOrder]:
         """Read orders live, up to 200 in one call; those that do not exist are left out."""

@@ -1,16 +1,18 @@
 """An order read live with all that provisioning needs (R161, C05, C12)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from portal_contracts.billing import OrderLine
 from portal_contracts.catalog import SoldProduct
 from portal_contracts.orders import ProvisioningOrder
 from portal_contracts.problems import Refused
+from portal_orders.eligibility_ports import Verifications
 from portal_orders.metrics import PRICE_MISMATCHES
 from portal_orders.order import KeptOrder, SalesItem, SalesOrder, schedule_of
 from portal_orders.porting import porting_of
 from portal_orders.ports import Customers, OrderBook, Products, SalesOrders
+from portal_orders.review import commodity_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +23,14 @@ class ReadForProvisioning:
     products: Products
     customers: Customers
     book: OrderBook
+    verifications: Verifications | None = None
+    """Asked where an approved order has to wait for its customer's verification (C26)."""
 
     async def __call__(self, order_id: str) -> ProvisioningOrder:
-        """Raise Refused NOT_FOUND, CUSTOMER_NOT_LINKED, PRODUCT_UNMAPPED, PRICE_MISMATCH or PORTING_DATA_MISSING."""
+        """Raise Refused NOT_FOUND, CUSTOMER_NOT_LINKED, PRODUCT_UNMAPPED, PRICE_MISMATCH, PORTING_DATA_MISSING.
+
+        And VERIFICATION_MISSING where the settings say that orders wait for it.
+        """
         order = (await self.sales.read([order_id])).get(order_id)
         if order is None:
             raise Refused("NOT_FOUND")
@@ -31,8 +38,18 @@ class ReadForProvisioning:
         if link is None:
             raise Refused("CUSTOMER_NOT_LINKED")
         found = await self.products.find(product_ids={item.product_id for item in order.items})
+        if self.verifications is not None and order.state == "approved":
+            await self._verified(self.verifications, order, found)
         kept = await self.book.read(order_id)
         return self._joined(order, kept, {product.product_id: product for product in found}, link.whmcs_client_id)
+
+    async def _verified(self, verifications: Verifications, order: SalesOrder, products: Sequence[SoldProduct]) -> None:
+        """A voice line, say, is not set up on uploaded documents (C26)."""
+        service = _service(order, {product.product_id: product for product in products})
+        commodity = commodity_of(service)
+        check = await verifications.check(order.account_id, commodity)
+        if not check.passed:
+            raise Refused("VERIFICATION_MISSING", facts={"commodity": commodity, "method": check.method})
 
     def _joined(
         self, order: SalesOrder, kept: KeptOrder | None, products: Mapping[str, SoldProduct], whmcs_client_id: int

@@ -13,8 +13,9 @@ from portal_contracts.provisioning_requests import OrderFile
 from portal_orders.checkout import checkout_of
 from portal_orders.order import KeptOrder, monthly_and_one_time, shown_activation
 from portal_orders.ports import OrderBook, SalesOrders, Transactions
+from portal_orders.rejection import rejection_words
 from portal_orders.take_reading import SoldProducts, TakeReading
-from portal_orders.wording import REJECTED, status_words, who_acts
+from portal_orders.wording import status_words, who_acts
 
 _log = get_logger(__name__)
 
@@ -94,6 +95,8 @@ class ReadOrders:
             items=[item.shown() for item in order.items],
             address=order.address,
             problem=order.error_code if order.state == "approved" else None,
+            rejection=rejection_words(order.rejection) if order.rejected else None,
+            withdrawable=order.state == "pending_review" and not order.withdrawn,
             service_id=order.whmcs_service_id,
             activated_at=order.activated_at,
             timeline_sequence=last,
@@ -118,7 +121,7 @@ class ReadOrders:
             items=[item.shown() for item in order.items],
             monthly=monthly,
             one_time=one_time,
-            rejection=REJECTED if order.rejected else None,
+            rejection=rejection_words(order.rejection) if order.rejected else None,
         )
 
     async def file(self, order_id: str) -> OrderFile:

@@ -161,7 +161,11 @@ class Drifts:
 
     def _repairing(self, difference: Difference, command: RepairDrift, operator: str) -> Effect:
         async def effect(transaction: Transaction) -> None:
-            if difference.kind == "order_without_service":
+            if difference.kind == "copy_out_of_date":
+                await self.hints.add(transaction, Hint(difference.order_id or "", self.clock.now()))
+                transaction.after_commit(self.hinted)
+                await self._closing(difference.id)(transaction)
+            elif difference.kind == "order_without_service":
                 await self.hints.add(transaction, self._hint(difference, command, operator))
                 transaction.after_commit(self.hinted)
             else:

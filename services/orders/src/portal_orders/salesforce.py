@@ -16,6 +16,7 @@ from portal_chassis.logs import get_logger
 from portal_contracts.porting import NumberPorting
 from portal_contracts.problems import Refused, TryLater
 from portal_contracts.values import comparable_text
+from portal_orders import review
 from portal_orders import salesforce_records as records
 from portal_orders.order import BEFORE_APPROVAL, SalesOrder
 from portal_orders.ports import Concern, NewOrder, OrderMoved, Prospects
@@ -36,7 +37,6 @@ from portal_salesforce import (
     soql,
 )
 
-MOST_PROSPECTS: Final = 20
 _READ_BACK: Final = "readback"
 _AS_READ: Final = "asread"
 _SAME_ORDER: Final = Reference(_AS_READ, found=True)
@@ -74,7 +74,8 @@ class SalesforceOrders:
         dialect = await self._dialect.current()
         steps = [lookup("order", self._by_key(dialect, order.key))]
         if dialect.has("opportunity.commodityType"):
-            steps.append(lookup("opportunities", self._open_opportunities(dialect, order)))
+            kinds = records.commodities(order.category, self._internet)
+            steps.append(lookup("opportunities", records.open_opportunities(dialect, order.account_id, kinds)))
         replies = await self._salesforce.composite(steps)
         placed = replies["order"].records
         found = replies["opportunities"].records if "opportunities" in replies else []
@@ -133,6 +134,22 @@ class SalesforceOrders:
             fields = await self._void_fields(dialect, order.opportunity_id, reason, order.changed_at)
             steps += [change("opportunity", records.OPPORTUNITY, order.opportunity_id, fields)] if fields else []
         await self._harmless(steps)
+
+    async def cancel(self, order: SalesOrder, note: str) -> SalesOrder:
+        """Change order and opportunity in one transaction."""
+        dialect = await self._dialect.current()
+        noted = "\n".join(part for part in (order.description, note) if part)
+        cancelled = {"Status": dialect.write("order.status", "cancelled"), "Description": noted[: review.LONGEST]}
+        steps = [change("order", records.ORDER, _SAME_ORDER, cancelled)]
+        if order.opportunity_id is not None:
+            fields = await self._void_fields(dialect, order.opportunity_id, note, order.changed_at)
+            steps += [change("opportunity", records.OPPORTUNITY, order.opportunity_id, fields)] if fields else []
+        return await self._written(dialect, order, steps, only="pending_review")
+
+    async def write_review(self, order: SalesOrder, card: str) -> SalesOrder:
+        """Change the description; what others wrote in it stays."""
+        dialect = await self._dialect.current()
+        return await self._changed(dialect, order, {"Description": review.with_card(order.description, card)})
 
     async def read(self, order_ids: Collection[str]) -> Mapping[str, SalesOrder]:
         """Query by id, 200 a call."""
@@ -244,22 +261,6 @@ class SalesforceOrders:
     def _read_back(self, dialect: Dialect, order_id: str) -> SubRequest:
         return lookup(_READ_BACK, records.order_query(dialect).where(soql.equals("Id", order_id)))
 
-    def _open_opportunities(self, dialect: Dialect, order: NewOrder) -> soql.Select:
-        stages = dialect.picklist("opportunity.stage").texts("introduction", "ready")
-        commodities = records.commodities(order.category, self._internet)
-        orders = soql.select("Orders", "Id").limit(1)
-        return (
-            soql.select(records.OPPORTUNITY, "Id")
-            .with_children("Orders", orders)
-            .where(
-                soql.equals("AccountId", order.account_id),
-                soql.one_of("StageName", stages),
-                soql.one_of(dialect.field("opportunity.commodityType"), commodities),
-            )
-            .order_by("CreatedDate", descending=True)
-            .limit(MOST_PROSPECTS)
-        )
-
     async def _void_fields(
         self, dialect: Dialect, opportunity_id: str, reason: str, at: datetime
     ) -> dict[str, Any] | None:
@@ -287,16 +288,23 @@ class SalesforceOrders:
             _log.error("salesforce refused a write of ours", code=refusal.error_code, fields=refusal.fields)
             raise TryLater("SALESFORCE_UNAVAILABLE", retry_after=60) from None
 
-    async def _written(self, dialect: Dialect, order: SalesOrder, changes: Sequence[SubRequest]) -> SalesOrder:
-        steps = [_as_read(dialect, order), *changes, self._read_back(dialect, order.order_id)]
+    async def _written(
+        self, dialect: Dialect, order: SalesOrder, changes: Sequence[SubRequest], *, only: str | None = None
+    ) -> SalesOrder:
+        steps = [_as_read(dialect, order, only), *changes, self._read_back(dialect, order.order_id)]
         return _read_back_of(await self._harmless(steps), dialect)
 
 
-def _as_read(dialect: Dialect, order: SalesOrder) -> SubRequest:
-    """Look for the order as it was read. That it is not done counts besides: much can happen within a second."""
+def _as_read(dialect: Dialect, order: SalesOrder, only: str | None = None) -> SubRequest:
+    """Look for the order as it was read. That it is not done counts besides: much can happen within a second.
+
+    `only` is the one state in which a change may happen at all.
+    """
     unchanged = soql.below("SystemModstamp", order.changed_at.replace(microsecond=0) + _STAMP)
     found = soql.select(records.ORDER, "Id").where(soql.equals("Id", order.order_id), unchanged)
-    if order.state != "completed":
+    if only is not None:
+        found = found.where(soql.one_of("Status", dialect.picklist("order.status").texts(only)))
+    elif order.state != "completed":
         found = found.where(soql.none_of("Status", dialect.picklist("order.status").texts("completed")))
     return lookup(_AS_READ, found)
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final, cast
@@ -26,8 +26,11 @@ ITEMS: Final = "OrderItems"
 SOURCE: Final = "Portal - Order Placement"
 ADDRESS_MARK: Final = "Address changed at checkout."
 REJECTION_MARK: Final = "Rejected:"
+INSTRUCTIONS_MARK: Final = "The customer's instructions:"
+NORMAL_PRIORITIES: Final = frozenset({"", "normal", "low"})
 CYCLES: Final[Mapping[str, str]] = {"monthly": "Monthly", "annually": "Annually", "one_time": "One-time"}
 LONGEST_NAME: Final = 120
+MOST_PROSPECTS: Final = 20
 LONGEST_STREET: Final = 255
 _ADDRESS: Final = ("BillingPostalCode", "BillingState", "BillingCity", "BillingStreet", "BillingCountry")
 _ORDER_FIELDS: Final = (
@@ -52,6 +55,7 @@ _CUSTOM: Final = (
     "order.scheduledAt",
     "order.eid",
     "order.simCardNumber",
+    "order.priority",
     *PORTING_FIELDS,
 )
 SCHEDULE: Final = ("order.activationType", "order.scheduledAt")
@@ -104,6 +108,8 @@ def sales_order(record: Record, dialect: Dialect) -> SalesOrder:
         porting=porting_on_file(record, dialect),
         address=_address(record),
         rejection_reason=_rejection_reason(record.get("Description")),
+        description=str(record.get("Description") or ""),
+        priority=str(custom("order.priority") or "").strip().casefold() not in NORMAL_PRIORITIES,
     )
 
 
@@ -135,6 +141,11 @@ def _error_code(field: Any, error: Any) -> str | None:
         return str(field)
     found = _CODE.match(str(error or ""))
     return found[1] if found else None
+
+
+def harmless(text: str) -> str:
+    """Give a customer's words without what would be read as staff's mark of a rejection (C36)."""
+    return text.replace(REJECTION_MARK, REJECTION_MARK.rstrip(":"))
 
 
 def _rejection_reason(description: Any) -> str:
@@ -183,11 +194,14 @@ def order_fields(order: NewOrder, dialect: Dialect, opportunity: str | Reference
     optional: dict[str, Any] = {"order.traceId": order.trace_id, "order.eid": order.eid}
     if order.esim is not None:
         optional["order.simType"] = "eSIM" if order.esim else "Physical SIM"
+    notes = [f"{INSTRUCTIONS_MARK} {harmless(order.instructions)}"] if order.instructions else []
     if order.address_changed:
         if dialect.has("order.addressChanged"):
             optional["order.addressChanged"] = True
         else:
-            fields["Description"] = ADDRESS_MARK
+            notes.append(ADDRESS_MARK)
+    if notes:
+        fields["Description"] = "\n".join(notes)
     if order.activate_at is not None and has_schedule(dialect):
         optional |= {"order.activationType": "Scheduled", "order.scheduledAt": order.activate_at}
     if order.porting is not None:
@@ -234,6 +248,21 @@ def commodities(category: Category, internet: str) -> tuple[str, ...]:
         return (category.upper(),)
     both = ("Personal SonixNet Home Internet", "Corporate SonixNet Home Internet")
     return (internet, *(name for name in both if name != internet))
+
+
+def open_opportunities(dialect: Dialect, account_id: str, kinds: Sequence[str]) -> soql.Select:
+    """Select an account's opportunities of a commodity that nothing was ordered from, the newest first (C13)."""
+    return (
+        soql.select(OPPORTUNITY, "Id")
+        .with_children("Orders", soql.select("Orders", "Id").limit(1))
+        .where(
+            soql.equals("AccountId", account_id),
+            soql.one_of("StageName", dialect.picklist("opportunity.stage").texts("introduction", "ready")),
+            soql.one_of(dialect.field("opportunity.commodityType"), kinds),
+        )
+        .order_by("CreatedDate", descending=True)
+        .limit(MOST_PROSPECTS)
+    )
 
 
 def failure_fields(dialect: Dialect, code: str, message: str, at: Any) -> Fields:

@@ -47,6 +47,7 @@ NEEDS: Final = (
             FieldNeed("order.simType", TEXT_OR_PICK, "c", texts=("eSIM", "Physical SIM")),
             FieldNeed("order.eid", TEXT, "c"),
             FieldNeed("order.simCardNumber", TEXT),
+            FieldNeed("order.priority", TEXT_OR_PICK, without="staff's mark of priority orders (C31)"),
             FieldNeed("order.mnpApplication", FLAG, "c"),
             FieldNeed("order.mnpType", TEXT_OR_PICK, without="the kind of porting"),
             FieldNeed("order.mnpOneStop", FLAG, "c", without="numbers without a reservation (D09)"),

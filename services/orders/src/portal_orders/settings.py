@@ -1,12 +1,17 @@
 """What orders reads from its environment, beside the chassis's and the Salesforce connector's settings."""
 
-from datetime import timedelta
+from datetime import date, timedelta
+from typing import get_args
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from portal_contracts.catalog import Category
 from portal_contracts.values import comparable_text
+from portal_orders.business_calendar import BusinessCalendar
+from portal_orders.eligibility import CheckTerms
 from portal_orders.porting import DEFAULT_DAYS_FOR_CARD, DEFAULT_DAYS_FOR_ESIM, PortingTerms
+from portal_orders.review import ReviewTerms
 
 
 class OrdersSettings(BaseSettings):
@@ -50,6 +55,27 @@ class OrdersSettings(BaseSettings):
     porting_days_card: int = Field(
         default=DEFAULT_DAYS_FOR_CARD, ge=1, description="The same for a SIM card, which travels by post"
     )
+    eligibility_standard_hours: int = Field(default=48, ge=1, description="Business hours of a standard check (R191)")
+    eligibility_express_hours: int = Field(default=4, ge=1, description="Business hours of an express check (R192)")
+    review_hours: int = Field(default=2, ge=1, description="Business hours of a standard review (R130)")
+    review_priority_minutes: int = Field(
+        default=30, ge=1, description="Minutes of a priority review, at any time of the day (R131)"
+    )
+    review_priority_yen: int | None = Field(
+        default=None, ge=1, description="Orders of this value are priority orders; none by value without it (C31)"
+    )
+    review_priority_categories: str = Field(
+        default="", description="Categories whose orders are priority orders: internet, sim, vpn; comma list (C31)"
+    )
+    review_orders_a_day: int = Field(default=3, ge=2, description="Orders of a customer in 24 hours to escalate (C32)")
+    review_most_yen: int = Field(default=100_000, ge=1, description="Value above which an order is escalated (C32)")
+    closed_days: str = Field(
+        default="", description="Days the company is closed beside holidays, month-day, comma list, e.g. 12-29,12-30"
+    )
+    verification_required: bool = Field(
+        default=False, description="Approved orders wait until the customer's identity is verified (C26)"
+    )
+
     comparison_hour: int = Field(
         default=2, ge=0, le=23, description="Hour of the nightly comparison of systems, Japanese time (D14)"
     )
@@ -57,6 +83,48 @@ class OrdersSettings(BaseSettings):
         default=1.0, ge=0, description="Pause between two pages of the comparison, so that vendors hardly notice it"
     )
     comparison_clients: int = Field(default=25, ge=1, le=100, description="WHMCS clients in one page of it")
+
+    @field_validator("closed_days")
+    @classmethod
+    def real_days(cls, value: str) -> str:
+        """Refuse what is no day of a year."""
+        _month_days(value)
+        return value
+
+    @field_validator("review_priority_categories")
+    @classmethod
+    def known_categories(cls, value: str) -> str:
+        """Refuse what nothing is sold in."""
+        _categories(value)
+        return value
+
+    @property
+    def calendar(self) -> BusinessCalendar:
+        """When staff work (§5.11)."""
+        return BusinessCalendar(closed=_month_days(self.closed_days))
+
+    @property
+    def check_terms(self) -> CheckTerms:
+        """How long eligibility checks take."""
+        return CheckTerms(
+            self.calendar,
+            standard=timedelta(hours=self.eligibility_standard_hours),
+            express=timedelta(hours=self.eligibility_express_hours),
+        )
+
+    @property
+    def review_terms(self) -> ReviewTerms:
+        """Deadlines and thresholds of reviews."""
+        return ReviewTerms(
+            calendar=self.calendar,
+            standard=timedelta(hours=self.review_hours),
+            priority=timedelta(minutes=self.review_priority_minutes),
+            priority_yen=self.review_priority_yen,
+            priority_categories=_categories(self.review_priority_categories),
+            orders_a_day=self.review_orders_a_day,
+            most_yen=self.review_most_yen,
+            internet_groups=self.internet_group_names,
+        )
 
     @property
     def porting_terms(self) -> PortingTerms:
@@ -77,3 +145,18 @@ class OrdersSettings(BaseSettings):
     def internet_group_names(self) -> frozenset[str]:
         """The group names in their comparable form."""
         return frozenset(comparable_text(name) for name in self.internet_groups.split(",") if name.strip())
+
+
+def _month_days(text: str) -> frozenset[tuple[int, int]]:
+    """Read `12-29,12-30`; ValueError for what is no day of a leap year."""
+    days = [date.fromisoformat(f"2024-{part.strip()}") for part in text.split(",") if part.strip()]
+    return frozenset((day.month, day.day) for day in days)
+
+
+def _categories(text: str) -> frozenset[Category]:
+    """Read `internet,vpn`; ValueError for another word."""
+    words = {part.strip() for part in text.split(",") if part.strip()}
+    known: tuple[Category, ...] = get_args(Category)
+    if not words <= set(known):
+        raise ValueError(f"not categories: {', '.join(sorted(words - set(known)))}")
+    return frozenset(category for category in known if category in words)

@@ -16,6 +16,7 @@ from portal_contracts.values import Address, comparable_text, long_salesforce_id
 from portal_orders.order import BEFORE_APPROVAL, SalesItem, SalesOrder
 from portal_orders.porting import PortingOnFile
 from portal_orders.ports import Concern, NewOrder, OrderMoved, Prospects
+from portal_orders.review import with_card
 
 ACCOUNT: Final = long_salesforce_id("001000000000001")
 CLIENT: Final = 42
@@ -263,6 +264,19 @@ class InMemorySales:
             self.change(placed.order_id, state="cancelled")
             self._void(placed, reason)
         self._answer("withdraw")
+
+    async def cancel(self, order: SalesOrder, note: str) -> SalesOrder:
+        """Cancel it and void its opportunity."""
+        self._look()
+        if self.orders[order.order_id].changed_at != order.changed_at:
+            raise OrderMoved
+        self._void(order, note)
+        noted = "\n".join(part for part in (order.description, note) if part)
+        return self._write("cancel", order, state="cancelled", description=noted)
+
+    async def write_review(self, order: SalesOrder, card: str) -> SalesOrder:
+        """Put it at the front."""
+        return self._write("review", order, description=with_card(order.description, card))
 
     async def read(self, order_ids: Collection[str]) -> Mapping[str, SalesOrder]:
         """Read by id."""

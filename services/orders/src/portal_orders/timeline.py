@@ -14,7 +14,8 @@ from portal_contracts.orders import ProvisionRequested, WhoActs
 from portal_orders.order import KeptOrder
 from portal_orders.order_changes import Noticed
 from portal_orders.ports import NewEntry, StaffNote
-from portal_orders.wording import NOBODY, REJECTED, STAFF_REVIEW, WE_ACTIVATE, both, on_time, who_mends
+from portal_orders.rejection import rejection_words
+from portal_orders.wording import NOBODY, STAFF_REVIEW, WE_ACTIVATE, both, on_time, who_mends
 
 _SOURCES: Final[Mapping[str, LocalizedText]] = {
     "platform_event": both("Salesforce's event", "Salesforceのイベント"),
@@ -83,7 +84,8 @@ def told(what: Noticed, order: KeptOrder, at: datetime) -> NewEntry:
     review = STAFF_REVIEW if order.state == "pending_review" else WE_ACTIVATE
     texts: Mapping[Noticed, tuple[LocalizedText, WhoActs]] = {
         "approved": (both("Your order was approved.", "ご注文が承認されました。"), WE_ACTIVATE),
-        "rejected": (REJECTED, NOBODY),
+        "rejected": (rejection_words(order.rejection), NOBODY),
+        "withdrawn": (both("You withdrew the order.", "ご注文を取り下げました。"), NOBODY),
         "cancelled": (both("The order was cancelled.", "ご注文はキャンセルされました。"), NOBODY),
         "completed": (both("Your service is active.", "サービスが開通しました。"), NOBODY),
         "rescheduled": (
@@ -93,7 +95,7 @@ def told(what: Noticed, order: KeptOrder, at: datetime) -> NewEntry:
         "changed": (both("Our staff changed the order.", "担当者がご注文内容を変更しました。"), review),
     }
     text, acts = texts[what]
-    return NewEntry(f"order.{what}", at, text, "staff", acts)
+    return NewEntry(f"order.{what}", at, text, "customer" if what == "withdrawn" else "staff", acts)
 
 
 def removed(at: datetime) -> NewEntry:

@@ -13,6 +13,7 @@ from portal_orders import comparison_process as comparison
 from portal_orders import metrics
 from portal_orders.comparison_ports import Differences
 from portal_orders.comparison_process import ComparisonState
+from portal_orders.keep_cart import KeptCarts
 from portal_orders.ports import OrderBook, SignedCalls, Transactions
 
 EVERY_SECONDS: Final = 60.0
@@ -30,6 +31,7 @@ class Upkeep:
     differences: Differences
     processes: ProcessEngine
     clock: BusinessClock
+    carts: KeptCarts | None = None
 
     async def run(self) -> None:
         """Work until cancelled; a database that is away is asked again a minute later."""
@@ -44,6 +46,8 @@ class Upkeep:
         """Do it once."""
         async with self.transactions() as transaction:
             await self.calls.prune(transaction)
+            if self.carts is not None:
+                await self.carts.prune(transaction, self.clock.now())
         waiting, since = await self.book.reviewing()
         metrics.REVIEW_WAITING.set(waiting)
         metrics.REVIEW_OLDEST.set((self.clock.now() - since).total_seconds() if since else 0)

@@ -36,12 +36,8 @@ _ACTIVATIONS: Final[Mapping[ActivationState, LocalizedText]] = {
     "needs_reconciliation": both("Taking longer than usual", "通常より時間がかかっています"),
     "unknown": both("Being checked", "確認中"),
 }
-REJECTED: Final = both(
-    "We could not accept this order. Nothing was charged. Please contact support if you have questions.",
-    "誠に申し訳ございませんが、今回のご注文はお受けできませんでした。料金は発生しておりません。"
-    "ご不明な点はサポートまでお問い合わせください。",
-)
-"""The curated reason of a rejection; staff's own note stays in Salesforce (C36)."""
+_WITHDRAWN: Final = both("Withdrawn", "取り下げ済み")
+_REJECTED: Final = both("Not accepted", "お受けできませんでした")
 
 NOBODY: Final = WhoActs(owner="nobody", text=both("Nothing to do.", "お手続きは必要ありません。"))
 STAFF_REVIEW: Final = WhoActs(
@@ -64,6 +60,8 @@ def on_time(moment: datetime) -> LocalizedText:
 
 def status_words(order: KeptOrder, now: datetime, stuck_after: timedelta) -> LocalizedText:
     """Give the one line a customer reads about an order."""
+    if order.state == "cancelled" and (order.withdrawn or order.rejected):
+        return _WITHDRAWN if order.withdrawn else _REJECTED
     if order.state != "approved":
         return _STATES[order.state]
     activation = shown_activation(order, now, stuck_after=stuck_after)

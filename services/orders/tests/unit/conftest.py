@@ -16,7 +16,15 @@ from portal_contracts.porting import NumberPorting
 from portal_orders import consumers
 from portal_orders.check_out import Buyer
 from portal_orders.comparison_in_memory import FixedClients, FixedLinks, InMemoryDifferences, InMemoryRecords
-from portal_orders.main import Outside, join
+from portal_orders.eligibility_in_memory import (
+    FixedShelf,
+    FixedVerifications,
+    InMemoryAccounts,
+    InMemoryEligibility,
+    InMemoryKeptCarts,
+    RecordedCases,
+)
+from portal_orders.main import Outside, join, register_for_customers
 from portal_orders.ports import Hint
 from portal_orders.rows_in_memory import (
     InMemoryBook,
@@ -26,6 +34,7 @@ from portal_orders.rows_in_memory import (
     InMemorySignedCalls,
 )
 from portal_orders.settings import OrdersSettings
+from portal_orders.staff_side import StaffSide
 from portal_orders.sweep_orders import KEY, KIND, SweepState
 from portal_orders.testing import ACCOUNT, CLIENT, EID, FixedBilling, FixedCustomers, FixedProducts, InMemorySales
 
@@ -52,6 +61,13 @@ class World:
         self.links = FixedLinks({CLIENT: ACCOUNT})
         self.differences = InMemoryDifferences()
         self.desk = InMemoryOperatorDesk(self.database)
+        self.accounts = InMemoryAccounts(self.clock)
+        self.accounts.staff_say(ACCOUNT)
+        self.eligibility = InMemoryEligibility()
+        self.shelf = FixedShelf()
+        self.cases = RecordedCases()
+        self.verifications = FixedVerifications()
+        self.carts = InMemoryKeptCarts()
         outside = Outside(
             transactions=self.database.transaction,
             book=self.book,
@@ -68,6 +84,14 @@ class World:
             links=self.links,
             differences=self.differences,
             desk=self.desk,
+            staff=StaffSide(
+                accounts=self.accounts,
+                eligibility=self.eligibility,
+                shelf=self.shelf,
+                cases=self.cases,
+                verifications=self.verifications,
+                carts=self.carts,
+            ),
         )
         settings = OrdersSettings(comparison_pause_seconds=1, comparison_clients=2)
         self.hinted = 0
@@ -84,6 +108,7 @@ class World:
             hinted=self._count,
         )
         consumers.register(self.bus, self.orders.use, desk)
+        register_for_customers(self.bus, self.orders, outside, self.processes)
 
     def _count(self):
         self.hinted += 1

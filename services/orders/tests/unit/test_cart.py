@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
+from portal_contracts.catalog import Choice, ChoiceValue, LocalizedText
 from portal_contracts.orders import CartLine, CheckOut
 from portal_contracts.problems import Refused
 from portal_orders.cart import fingerprint, normalised_eid, split_cart
@@ -223,3 +224,79 @@ def test_another_number_or_another_time_is_another_cart(carts):
     other = CheckOut(lines=voice(porting=carts.porting(phone_number="09011111111")))
     later = CheckOut(lines=voice(), activate_at="2026-05-01T09:00:00+09:00")
     assert len({fingerprint(cart) for cart in (bare, number, other, later)}) == 4
+
+
+BREAKS = (
+    "no fee",
+    "no parent",
+    "stranger",
+    "wrong parent",
+    "no eid",
+    "two fees",
+    "twice the plan",
+    "unsold",
+    "second line",
+)
+
+
+@some.composite
+def broken_carts(draw):
+    """A legal cart with one rule broken."""
+    lines = list(draw(valid_carts()))
+    lines += [*voice(), line("second-vpn", "VPN-US"), line("second-fee", "VPN-ACTIVATION", parent="second-vpn")]
+    how = draw(some.sampled_from(BREAKS))
+    at = {entry.reference: place for place, entry in enumerate(lines)}
+    match how:
+        case "no fee":
+            del lines[at["second-fee"]]
+        case "no parent" | "stranger" | "wrong parent":
+            parent = {"no parent": None, "stranger": "nobody", "wrong parent": "sim"}[how]
+            lines[at["second-fee"]] = line("second-fee", "VPN-ACTIVATION", parent=parent)
+        case "no eid":
+            lines[at["sim"]] = line("sim", "SIM-VOICE-ESIM-20G")
+        case "two fees":
+            lines.append(line("third-fee", "VPN-ACTIVATION", parent="second-vpn"))
+        case "twice the plan":
+            lines[at["second-vpn"]] = line("second-vpn", "VPN-US", quantity=2)
+        case "unsold":
+            lines.append(line("unsold", "NO-SUCH-THING", parent="second-vpn"))
+        case _:
+            lines += [line("one-line", "INT-HOME-1G"), line("two-lines", "INT-APT-1G")]
+    return how, draw(some.permutations(lines))
+
+
+@settings(max_examples=200, deadline=None)
+@given(broken_carts())
+def test_no_illegal_cart_passes_whatever_else_is_in_it(broken):
+    _, lines = broken
+    assert refusal(*lines).fields
+
+
+CHOOSE = Choice(
+    name="region",
+    label=LocalizedText(en="Region", ja="地域"),
+    values=[ChoiceValue(value=value, label=LocalizedText(en=value, ja=value)) for value in ("us", "uk")],
+)
+
+
+@pytest.mark.parametrize(("options", "fits"), [({"region": "us"}, True), ({}, False), ({"region": "fr"}, False)])
+def test_what_a_product_leaves_to_choose_is_chosen_from_what_it_offers(options, fits):
+    """R078, R089."""
+    products = [one.model_copy(update={"choices": [CHOOSE]}) if one.sku == "VPN-US" else one for one in PRICE_LIST]
+    lines = [line("vpn", "VPN-US", options=options), line("fee", "VPN-ACTIVATION", parent="vpn")]
+    if fits:
+        assert split_cart(CheckOut(lines=lines), products, NUMBERS)
+    else:
+        assert faults(*lines, products=products) == {("lines[0].options.region", "FIELD_INVALID")}
+
+
+def test_an_extra_of_another_plan_does_not_fit():
+    fee = BY_SKU["VPN-ACTIVATION"].model_copy(update={"plans": ["VPN-UK"]})
+    found = faults(line("vpn", "VPN-US"), line("fee", "VPN-ACTIVATION", parent="vpn"), products=[BY_SKU["VPN-US"], fee])
+    assert ("lines[1].parent", "ITEM_NOT_FITTING") in found
+
+
+def test_instructions_make_another_cart():
+    """C16: a repeat is the same request."""
+    lines = voice()
+    assert fingerprint(CheckOut(lines=lines)) != fingerprint(CheckOut(lines=lines, instructions="Call first"))

@@ -7,7 +7,8 @@ import pytest
 from portal_chassis.metrics import rendered
 from portal_chassis.testing.operators import operator_call
 from portal_contracts.drift import CompareSystems, RepairDrift
-from portal_contracts.orders import ProvisionRequested
+from portal_contracts.orders import CartLine, ProvisionRequested
+from portal_contracts.orders_rebuild import RebuildOrders
 from portal_contracts.problems import Refused, TryLater
 from portal_contracts.whmcs_orders import BilledClient, BilledService
 from portal_orders import comparison_process
@@ -384,3 +385,46 @@ async def test_the_gauges_say_how_many_differences_of_each_kind_are_open(world):
     assert 'portal_orders_differences{kind="orphan_client"} 0.0' in metrics
     assert "portal_orders_review_waiting 1.0" in metrics
     assert "portal_orders_review_oldest_seconds 3601.0" in metrics
+
+
+async def test_a_row_of_ours_that_says_something_else_is_listed_and_read_again(world):
+    """The read model against Salesforce: an event was lost and so was every later one."""
+    order_id = await world.place_one()
+    world.sales.change(order_id, state="cancelled")
+    world.clock.advance(HOUR)
+    bill(world)
+    drift = (await compare(world)).drifts[0]
+    assert (drift.kind, drift.repairable) == ("copy_out_of_date", True)
+    assert drift.facts == {"portal": "pending_review, not_started", "salesforce": "cancelled, not_started"}
+    await command(world, RepairDrift, drift_id=drift.id)
+    await world.follow()
+    assert world.book.orders[order_id].state == "cancelled"
+    assert (await report(world)).drifts == []
+
+
+async def test_the_read_model_is_built_anew_by_one_command(world):
+    """A restored or lost database: every order is read again, many in a call."""
+    order_ids = [await world.place_one()]
+    for number in range(2):
+        world.sales.change(order_ids[0], state="cancelled")
+        order_ids.append((await world.check_out(*cart(number), key=f"rebuild-{number:04}")).orders[0].order_id)
+    before = dict(world.book.orders)
+    world.book.orders.clear()
+    rebuild = RebuildOrders(request_id="rebuild-request", dry_run=True, reason="A test")
+    assert (await world.orders.use.rebuild(rebuild, operator_call())).changes == (
+        "3 orders are read again from Salesforce.",
+    )
+    assert await world.follow() == 0
+    await world.orders.use.rebuild(rebuild.model_copy(update={"dry_run": False}), operator_call())
+    await world.follow()
+    assert set(world.book.orders) == set(order_ids)
+    assert {one.state for one in before.values()} == {"pending_review"}
+    assert world.book.orders[order_ids[0]].state == "cancelled"
+
+
+def cart(number):
+    name = f"vpn{number}"
+    return (
+        CartLine(reference=name, sku="VPN-US"),
+        CartLine(reference=f"{name}-fee", sku="VPN-ACTIVATION", parent=name),
+    )

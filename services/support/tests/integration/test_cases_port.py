@@ -12,8 +12,11 @@ from portal_contracts.support import CaseComment
 from portal_contracts.values import long_salesforce_id
 from portal_salesforce import Salesforce
 from portal_salesforce.soql import equals, select
+from portal_support.open_staff_case import staff_key
 from portal_support.ports import Cases, NewCase
+from portal_support.read_cases import cursor
 from portal_support.salesforce import SalesforceCases
+from portal_support.salesforce_user import OwnUser
 from portal_support.testing import InMemoryCases
 
 pytestmark = pytest.mark.real_vendor
@@ -32,6 +35,9 @@ class Org:
     async def comment(self, case_id: str, text: str, *, published: bool) -> None:
         """Staff write a comment."""
 
+    async def close(self, case_id: str) -> None:
+        """Staff close a case."""
+
     def new(self, **changes: Any) -> NewCase:
         values = {"key": f"test-{secrets.token_hex(8)}", "account_id": self.hanako, "type": "general_inquiry"}
         return NewCase(**{**values, "title": "回線が遅い", "description": "夜だけ遅くなります。\n2行目", **changes})
@@ -43,14 +49,20 @@ class FakeOrg(Org):
             comment = CaseComment(text=text, written_at=datetime.now(UTC))
             self.cases.comments.setdefault(case_id, []).append(comment)
 
+    async def close(self, case_id: str) -> None:
+        self.cases.closed.add(case_id)
+
 
 @dataclass
 class SalesforceOrg(Org):
-    salesforce: Salesforce
+    staff: Salesforce
 
     async def comment(self, case_id: str, text: str, *, published: bool) -> None:
         fields = {"ParentId": case_id, "CommentBody": text, "IsPublished": published}
-        await self.salesforce.create("CaseComment", fields)
+        await self.staff.create("CaseComment", fields)
+
+    async def close(self, case_id: str) -> None:
+        await self.staff.update("Case", case_id, {"Status": "Closed"})
 
 
 @pytest.fixture
@@ -60,17 +72,27 @@ def fake_org() -> Org:
 
 
 @pytest.fixture
-async def salesforce_org(salesforce: Salesforce) -> Org:
+async def salesforce_org(salesforce: Salesforce, staff: Salesforce) -> Org:
     ids = []
     for number in NUMBERS:
         account = await salesforce.query_one(select("Account", "Id").where(equals("SF_Account_No__c", number)))
         ids.append(account["Id"])
-    return SalesforceOrg(SalesforceCases(salesforce), ids[0], ids[1], salesforce)
+    return SalesforceOrg(SalesforceCases(salesforce, OwnUser(salesforce)), ids[0], ids[1], staff)
 
 
-@pytest.fixture(params=["fake", "salesforce"])
-def org(request) -> Org:
-    return request.getfixturevalue(f"{request.param}_org")
+@pytest.fixture(params=["fake", "2025-12", "2025-08"])
+def implementation(request) -> str:
+    return request.param
+
+
+@pytest.fixture
+def dialect(implementation) -> str:
+    return implementation
+
+
+@pytest.fixture
+def org(implementation, request) -> Org:
+    return request.getfixturevalue("fake_org" if implementation == "fake" else "salesforce_org")
 
 
 async def test_an_opened_case_is_read_back_with_its_words(org: Org) -> None:  # R219
@@ -104,10 +126,58 @@ async def test_every_type_is_read_as_it_was_written(org: Org, kind) -> None:
 async def test_an_accounts_cases_come_newest_first_and_nobody_elses_among_them(org: Org) -> None:  # R009
     mine = [await org.cases.open(org.new(title=f"Question {number}")) for number in range(3)]
     foreign = await org.cases.open(org.new(account_id=org.taro))
-    listed = [case.case_id for case in await org.cases.of_account(org.hanako)]
+    listed = [case.case_id for case in await org.cases.page(org.hanako, None, 100)]
     assert listed[:3] == mine[::-1]
     assert foreign not in listed
-    assert foreign in [case.case_id for case in await org.cases.of_account(org.taro)]
+    assert foreign in [case.case_id for case in await org.cases.page(org.taro, None, 100)]
+
+
+async def test_a_page_goes_on_where_the_one_before_ended(org: Org) -> None:  # R220
+    mine = [await org.cases.open(org.new(title=f"Question {number}")) for number in range(4)]
+    first = await org.cases.page(org.hanako, None, 2)
+    second = await org.cases.page(org.hanako, cursor(first[-1]), 2)
+    assert [case.case_id for case in (*first, *second)] == mine[::-1]
+
+
+async def test_a_case_of_staff_is_not_listed_and_not_read(org: Org) -> None:
+    hidden = await org.cases.open(org.new(key=staff_key(f"test-{secrets.token_hex(8)}")))
+    assert hidden not in [case.case_id for case in await org.cases.page(org.hanako, None, 100)]
+    assert await org.cases.read(hidden, org.hanako) is None
+
+
+async def test_how_a_case_stands_is_said_in_words_for_customers(org: Org) -> None:
+    case_id = await org.cases.open(org.new())
+    found = await org.cases.read(case_id, org.hanako)
+    assert (found.state, found.status, found.state_text.ja) == ("new", "Received", "受付済み")
+    await org.close(case_id)
+    found = await org.cases.read(case_id, org.hanako)
+    assert (found.state, found.closed, found.state_text.ja) == ("closed", True, "完了")
+
+
+async def test_a_closed_case_opens_again_with_the_words_that_say_why(org: Org) -> None:
+    case_id = await org.cases.open(org.new())
+    await org.close(case_id)
+    await org.cases.comment(case_id, "また遅いです", reopen=True)
+    found = await org.cases.read(case_id, org.hanako)
+    assert (found.closed, [comment.text for comment in found.comments]) == (False, ["また遅いです"])
+
+
+async def test_our_own_comment_is_found_by_its_words_and_staffs_is_not(org: Org) -> None:
+    case_id, since = await org.cases.open(org.new()), datetime.now(UTC)
+    await org.comment(case_id, "調査中です", published=True)
+    await org.cases.comment(case_id, "まだ遅いです\n夜だけ @{x.id}")
+    assert await org.cases.find_comment(case_id, "まだ遅いです\n夜だけ @{x.id}", since)
+    assert await org.cases.find_comment(case_id, "調査中です", since) is None
+    assert await org.cases.find_comment(case_id, "まだ", since) is None
+
+
+async def test_a_case_is_closed_by_the_key_it_was_opened_with(org: Org) -> None:  # R213
+    new = org.new()
+    case_id = await org.cases.open(new)
+    for _ in range(2):
+        assert await org.cases.close((new.key, staff_key(new.key)))
+    assert (await org.cases.read(case_id, org.hanako)).closed
+    assert not await org.cases.close(("nobodys",))
 
 
 async def test_another_accounts_case_is_none(org: Org) -> None:
@@ -140,7 +210,8 @@ async def test_a_customers_comment_is_among_the_published_ones(org: Org) -> None
     await org.cases.comment(case_id, "まだ遅いです")
     found = await org.cases.read(case_id, org.hanako)
     assert found is not None
-    assert {comment.text for comment in found.comments} == {"調査中です", "まだ遅いです"}
+    written = {(comment.text, comment.by) for comment in found.comments}
+    assert written == {("調査中です", "support"), ("まだ遅いです", "customer")}
     newest = max(comment.written_at for comment in found.comments)
     assert abs((datetime.now(UTC) - newest).total_seconds()) < 60
 
@@ -160,4 +231,4 @@ async def test_whatever_a_customer_types_stays_text(org: Org, title) -> None:
     found = await org.cases.read(case_id, org.hanako)
     assert found is not None
     assert found.subject.replace("@ {", "@{") == title
-    assert title in [case.subject.replace("@ {", "@{") for case in await org.cases.of_account(org.hanako)]
+    assert title in [case.subject.replace("@ {", "@{") for case in await org.cases.page(org.hanako, None, 100)]

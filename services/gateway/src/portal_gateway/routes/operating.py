@@ -5,7 +5,7 @@ Every command shows what it would do unless its body says `"dryRun": false`, and
 
 from typing import Any, Final
 
-from portal_contracts import drift, provisioning, provisioning_requests, whmcs_orders
+from portal_contracts import drift, orders_rebuild, provisioning, provisioning_requests, whmcs_orders
 from portal_contracts.dead_letters import dead_letter_messages
 from portal_contracts.message import Request
 from portal_contracts.operators import OperatorCommand, list_operator_actions
@@ -110,6 +110,7 @@ _WHMCS_ORDERS: Final = (
 _DRIFT: Final = (
     _query("/operator/drift", drift.ListDrift, "The open differences, oldest first"),
     _command("/operator/drift/compare", drift.CompareSystems),
+    _command("/operator/drift/rebuild-orders", orders_rebuild.RebuildOrders),
     _command("/operator/drift/repair", drift.RepairDrift, "NOT_FOUND", "DRIFT_NOT_REPAIRABLE"),
 )
 _OF_EVERY_SERVICE: Final = (

@@ -1,6 +1,6 @@
 """Orders as a process of its own on a real NATS, a real Postgres and the sandbox's Salesforce.
 
-Billing, catalog and identity are answered here; the gateway, fulfillment and changefeed are played.
+Billing, catalog, identity and support are answered here; the gateway, fulfillment and changefeed are played.
 """
 
 import asyncio
@@ -32,13 +32,21 @@ from portal_contracts.billing import (
     ReadClientProfile,
     SubscriptionList,
 )
-from portal_contracts.catalog import FindProducts, SoldProducts
-from portal_contracts.changefeed import EventsMissed, OrderChanged, OrderItemChanged, ProvisionEventReceived
+from portal_contracts.catalog import Catalog, FindProducts, ListCatalog, SoldProducts
+from portal_contracts.changefeed import (
+    AccountChanged,
+    EventsMissed,
+    OrderChanged,
+    OrderItemChanged,
+    ProvisionEventReceived,
+)
 from portal_contracts.drift import FindLinkedClients, LinkedClients
 from portal_contracts.identity import CustomerLink, FindCustomer
+from portal_contracts.identity_verification import CheckVerification, VerificationCheck
 from portal_contracts.message import Acknowledged
 from portal_contracts.orders import CartLine, CheckOut, ListOrders, ReadOrder, ReadOrderMail, ReadTimeline
 from portal_contracts.problems import Refused
+from portal_contracts.support import OpenStaffCase, StaffCase
 from portal_contracts.topology import SERVICES
 from portal_contracts.values import PersonName
 from portal_contracts.whmcs_orders import BilledClientPage, ListBilledClients
@@ -60,6 +68,7 @@ class Others:
         self.home = HOME
         self.linked = {ACCOUNT}
         self.clients = []
+        self.cases = {}
         self.products = [
             one.model_copy(update={"product_id": product_id(one.sku), "pricebook_entry_id": entry_id(one.sku)})
             for one in PRICE_LIST
@@ -94,13 +103,27 @@ class Others:
             chosen = [one for one in clients if not wanted or one.whmcs_client_id in wanted]
             return BilledClientPage(clients=chosen)
 
+    def _support(self, bus):
+        @bus.answers(OpenStaffCase)
+        async def open_case(command, _):
+            self.cases.setdefault(command.case_key, command)
+            return StaffCase(case_id="500000000000001AAA")
+
     def _catalog(self, bus):
+        @bus.answers(ListCatalog)
+        async def everything(_, __):
+            return Catalog(version="1", read_at=datetime(2026, 1, 2, tzinfo=UTC), groups=[])
+
         @bus.answers(FindProducts)
         async def find(query, _):
             found = [one for one in self.products if one.sku in query.skus or one.product_id in query.product_ids]
             return SoldProducts(products=found)
 
     def _identity(self, bus):
+        @bus.answers(CheckVerification)
+        async def check(_, __):
+            return VerificationCheck(method="document_upload", status="verified", passed=True)
+
         @bus.answers(FindLinkedClients)
         async def linked(query, _):
             return LinkedClients(linked={CLIENT: ACCOUNT} if CLIENT in query.whmcs_client_ids else {})
@@ -226,6 +249,12 @@ class Stack:
             OrderItemChanged(record_id=item_id, change="updated", fields=["Quantity"], by_us=False, committed_at=now)
         )
 
+    async def account_changed(self, *fields, account=ACCOUNT):
+        now = datetime.now(UTC)
+        await self.announce(
+            AccountChanged(record_id=account, change="updated", fields=fields, by_us=False, committed_at=now)
+        )
+
     async def provision_event(self, order_id, version=1):
         await self.announce(
             ProvisionEventReceived(
@@ -297,7 +326,7 @@ async def stack(nats_url, database_url, sandbox, salesforce_environment, tmp_pat
     async with AsyncExitStack() as open_until_the_end:
         log = open_until_the_end.enter_context((tmp_path / "orders.log").open("wb"))
         running.environment_log = log
-        for name in ("gateway", "fulfillment", "notifications", "billing", "catalog", "identity"):
+        for name in ("gateway", "fulfillment", "notifications", "billing", "catalog", "identity", "support"):
             topology = replace(SERVICES[name], records=(), consumes=(), watches=(), database=False)
             if name in ASKING:
                 topology = replace(topology, serves=())
