@@ -11,6 +11,7 @@ from portal_contracts.message import Acknowledged, CustomerCommand, CustomerQuer
 from portal_contracts.values import Line
 
 ApiScope = Literal[
+    "catalog:read",
     "identity:read",
     "orders:read",
     "orders:write",

@@ -7,6 +7,7 @@ import pytest
 from portal_billing import consumers
 from portal_billing.client import Client
 from portal_billing.invoice import OwnedInvoice
+from portal_billing.service_consumers import ServiceCases, register_services
 from portal_chassis.actor import Actor
 from portal_chassis.testing.fake_bus import FakeBus
 from portal_contracts import billing
@@ -75,6 +76,7 @@ def bus(world):
 def test_every_message_of_the_topology_has_a_handler(bus, world):
     consumers.register_operators(bus, world.operators)
     consumers.register_logins(bus, world.use)
+    register_services(bus, ServiceCases(None, None, None))
     wired_with_the_service = check_setup("billing")
     assert {*bus._handlers, wired_with_the_service} == set(SERVICES["billing"].serves)
 
