@@ -195,6 +195,7 @@ def start(nats_url, database_url, sandbox_whmcs, tmp_path, key):
             "WHMCS_ORDER_SECONDS": "2",
         }
         log = tmp_path / "billing.log"
+        running.begun += 1
         with log.open("ab") as output:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "portal_billing", env=environment, stdout=output, stderr=output
@@ -202,6 +203,9 @@ def start(nats_url, database_url, sandbox_whmcs, tmp_path, key):
         try:
             yield process
             if not killed:
+                async with asyncio.timeout(30):  # before it is ready a signal may still end Python itself
+                    while log.read_text().count('"event": "ready"') < running.begun:
+                        await asyncio.sleep(0.05)
                 process.terminate()
                 assert await asyncio.wait_for(process.wait(), 10) == 0, log.read_text()
         finally:
@@ -210,6 +214,7 @@ def start(nats_url, database_url, sandbox_whmcs, tmp_path, key):
             await process.wait()
 
     running.log = tmp_path / "billing.log"
+    running.begun = 0
     return running
 
 
