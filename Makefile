@@ -15,6 +15,7 @@ SIMULATION := tests/simulation
 # Tests wait for processes more than they compute, so a few files at a time, and two whole portals.
 SPREAD := -n 3 --dist loadfile
 TWO_PORTALS := -n 2 --dist loadfile
+OTHER_DIALECT := TEST_SALESFORCE_DIALECT=2025-08
 # CI ends a part that takes longer than its budget: e.g. UNIT_LIMIT="timeout 3m".
 LINT_LIMIT ?=
 UNIT_LIMIT ?=
@@ -50,13 +51,16 @@ restore: setup ## put a backup's databases in place of the stopped portal's: mak
 	@$(BIN)/python -m portal_local restore $(or $(FOLDER),$(error FOLDER= names the backup))
 
 ##@ Test
-.PHONY: test test-unit test-integration test-docker test-faults test-simulation torture lint
+.PHONY: test test-unit test-integration test-dialects test-docker test-faults test-simulation torture lint
 test: lint test-unit test-integration test-simulation test-faults ## everything: lint, unit, integration, faults and kills
 test-unit: setup ## use cases and rules on fakes, no network; T=path runs one
 	@$(UNIT_LIMIT) $(PYTEST) --disable-socket --allow-unix-socket -m "not kill" $(if $(T),$(T),-n 2 --dist loadfile $(UNIT))
 test-integration: setup ## adapters and journeys on real NATS, Postgres, Redis and the sandbox; T=path runs one
 	@$(ADAPTERS_LIMIT) $(PYTEST) -m "not kill" $(if $(T),$(T),$(SPREAD) $(ADAPTERS))
 	@$(if $(T),,$(JOURNEYS_LIMIT) $(PYTEST) $(TWO_PORTALS) $(JOURNEYS))
+	@$(if $(T),,$(OTHER_DIALECT) $(JOURNEYS_LIMIT) $(PYTEST) -m dialect tests/integration)
+test-dialects: setup ## every journey on an org with the other wording and field names (C02, C03, C05); T=path runs one
+	@$(OTHER_DIALECT) $(PYTEST) $(TWO_PORTALS) $(or $(T),tests/integration)
 test-faults: setup ## kill -9 and injected faults, judged by the sandbox's ledger; T=path runs one
 	@$(FAULTS_LIMIT) $(PYTEST) -m kill $(if $(T),$(T),$(SPREAD) $(ADAPTERS))
 	@$(if $(T),,$(KILLS_LIMIT) $(PYTEST) $(TWO_PORTALS) $(KILLS))

@@ -8,18 +8,17 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
-from our_stack import MODEL_SKU, customer_of, running
+from our_stack import customer_of, running
 
-from portal_local.demo.customer import Customer, eventually
-from portal_local.demo.vendors import SalesforceStaff
+from portal_local.demo.customer import Customer
 from portal_local.stack import LocalStack
 from portal_local.state import StateFolder
+from portal_testing.large_account import MODEL_SKU, add_products, products_on_sale
 
 PRODUCTS: Final = 2_000
 PAGES: Final = ("/catalog", "/catalog/personalized", f"/catalog/{MODEL_SKU}")
 TIMES: Final = 50
 QUIET_SECONDS: Final = 3.0
-_PRODUCT_FIELDS: Final = ("Name", "Description", "IsActive")
 _VENDOR_CALLS: Final = re.compile(r"^portal_vendor_calls_total\{.*\} ([0-9.e+]+)$", re.MULTILINE)
 Row = dict[str, Any]
 
@@ -30,23 +29,16 @@ async def measure_large_catalog(folder: Path) -> Row:
     async with running(folder) as stack, customer_of(stack) as (journey, systems):
         await journey.sign_up(await journey.set_up_account())
         await systems.salesforce.log_in()
-        row: Row = {"products": PRODUCTS, "pages": []}
-        calls = await _vendor_calls(stack)
+        row: Row = {"products": PRODUCTS}
+        calls = await vendor_calls(stack)
         began = time.monotonic()
-        await _fill(systems.salesforce)
+        await add_products(systems.salesforce, PRODUCTS)
         row["createdSeconds"] = time.monotonic() - began
-
-        async def whole() -> bool:
-            found = await systems.customer.get("/catalog")
-            return sum(one["orderable"] for group in found["groups"] for one in group["products"]) >= PRODUCTS
-
         began = time.monotonic()
-        await eventually(whole, f"{PRODUCTS} products on sale", patience=120.0)
+        await products_on_sale(systems, PRODUCTS)
         row["onSaleSeconds"] = time.monotonic() - began
-        row["vendorCalls"] = await _settled(stack) - calls
-        for path in PAGES:
-            row["pages"].append(await _page(stack, systems.customer, path))
-            print(_line(row["pages"][-1]), flush=True)
+        row["vendorCalls"] = await settled(stack) - calls
+        row["pages"] = [await page(stack, systems.customer, path) for path in PAGES]
         print(
             f"  {PRODUCTS} products on sale {row['onSaleSeconds']:.1f} s after the last was written;"
             f" {row['vendorCalls']} vendor calls for all their change events",
@@ -55,56 +47,41 @@ async def measure_large_catalog(folder: Path) -> Row:
         return row
 
 
-async def _fill(staff: SalesforceStaff) -> None:
-    """Copy one product until there are enough, each with its two price book entries."""
-    (found,) = await staff.query(f"SELECT Id FROM Product2 WHERE StockKeepingUnit = '{MODEL_SKU}'")  # noqa: S608 - ours
-    model = await staff.read("Product2", found["Id"])
-    fields = {
-        name: model[name] for name in model if name.endswith("__c") or name in ("Name", "Description", "IsActive")
-    }
-    (standard,) = await staff.query("SELECT Id FROM Pricebook2 WHERE IsStandard = true")
-    of_model = f"WHERE Product2Id = '{found['Id']}'"
-    entries = await staff.query(f"SELECT Pricebook2Id, UnitPrice FROM PricebookEntry {of_model}")  # noqa: S608 - ours
-    skus = [f"BENCH-{number}" for number in range(PRODUCTS)]
-    ids = await staff.create_many("Product2", [fields | {"StockKeepingUnit": sku, "ProductCode": sku} for sku in skus])
-    for entry in sorted(entries, key=lambda one: one["Pricebook2Id"] != standard["Id"]):  # before any other book's
-        priced = {"Pricebook2Id": entry["Pricebook2Id"], "UnitPrice": entry["UnitPrice"], "IsActive": True}
-        await staff.create_many("PricebookEntry", [priced | {"Product2Id": product} for product in ids])
-
-
-async def _page(stack: LocalStack, customer: Customer, path: str) -> Row:
+async def page(stack: LocalStack, customer: Customer, path: str) -> Row:
     """Ask for a page many times in turn; `vendorCalls` are those of all services meanwhile, after the first one."""
     body = await customer.get(path)
-    before = await _vendor_calls(stack)
+    before = await vendor_calls(stack)
     seconds = []
     for _ in range(TIMES):
         began = time.perf_counter()
         await customer.get(path)
         seconds.append(time.perf_counter() - began)
-    return {
+    row = {
         "path": path,
         "characters": len(str(body)),
         "p50Milliseconds": statistics.median(seconds) * 1000,
         "slowestMilliseconds": max(seconds) * 1000,
-        "vendorCalls": await _vendor_calls(stack) - before,
+        "vendorCalls": await vendor_calls(stack) - before,
     }
+    print(_line(row), flush=True)
+    return row
 
 
-async def _settled(stack: LocalStack) -> int:
+async def settled(stack: LocalStack) -> int:
     """Wait until change events cause no calls any more; give the count."""
-    calls, before = await _vendor_calls(stack), -1
+    calls, before = await vendor_calls(stack), -1
     while calls != before:
         await asyncio.sleep(QUIET_SECONDS)
-        calls, before = await _vendor_calls(stack), calls
+        calls, before = await vendor_calls(stack), calls
     return calls
 
 
-async def _vendor_calls(stack: LocalStack) -> int:
-    """Count the calls that the services a catalog page may reach have made to vendors."""
+async def vendor_calls(stack: LocalStack) -> int:
+    """Count the calls that the services a page may reach have made to vendors."""
     running = stack.state.running()
     total = 0.0
     async with httpx.AsyncClient() as client:
-        for name in ("catalog", "orders", "billing"):
+        for name in ("catalog", "orders", "billing", "support"):
             url = running.ready_urls[name] if running is not None else ""
             found = await client.get(url.replace("/readyz", "/metrics"))
             total += sum(float(number) for number in _VENDOR_CALLS.findall(found.text))
@@ -113,6 +90,6 @@ async def _vendor_calls(stack: LocalStack) -> int:
 
 def _line(row: Row) -> str:
     return (
-        f"  {row['path']:24} {row['characters']:9} characters  p50 {row['p50Milliseconds']:6.1f} ms"
+        f"  {row['path']:30} {row['characters']:9} characters  p50 {row['p50Milliseconds']:6.1f} ms"
         f"  slowest {row['slowestMilliseconds']:6.1f} ms  vendor calls in {TIMES} pages: {row['vendorCalls']}"
     )

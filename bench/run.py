@@ -1,6 +1,6 @@
 """`make bench`: our real stack beside the peers in one run; prints ratios and keeps everything in JSON.
 
-    python bench/run.py [--only catalog,slow,outbox,active,drain,startup,large-catalog,bus] [--rounds 3] [--seconds 4]
+    python bench/run.py [--only catalog,slow,outbox,active,drain] [--rounds 3] [--seconds 4]
 
 See README.md beside this file for what is measured and how to read it.
 """
@@ -25,6 +25,7 @@ from load import SESSIONS, LoadFailedError, ensure_wrk
 from measure_active import measure_active
 from measure_catalog import measure_catalog
 from measure_drain import measure_drain
+from measure_large_account import measure_large_account
 from measure_large_catalog import measure_large_catalog
 from measure_slow import measure_slow
 from measure_startup import measure_startup
@@ -38,7 +39,18 @@ from portal_local.state import StateFolder
 
 HERE: Final = Path(__file__).resolve().parent
 KEPT: Final = HERE.parent / ".portal" / "bench"
-PARTS: Final = ("catalog", "slow", "outbox", "active", "drain", "vendor-slow", "startup", "large-catalog", "bus")
+PARTS: Final = (
+    "catalog",
+    "slow",
+    "outbox",
+    "active",
+    "drain",
+    "vendor-slow",
+    "startup",
+    "large-catalog",
+    "large-account",
+    "bus",
+)
 ON_OUR_STACK: Final = frozenset({"catalog", "slow", "active", "drain", "vendor-slow", "startup"})
 VENDOR_SLOW_SECONDS: Final = 15
 WITH_PEERS: Final = frozenset({"catalog", "slow"})
@@ -63,9 +75,7 @@ def main() -> int:
     found: list[ratios.Ratio] = []
     if parts & ON_OUR_STACK:
         asyncio.run(_prepare_and_measure_whole(parts, result, arguments.rounds))
-    if "large-catalog" in parts:
-        _say("a catalog of two thousand products")
-        result["largeCatalog"] = asyncio.run(measure_large_catalog(KEPT / "large"))
+    asyncio.run(_measure_large(parts, result))
     if "startup" in parts:
         found += ratios.of_startup(result["startup"])
     if "vendor-slow" in parts:
@@ -143,6 +153,15 @@ async def _prepare_and_measure_whole(parts: frozenset[str], result: dict[str, An
         if "startup" in parts:
             _say("starting one process after the other again, everything else running")
             result["startup"] = await measure_startup(stack, times=max(2, times // 2))
+
+
+async def _measure_large(parts: frozenset[str], result: dict[str, Any]) -> None:
+    if "large-catalog" in parts:
+        _say("a catalog of two thousand products")
+        result["largeCatalog"] = await measure_large_catalog(KEPT / "large")
+    if "large-account" in parts:
+        _say("a customer with five hundred orders and three hundred invoices")
+        result["largeAccount"] = await measure_large_account(KEPT / "large")
 
 
 def _outbox(seconds: int) -> dict[str, float]:

@@ -1,8 +1,13 @@
 """Journeys run on the portal as it is, with one-stop porting, without the comparison's pauses and with short leases."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 
 import pytest
+import pytest_asyncio
+
+from portal_testing.shoppers import Shopper, Shoppers
+from portal_testing.stack import PortalStack
+from portal_testing.subscribers import Subscriber, subscribe
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +19,29 @@ def portal_overrides() -> Mapping[str, str]:
         "PORTAL_SIGNUPS_AN_HOUR_PER_ADDRESS": "100000",
         "PORTAL_LOGINS_A_MINUTE_PER_ADDRESS": "100000",
     }
+
+
+@pytest.fixture(scope="module")
+def portal_stack_of_the_module(portal_stack_of_the_run: PortalStack) -> PortalStack:
+    portal_stack_of_the_run.heal()
+    return portal_stack_of_the_run
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def people(portal_stack_of_the_module: PortalStack) -> AsyncIterator[Shoppers]:
+    """Makes the customers of a module, whose tests share a loop: `pytest.mark.asyncio(loop_scope="module")`."""
+    found = Shoppers(portal_stack_of_the_module)
+    yield found
+    await found.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def subscriber(people: Shoppers) -> Subscriber:
+    """One customer with running services for all tests of a module."""
+    return await subscribe(await people.somebody())
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stranger(people: Shoppers) -> Shopper:
+    """Somebody else."""
+    return await people.somebody(with_card=False)

@@ -11,6 +11,7 @@ import pytest
 
 from portal_local.demo.customer import Problem
 from portal_testing.invariants import broken_invariants
+from portal_testing.salesforce_dialects import SalesforceDialect
 from portal_testing.shoppers import Shopper
 from portal_testing.stack import PortalStack
 
@@ -88,7 +89,9 @@ async def whmcs_price(stack: PortalStack, pid: int, yen: int) -> None:
 
 
 @pytest.mark.timeout(180)
-async def test_what_staff_mend_in_salesforce_and_whmcs_lets_orders_go_on(shopper, portal_stack: PortalStack) -> None:
+async def test_what_staff_mend_in_salesforce_and_whmcs_lets_orders_go_on(
+    shopper, portal_stack: PortalStack, salesforce_dialect: SalesforceDialect
+) -> None:
     dearer, mispriced, card, unmapped = await shopper.order_services(
         {"sku": "VPN-US"},
         {"sku": "VPN-UK"},
@@ -99,9 +102,10 @@ async def test_what_staff_mend_in_salesforce_and_whmcs_lets_orders_go_on(shopper
     items = "SELECT Id, UnitPrice FROM OrderItem WHERE OrderId = '{}' AND Product2.StockKeepingUnit = 'VPN-UK'"
     (item,) = await salesforce.query(items.format(mispriced))
     await salesforce.change("OrderItem", item["Id"], {"UnitPrice": item["UnitPrice"] + 10})
-    products = "SELECT Id, WH_Product_ID__c FROM Product2 WHERE StockKeepingUnit = 'SIM-DATA-ESIM-10G'"
+    number = salesforce_dialect.product_id_field
+    products = f"SELECT Id, {number} FROM Product2 WHERE StockKeepingUnit = 'SIM-DATA-ESIM-10G'"
     (product,) = await salesforce.query(products)
-    await salesforce.change("Product2", product["Id"], {"WH_Product_ID__c": None})
+    await salesforce.change("Product2", product["Id"], {number: None})
     await whmcs_price(portal_stack, VPN_US, VPN_YEN + 10)
     try:
         await shopper.journey.approve()
@@ -111,7 +115,7 @@ async def test_what_staff_mend_in_salesforce_and_whmcs_lets_orders_go_on(shopper
         await blocked(shopper, unmapped, "PRODUCT_UNMAPPED", "staff")
     finally:
         await whmcs_price(portal_stack, VPN_US, VPN_YEN)
-        await salesforce.change("Product2", product["Id"], {"WH_Product_ID__c": product["WH_Product_ID__c"]})
+        await salesforce.change("Product2", product["Id"], {number: product[number]})
     await salesforce.change("OrderItem", item["Id"], {"UnitPrice": item["UnitPrice"]})
     await shopper.change(card, SIM_Card_Number__c=CARD)
     await shopper.see(card, "order.activated")  # woken by the change

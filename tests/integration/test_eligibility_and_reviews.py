@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
 from portal_local.demo.customer import eventually
 from portal_testing.shoppers import Shopper
 
@@ -14,6 +16,7 @@ async def account_of(shopper: Shopper) -> str:
     return str(found[0]["AccountId"])
 
 
+@pytest.mark.dialect
 async def test_a_check_is_asked_for_answered_and_ordered_from(shopper) -> None:  # R181-R190, C13, C25
     account_id = await account_of(shopper)
     await shopper.salesforce.change("Account", account_id, {RESULT: None, STATUS: None})

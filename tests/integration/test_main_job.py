@@ -6,7 +6,7 @@ import pytest
 
 from portal_local.demo.journey import new_eid
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.dialect]
 
 
 @pytest.mark.timeout(240)

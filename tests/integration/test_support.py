@@ -3,6 +3,7 @@
 from typing import Any
 
 import httpx
+import pytest
 
 from portal_local.demo.customer import eventually
 from portal_local.demo.journey import PASSWORD
@@ -23,6 +24,7 @@ async def told(shopper: Shopper, *expected: str) -> None:
     await eventually(look, f"mails about the case to be {expected}")
 
 
+@pytest.mark.dialect
 async def test_a_question_is_answered_closed_and_asked_again(shopper: Shopper) -> None:  # R219-R223, C23
     customer, salesforce = shopper.customer, shopper.salesforce
     order_id = await shopper.order_vpn()

@@ -18,6 +18,7 @@ from portal_contracts.identity import LogIn
 from portal_contracts.provisioning import RevealEsimCode
 from portal_contracts.topology import SERVICES
 from portal_local.demo.customer import Problem
+from portal_testing.salesforce_dialects import SalesforceDialect
 from portal_testing.stack import PortalStack
 
 SECONDS: Final = 20.0
@@ -61,11 +62,12 @@ def collector() -> Iterator[SpanCollector]:
 
 
 @pytest.fixture(scope="module")
-def traced_stack(collector: SpanCollector) -> Iterator[PortalStack]:
+def traced_stack(collector: SpanCollector, salesforce_dialect: SalesforceDialect) -> Iterator[PortalStack]:
     """A stack of its own that records every trace."""
     folder = Path(tempfile.mkdtemp(prefix="portal-traces-"))
     folder.chmod(0o711)
-    overrides = {"PORTAL_TRACE_ENDPOINT": collector.endpoint, "PORTAL_TRACE_RATIO": "1"}
+    traced = {"PORTAL_TRACE_ENDPOINT": collector.endpoint, "PORTAL_TRACE_RATIO": "1"}
+    overrides = {**salesforce_dialect.overrides(), **traced}
     stack = PortalStack.embedded(folder / "state", overrides=overrides).start_everything()
     yield stack
     stack.stop_everything()

@@ -277,7 +277,7 @@ class Torture:
         if shown["Activation_Status__c"] == "Failed":
             return str(shown["Activation_Error__c"] or "").partition(":")[0]
         portal = (await insist(lambda: buyer.shopper.customer.get(f"/orders/{order.order_id}"), "the order"))["state"]
-        return "active" if portal == "completed" and shown["Activation_Status__c"] == ACTIVE else ""
+        return "active" if portal == "completed" and shown["Activation_Status__c"] in ACTIVE else ""
 
     async def broken(self) -> list[str]:
         """Everything that does not hold, by the ledger and by what every system says."""

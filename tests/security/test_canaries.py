@@ -1,39 +1,57 @@
-"""Secrets driven through the whole portal, with what fails of each: none is at rest, in a log or in an error.
+"""Secrets driven through the whole portal, with what fails of each: none is at rest, in a log, a trace or an error.
 
-Looked through is everything the portal wrote: every log, the bus's streams with their dead letters, Postgres with its
-write-ahead log, Redis. eSIM codes and traces have the same test in tests/integration/test_traces.py, on a portal that
-records every span; identity's part, with a failing database, is in its own tests.
+Looked through is everything the portal wrote and said: every log, every span, every message on the bus with its reply,
+the bus's streams, dead letters in Postgres with its write-ahead log, Redis. Where a secret has to be, it may be, and
+nowhere else. Identity's part, with a failing database, is in its own tests.
 """
 
-import asyncio
+import base64
 import re
 import secrets
+import shutil
+import tempfile
 import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 
+from portal_chassis import telemetry
+from portal_chassis.testing import SpanCollector
 from portal_identity.one_time_codes import STEP_SECONDS, code_at
 from portal_local import environment
-from portal_local.demo.customer import eventually
+from portal_local.demo.customer import Problem, eventually
 from portal_local.demo.journey import ADDRESS
+from portal_local.demo.vendors import WhmcsApi
+from portal_local.keys import ensure_keys
+from portal_security.bus_tap import BusTap
+from portal_security.witness import Witness
 from portal_testing.shoppers import Shopper, Shoppers
 from portal_testing.stack import PortalStack
 
 RESET_LINK = re.compile(r"/auth/password/reset\?token=([A-Za-z0-9_.-]+)")
+CUSTOMER_NUMBER_FIELD = 198
 BORN = "1931-03-29"
-BELONGS = {("csrf", "postgres")}
-"""The row of a session holds its CSRF token, which opens nothing without the session's, of which it holds a hash."""
+SENDGRID_KEY = "SG.sandbox-key"
+LOGGING_IN = {"bus identity.session.open.v1"}
+BELONGS = {
+    "password": LOGGING_IN | {"bus identity.signup.request.v1"},
+}
+"""Where a secret has to be for the portal to work: between gateway and owner, never in a stream.
+
+The row of a session holds its CSRF token, which opens nothing without the session's, of which it holds a hash.
+"""
 
 
 class Page:
     """The customer's page; keeps what the portal answered to what failed."""
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
+    def __init__(self, http: httpx.AsyncClient, refusals: list[str]) -> None:
         self.http = http
-        self.refusals: list[str] = []
+        self.refusals = refusals
 
     async def send(self, path: str, body: Any = None, *, key: str = "") -> httpx.Response:
         csrf = next((value for name, value in self.http.cookies.items() if name.endswith("portal_csrf")), "")
@@ -53,9 +71,42 @@ class Page:
         assert (await self.send(path, body)).is_error, path
 
 
+@pytest.fixture(scope="module")
+def collector() -> Iterator[SpanCollector]:
+    """Where every process of the stack sends its spans."""
+    found = SpanCollector()
+    with found.listening():
+        yield found
+
+
+@pytest.fixture(scope="module")
+def traced_stack(collector: SpanCollector) -> Iterator[PortalStack]:
+    """A stack of its own that records every trace."""
+    folder = Path(tempfile.mkdtemp(prefix="portal-canaries-"))
+    folder.chmod(0o711)
+    tracing = {"PORTAL_TRACE_ENDPOINT": collector.endpoint, "PORTAL_TRACE_RATIO": "1"}
+    stack = PortalStack.embedded(folder / "state", overrides=tracing).start_everything()
+    yield stack
+    stack.stop_everything()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 @pytest.fixture
-def page(portal_http: httpx.AsyncClient) -> Page:
-    return Page(portal_http)
+def portal_stack(traced_stack: PortalStack) -> PortalStack:
+    """What this module looks at."""
+    traced_stack.heal()
+    return traced_stack
+
+
+@pytest.fixture
+async def witness(portal_stack: PortalStack, collector: SpanCollector) -> AsyncIterator[Witness]:
+    async with BusTap.on(portal_stack) as tap:
+        yield Witness(portal_stack, tap, collector)
+
+
+@pytest.fixture
+def page(portal_http: httpx.AsyncClient, witness: Witness) -> Page:
+    return Page(portal_http, witness.refusals)
 
 
 @pytest.fixture
@@ -122,42 +173,113 @@ async def reset(page: Page, shopper: Shopper, password: str) -> str:
     return token
 
 
-def written(stack: PortalStack) -> dict[str, bytes]:
-    """Give what the portal wrote, by file: not the vendors' own records, nor the keys it was given."""
-    stack.redis.ask("SAVE")
-    given = {stack.state_folder / name for name in ("sandbox", "keys")}
-    files = [path for path in stack.state_folder.rglob("*") if path.is_file() and not given & set(path.parents)]
-    return {str(path.relative_to(stack.state_folder)): path.read_bytes() for path in files}
+async def linked(page: Page, shopper: Shopper, password: str, whmcs_password: str) -> None:
+    """Link an account of before the portal: refused with another password, then done."""
+    whmcs: WhmcsApi = shopper.journey.systems.whmcs
+    email, number = shopper.person.email, shopper.person.customer_number
+    known = dict.fromkeys(("firstname", "lastname", "address1", "city", "state"), "見本")
+    field = f'a:1:{{i:{CUSTOMER_NUMBER_FIELD};s:{len(number)}:"{number}";}}'
+    await whmcs.call(
+        "AddClient",
+        **known,
+        email=email,
+        postcode="150-0001",
+        country="JP",
+        phonenumber="03-1234-5678",
+        password2=whmcs_password,
+        customfields=base64.b64encode(field.encode()).decode(),
+        noemail=True,
+    )
+    form = {"email": email, "password": password, "confirmPassword": password}
+    await page.refused("/auth/link", {**form, "whmcsPassword": f"{whmcs_password}-mistyped"})
+    token = (await page.done("/auth/link", {**form, "whmcsPassword": whmcs_password}))["token"]
+
+    async def done() -> bool:
+        return (await page.send("/auth/link/confirm", {"token": token})).status_code == 200
+
+    await eventually(done, "the account to be linked")
 
 
-async def test_no_secret_is_found_in_anything_the_portal_wrote_or_refused(
-    page: Page, unknown: Shopper, portal_stack: PortalStack
-) -> None:
-    password, renewed = (f"canary-{secrets.token_hex(8)}" for _ in range(2))
-    whmcs_password = f"canary-{secrets.token_hex(8)}"
-    await signed_up(page, unknown, portal_stack, password)
-    canaries = {"password": password, "new password": renewed, "WHMCS password": whmcs_password, "born": BORN}
-    canaries |= {name.rpartition("portal_")[2]: value for name, value in page.http.cookies.items() if value}
-    assert {"session", "csrf"} <= set(canaries)
-    canaries["sign-on link"] = await sign_on(page, portal_stack)
-    canaries |= await second_factor(page)
-    link = {"email": "nobody@example.jp", "password": renewed, "confirmPassword": renewed}
-    await page.refused("/auth/link", {**link, "whmcsPassword": whmcs_password})
-    canaries["reset link"] = await reset(page, unknown, renewed)
-    canaries |= {
+async def esim_code(shopper: Shopper, stack: PortalStack, password: str, refusals: list[str]) -> dict[str, str]:
+    """Order an eSIM, with vendors failing on the way and a message nobody can read, and look at its code once."""
+    customer, sandbox = shopper.customer, stack.sandbox
+    await customer.post("/auth/login", {"email": shopper.person.email, "password": password})
+    await shopper.journey.add_card()
+    await sandbox.arm_fault("sendgrid", "*", "status", times=1, params={"status": 500})
+    order_id = await shopper.order_esim()
+    await sandbox.call_provision(order_id, key="another-key-that-is-long-enough-to-be-one")
+    await sandbox.publish_events(orderId=order_id, version=77)
+    await sandbox.arm_fault("freebit", "*", "status", times=1, params={"status": 500})
+    await sandbox.arm_fault("salesforce", "*", "status", times=2, params={"status": 500})
+    await shopper.journey.approve()
+    assert (await sandbox.call_provision(order_id)).status == 202
+    assert await shopper.finish() == []
+    shown = await customer.post(f"/orders/{order_id}/esim-code", {})
+    with pytest.raises(Problem) as again:
+        await customer.post(f"/orders/{order_id}/esim-code", {})
+    refusals.append(str(again.value.body))
+    return {"eSIM code": shown["matchingId"]}
+
+
+def keys_of(stack: PortalStack) -> dict[str, str]:
+    """Give what the portal was started with."""
+    keys = ensure_keys(stack.keys)
+    return {
         "WHMCS secret": environment.WHMCS_SECRET,
         "Freebit key": environment.FREEBIT_OEM_KEY,
         "key of WHMCS's hooks": environment.WHMCS_HOOK_SECRET,
+        "SendGrid key": SENDGRID_KEY,
+        "Salesforce key": keys.salesforce_private.read_text().splitlines()[3],
+        "key of signed calls": keys.signed_call_key(),
     }
-    found = await asyncio.to_thread(written, portal_stack)
-    sung = unknown.person.email.encode()
-    assert any(sung in text for name, text in found.items() if name.startswith("postgres")), "what is there is found"
-    held = [
-        (what, name)
-        for what, secret in canaries.items()
-        for name, text in found.items()
-        if secret.encode() in text and (what, name.partition("/")[0]) not in BELONGS
-    ]
-    assert held == []
-    assert [what for what, secret in canaries.items() if secret in "".join(page.refusals)] == []
-    assert len(page.refusals) >= 7
+
+
+async def test_no_secret_is_found_in_anything_the_portal_wrote_said_or_refused(
+    page: Page, unknown: Shopper, shoppers: Shoppers, witness: Witness
+) -> None:
+    stack, legacy = witness.stack, await shoppers.unknown()
+    password, renewed, linking, whmcs_password = (f"canary-{secrets.token_hex(8)}" for _ in range(4))
+    await linked(page, legacy, linking, whmcs_password)
+    await signed_up(page, unknown, stack, password)
+    canaries = {"password": password, "new password": renewed, "password at linking": linking, "born": BORN}
+    canaries["WHMCS password"] = whmcs_password
+    canaries |= {name.rpartition("portal_")[2]: value for name, value in page.http.cookies.items() if value}
+    assert {"session", "csrf"} <= set(canaries)
+    canaries |= await esim_code(unknown, stack, password, witness.refusals)
+    canaries["sign-on link"] = await sign_on(page, stack)
+    canaries |= await second_factor(page)
+    canaries["reset link"] = await reset(page, unknown, renewed)
+    await page.refused("/auth/login", {"email": unknown.person.email, "password": renewed})
+    again = {"email": unknown.person.email, "password": renewed, "code": canaries["recovery code"]}
+    await page.done("/auth/login", again)
+    await page.refused("/auth/login", again)
+    canaries |= keys_of(stack)
+    letters = await stack.operator.get("/operator/orders/dead-letters")
+    assert [one for one in letters["deadLetters"] if "version 77" in one["problem"]], "a dead letter was written"
+    assert len(canaries) >= 16
+    assert len(witness.refusals) >= 10
+    held = await witness.holding({**canaries, "email": unknown.person.email})
+    assert {"file postgres", "bus identity.session.open.v1"} <= held.pop("email"), "what is there is found"
+    found = {what: places - BELONGS.get(what, set()) for what, places in held.items()}
+    assert {what: places for what, places in found.items() if places} == {}
+
+
+async def test_a_secret_that_gets_out_anywhere_is_found(witness: Witness, collector: SpanCollector) -> None:
+    stack = witness.stack
+    logged, traced, said, answered, kept = canaries = [f"canary-{secrets.token_hex(8)}" for _ in range(5)]
+    (log,) = {path for path in stack.state_folder.rglob("*.log") if path.stem == "identity"}
+    with log.open("a", encoding="utf-8") as lines:
+        lines.write(f'{{"event": "planted", "password": "{logged}"}}\n')
+    with collector.recording(), telemetry.span("planted") as span:
+        span.set("url.query", f"token={traced}")
+    await witness.tap.say("portal.planted.v1", f'{{"planted": "{said}"}}'.encode())
+    witness.refusals.append(f'{{"detail": "{answered}"}}')
+    stack.redis.ask("SET", "portal:planted", kept)
+    held = await witness.holding({one: one for one in canaries})
+    assert held == {
+        logged: {"file logs"},
+        traced: {"span test planted"},
+        said: {"bus portal.planted.v1"},
+        answered: {"refusal"},
+        kept: {"file redis"},
+    }

@@ -24,7 +24,9 @@ IDS = {
     "id": "7",
     "mailId": "welcome:001000000000001AAA",
     "commodity": "internet",
-    "sku": "VPN-US",
+    "sku": "VPN-UK",
+    "checkoutId": "5d1f7c1e-0000-4000-8000-0000000000c9",
+    "cartId": "5d1f7c1e-0000-4000-8000-0000000000ca",
 }
 PROVING = {"/auth/login", "/auth/step-up"}
 """Where the member's own password is asked for."""
@@ -53,6 +55,7 @@ def own(operation: ServedOperation, member: Member) -> Any:
     return {name: known.get(name, value) for name, value in operation.body.items() if name not in left_empty}
 
 
+@pytest.mark.timeout(600)
 def test_whatever_is_sent_the_answer_is_one_of_the_document(
     served: Served, members: list[Member], operators_token: str, portal_stack: PortalStack
 ) -> None:
@@ -67,7 +70,7 @@ def test_whatever_is_sent_the_answer_is_one_of_the_document(
         described = schema[operation.path][operation.method]
         token = operators_token if operation.of_operators else member.token
         headers = {"Authorization": f"Bearer {token}"} if operation.needs_session else {}
-        ids = {name: str({**IDS, "checkoutId": "c-1", **member.ids}[name]) for name in operation.parameters}
+        ids = {name: str({**IDS, **member.ids}[name]) for name in operation.parameters}
 
         def send(case: schemathesis.Case) -> None:
             case.headers.update(headers)
@@ -98,9 +101,15 @@ def test_whatever_is_sent_the_answer_is_one_of_the_document(
             fuzz(operation, member)
         except (FailureGroup, AssertionError) as fault:
             faults[operation.name] = str(getattr(fault, "exceptions", fault))[:600]
+    answered = {name for name, seen in statuses.items() if any(200 <= status < 300 for status in seen)}
+    share = len(answered) / len(statuses)
+    print(f"{len(answered)} of {len(statuses)} operations ({share:.0%}) seen at 2xx")  # noqa: T201 - the figure, with -s
+    if os.environ.get("SEC4"):
+        for name, seen in statuses.items():
+            if name not in answered:
+                print(name, dict(seen))
     assert faults == {}
-    answered = [name for name, seen in statuses.items() if any(200 <= status < 300 for status in seen)]
-    assert len(answered) >= ENOUGH * len(statuses), sorted(set(statuses) - set(answered))
+    assert share >= ENOUGH, sorted(set(statuses) - answered)
 
 
 def of_form(described: schemathesis.APIOperation, ids: dict[str, str]) -> Any:

@@ -14,6 +14,7 @@ from portal_testing.stack import PortalStack
 
 IDS = {
     "checkoutId": "5d1f7c1e-0000-4000-8000-0000000000c9",
+    "cartId": "5d1f7c1e-0000-4000-8000-0000000000ca",
     "service": "billing",
     "id": "7",
     "mailId": "welcome:001000000000001AAA",

@@ -8,7 +8,7 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic, time
 from typing import Any, Final
@@ -16,12 +16,15 @@ from typing import Any, Final
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from portal_contracts.identity_api_tokens import SCOPE_ROLE
 from portal_contracts.problems import Misconfigured
 
 HEADER: Final = "Portal-Actor"
 ISSUER: Final = "portal-identity"
 DEFAULT_LIFETIME: Final = 120
 """Seconds a token lives."""
+FRESH_SIGN_IN: Final = timedelta(minutes=15)
+"""How old a proof may be for what is sensitive, machine time."""
 CLOCK_LEEWAY: Final = 5
 """Seconds by which the clocks of two machines may differ."""
 REREAD_PAUSE: Final = 5.0
@@ -44,6 +47,11 @@ class Actor:
     authenticated_at: datetime
     locale: str
     operator: str = ""
+
+    def proven_lately(self, now: datetime) -> bool:
+        """Whether a person signed in, or proved it again, at most a quarter of an hour ago (architecture §9)."""
+        scoped = any(role.startswith(SCOPE_ROLE) for role in self.roles)
+        return not scoped and now - self.authenticated_at <= FRESH_SIGN_IN
 
 
 def sign_actor(private_key: Ed25519PrivateKey, key_id: str, actor: Actor, lifetime: int = DEFAULT_LIFETIME) -> str:

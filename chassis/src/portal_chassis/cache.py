@@ -8,6 +8,7 @@ own name. Invalidating replaces a token, so a load that was under way meanwhile 
 import asyncio
 import random
 import secrets
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,7 +19,7 @@ from pydantic import SecretStr
 from portal_chassis import metrics
 from portal_chassis.logs import get_logger
 from portal_chassis.machine_time import epoch, monotonic
-from portal_contracts.problems import TryLater
+from portal_contracts.problems import Refused, TryLater
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -34,6 +35,10 @@ CONNECTIONS: Final = 32
 TOKEN_LIFE: Final = timedelta(days=2)
 RETRY_SECONDS: Final = (2, 5)
 """When a reader whose patience ended is sent back for what its load will have brought; not all at the same moment."""
+LATE: Final = 3
+"""After so many readers in a row that waited in vain a vendor counts as slow."""
+HASTE: Final = 0.25
+"""The share of its patience that a reader spends on a slow vendor: waiting longer would bring nothing more."""
 _HEAD: Final = 8
 
 _log = get_logger(__name__)
@@ -63,7 +68,8 @@ class CacheResult:
 class Patience:
     """How many seconds a reader waits for a load, and the TryLater code for one that has nothing else to show.
 
-    The load goes on without its readers: what it brings is there for the next (reference/reliability.md (d)1).
+    The load goes on without its readers: what it brings is there for the next (reference/reliability.md (d)1). After
+    `LATE` readers in vain the others wait less, by `code`, until a load is quick enough again.
     """
 
     seconds: float
@@ -83,6 +89,7 @@ class Cache:
         self._away_until = 0.0
         self._flights: dict[_Place, asyncio.Task[bytes]] = {}
         self._owed: set[str] = set()
+        self._late: Counter[str] = Counter()
         if url is not None:
             self._redis = _connect(url.get_secret_value() if isinstance(url, SecretStr) else url, patience)
 
@@ -207,14 +214,42 @@ class Cache:
         owner, name, token, _ = place
         flight = self._flights.get(place)
         if flight is None:
-            flight = asyncio.create_task(self._load(owner, name, token, keep, load), name=f"cache {owner} {name}")
+            noting = self._noting(load, patience)
+            flight = asyncio.create_task(self._load(owner, name, token, keep, noting), name=f"cache {owner} {name}")
             self._flights[place] = flight
             flight.add_done_callback(lambda done: self._landed(place, done))
-        landed, _ = await asyncio.wait({flight}, timeout=patience.seconds if patience is not None else None)
+        landed, _ = await asyncio.wait({flight}, timeout=self._wait_for(patience))
         if patience is not None and not landed:
+            self._late[patience.code] += 1
             metrics.CACHE_READS.labels(self._prefix, "late").inc()
             raise TryLater(patience.code, retry_after=random.randint(*RETRY_SECONDS))  # noqa: S311 - spreads load only
         return flight.result()
+
+    def _wait_for(self, patience: Patience | None) -> float | None:
+        if patience is None:
+            return None
+        return patience.seconds * (HASTE if self._late[patience.code] >= LATE else 1)
+
+    def _noting(self, load: Load, patience: Patience | None) -> Load:
+        """Give a load that notes when the vendor answers soon enough to be worth waiting for again."""
+        if patience is None:
+            return load
+
+        async def noted() -> bytes:
+            begun = monotonic()
+            try:
+                body = await load()
+            except Refused:
+                self._note(patience, begun)
+                raise
+            self._note(patience, begun)
+            return body
+
+        return noted
+
+    def _note(self, patience: Patience, begun: float) -> None:
+        if monotonic() - begun <= patience.seconds:
+            self._late[patience.code] = 0
 
     def _landed(self, place: "_Place", flight: "asyncio.Task[bytes]") -> None:
         token = place[2]

@@ -4,6 +4,7 @@ Redaction works twice: by a closed list of key names at any depth, and by the lo
 token or an address that slipped into a message or a traceback does not get out either.
 """
 
+import json
 import logging
 import re
 import sys
@@ -104,12 +105,17 @@ _SECRET_VALUES: Final = re.compile(
 
 _SHORTEST_SECRET: Final = 16
 """Characters of the shortest secret that is one word."""
+LONGEST_TEXT: Final = 16_384
+"""Characters of a text in a line. A traceback is shorter; whoever sends us more must not fill a disk with it."""
 
 
 def redacted_text(text: str) -> str:
     """Give the text with everything hidden that looks like a secret or a mail address."""
     if len(text) < _SHORTEST_SECRET and text.isidentifier():
         return text  # half of all values are a short word, and the search below is most of what a line costs
+    if len(text) > LONGEST_TEXT:  # cut after hiding, so that no half of a secret stays at the end
+        shown = _SECRET_VALUES.sub(HIDDEN, text[: 2 * LONGEST_TEXT])[:LONGEST_TEXT]
+        return f"{shown}… [{len(text)} characters]"
     return _SECRET_VALUES.sub(HIDDEN, text)
 
 
@@ -127,7 +133,8 @@ def redacted(value: Any) -> Any:
         return value
     if isinstance(value, Mapping):
         return {
-            str(key): HIDDEN if is_secret_key(str(key)) and inner else redacted(inner) for key, inner in value.items()
+            redacted_text(str(key)): HIDDEN if is_secret_key(str(key)) and inner else redacted(inner)
+            for key, inner in value.items()
         }
     if isinstance(value, list | tuple | set | frozenset):
         return [redacted(inner) for inner in value]
@@ -170,6 +177,14 @@ def _add_subject(_logger: "WrappedLogger", _method: str, event: "EventDict") -> 
             if value := getattr(thing, name, None):
                 event.setdefault(name, value)
     return event
+
+
+_STRANGE: Final = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What JSON allows and a terminal, a line reader or UTF-8 does not: controls, line ends, directions, half letters."""
+
+
+def _line(event: "EventDict", **options: Any) -> str:
+    return _STRANGE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(event, ensure_ascii=False, **options))
 
 
 _export: "LogExport | None" = None
@@ -230,7 +245,7 @@ def _set_up(level: int) -> None:
             structlog.processors.format_exc_info,
             _redact,
             _send_on,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
+            structlog.processors.JSONRenderer(_line),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=lambda *_: structlog.WriteLogger(sys.stdout),  # whatever standard output is by then

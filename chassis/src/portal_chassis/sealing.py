@@ -42,9 +42,25 @@ class Seal:
         nonce = secrets.token_bytes(_NONCE_BYTES)
         return nonce + self._ciphers[0].encrypt(nonce, text.encode(), record.encode())
 
+    @property
+    def opens_former(self) -> bool:
+        """Whether there are former keys, so that texts may be there which the first one did not seal."""
+        return len(self._ciphers) > 1
+
+    def anew(self, sealed: bytes, *, record: str) -> bytes | None:
+        """Seal with the first key what a former one sealed; None for what the first one opens. Raises as `open`."""
+        with suppress(InvalidTag):
+            _opened(self._ciphers[0], sealed, record)
+            return None
+        return self.close(self.open(sealed, record=record), record=record)
+
     def open(self, sealed: bytes, *, record: str) -> str:
         """Give the text; raises Misconfigured for another record's, another key's or a damaged one."""
         for cipher in self._ciphers:
             with suppress(InvalidTag):
-                return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], record.encode()).decode()
+                return _opened(cipher, sealed, record)
         raise Misconfigured("INTERNAL_ERROR", facts={"reason": "sealed_with_another_key"})
+
+
+def _opened(cipher: AESGCM, sealed: bytes, record: str) -> str:
+    return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], record.encode()).decode()

@@ -341,6 +341,9 @@ class OrderLine(Message):
     quantity: int = Field(ge=1, le=20)
     unit_price: Yen
     service: bool = Field(description="The line that is the service itself; exactly one (C12)")
+    config_options: dict[PositiveId, PositiveId] = Field(
+        default_factory=dict, description="WHMCS's configurable options and the value of each, by their ids (R087)"
+    )
 
 
 class OrderProtocolState(Message):

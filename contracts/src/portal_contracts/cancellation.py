@@ -113,7 +113,10 @@ class ReadCancellation(CustomerQuery[Cancellation]):
 
 
 class RevokeCancellation(CustomerCommand[Cancellation]):
-    """Take a cancellation back before it takes effect. Refused with NOT_FOUND or CANCELLATION_TOO_LATE."""
+    """Take a cancellation back before it takes effect.
+
+    Refused with NOT_FOUND, or CANCELLATION_TOO_LATE after its date and when staff ended the service before it.
+    """
 
     subject: ClassVar[str] = "orders.cancellation.revoke.v1"
     key: ClassVar[str] = "request_id"
@@ -161,7 +164,10 @@ class PlanChangePreview(Message):
 
 
 class PreviewPlanChange(CustomerQuery[PlanChangePreview]):
-    """Price another plan for one of the caller's services. Refused with NOT_FOUND or PLAN_CHANGE_NOT_OFFERED."""
+    """Price another plan for one of the caller's services.
+
+    Refused with NOT_FOUND, PLAN_CHANGE_NOT_OFFERED or, for an Internet plan, NOT_ELIGIBLE (R080).
+    """
 
     subject: ClassVar[str] = "orders.plan_change.preview.v1"
     service_id: PositiveId
@@ -177,7 +183,7 @@ class PlanChangeRequested(Message):
 class RequestPlanChange(CustomerCommand[PlanChangeRequested]):
     """Ask for another plan: opens a case for staff with the price that was shown (§5 item 3), once for a key.
 
-    Refused with NOT_FOUND, PLAN_CHANGE_NOT_OFFERED or CANCELLATION_UNDER_WAY.
+    Refused with NOT_FOUND, PLAN_CHANGE_NOT_OFFERED, NOT_ELIGIBLE, CANCELLATION_UNDER_WAY or IDEMPOTENCY_KEY_REUSED.
     """
 
     subject: ClassVar[str] = "orders.plan_change.request.v1"

@@ -18,6 +18,8 @@ Sku = Annotated[
     Field(examples=["SIM-VOICE-ESIM-20G"]),
 ]
 
+WhmcsId = Annotated[int, Field(ge=1)]
+
 
 class LocalizedText(Message):
     """A text in the two languages of the portal; the other language stands in for a missing one."""
@@ -114,6 +116,15 @@ class ReadProduct(PublicQuery[Product]):
     sku: Sku
 
 
+class ConfigOption(Message):
+    """A configurable option of WHMCS's and what an order sets it to: a fixed value, or one for each of a choice."""
+
+    option_id: WhmcsId
+    value_id: WhmcsId | None = None
+    choice: str | None = Field(default=None, description="The name of the choice that settles it")
+    values: dict[str, WhmcsId] = Field(default_factory=dict, description="WHMCS's value by that of the choice")
+
+
 class SoldProduct(Message):
     """A product with what an order needs of it: Salesforce's and WHMCS's ids."""
 
@@ -134,6 +145,9 @@ class SoldProduct(Message):
     choices: Sequence[Choice] = Field(default=(), description="What an order must settle in its options (R078, R089)")
     plans: Sequence[str] = Field(
         default=(), description="SKUs of the plans a fee or add-on belongs to; empty: every plan of its category"
+    )
+    config_options: Sequence[ConfigOption] = Field(
+        default=(), description="WHMCS's configurable options an order of it is made with (R087)"
     )
 
 

@@ -5,6 +5,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from portal_contracts.billing import PositiveId
+from portal_contracts.catalog import LocalizedText
 from portal_contracts.message import Event
 from portal_contracts.values import SalesforceId
 
@@ -19,13 +21,25 @@ class EligibilityChanged(Event):
 
 
 class CancellationProgressed(Event):
-    """A cancellation was taken, given up, or has come to its end (C22, C27, C33)."""
+    """A cancellation was taken, moved to another day, given up, or has come to its end (C22, C27, C33)."""
 
     subject: ClassVar[str] = "orders.cancellation.progressed.v1"
     cancellation_id: str
     account_id: SalesforceId
     order_id: SalesforceId = Field(description="The order the service came from")
-    stage: Literal["requested", "withdrawn", "completed"]
+    stage: Literal["requested", "rescheduled", "withdrawn", "completed"]
+    ends_on: date = Field(description="Last day of the service, in Japan")
+
+
+class ServiceCancellationProgressed(Event):
+    """As CancellationProgressed, of a service that no order of the portal's knows: bought before the portal."""
+
+    subject: ClassVar[str] = "orders.service_cancellation.progressed.v1"
+    cancellation_id: str
+    account_id: SalesforceId
+    service_id: PositiveId
+    name: LocalizedText = Field(description="The service, as WHMCS calls it")
+    stage: Literal["requested", "rescheduled", "withdrawn", "completed"]
     ends_on: date = Field(description="Last day of the service, in Japan")
 
 

@@ -175,6 +175,11 @@ class LogIn(PublicCommand[OpenedSession]):
     code: OneTimeCode | None = Field(default=None, repr=False)
     client_address: str
     user_agent: Annotated[str, StringConstraints(max_length=400)] = ""
+    device: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = Field(
+        default=None,
+        repr=False,
+        description="SHA-256 of a session token this browser had: strangers do not slow it down",
+    )
 
 
 class LogOut(CustomerCommand[Acknowledged]):
@@ -183,6 +188,7 @@ class LogOut(CustomerCommand[Acknowledged]):
     subject: ClassVar[str] = "identity.session.close.v1"
     key: ClassVar[str] = "request_id"
     request_id: RequestId
+    client_address: Annotated[str, PERSONAL] = Field(default="", description="As the gateway saw it")
 
 
 class MintedActor(Message):

@@ -1,9 +1,9 @@
 """Changing the e-mail address one logs in with: proven at the new mailbox, told to the old one."""
 
 from datetime import datetime
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from portal_contracts.identity import Recipient, RequestId, Token, same_email
 from portal_contracts.message import (
@@ -15,7 +15,7 @@ from portal_contracts.message import (
     ServiceCommand,
     ServiceQuery,
 )
-from portal_contracts.values import EmailAddress, Locale, PersonName, SalesforceId
+from portal_contracts.values import PERSONAL, EmailAddress, Locale, PersonName, SalesforceId
 
 
 class EmailChangeForm(Message):
@@ -49,6 +49,7 @@ class ConfirmEmailChange(PublicCommand[Acknowledged]):
     subject: ClassVar[str] = "identity.email_change.confirm.v1"
     key: ClassVar[str] = "token"
     token: Token
+    client_address: Annotated[str, PERSONAL] = Field(default="", description="As the gateway saw it")
 
 
 class EmailChangeLink(Message):

@@ -2,16 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from portal_contracts.identity import RequestId
 from portal_contracts.message import Acknowledged, CustomerCommand, CustomerQuery, Event, Message
 from portal_contracts.operators import OperatorQuery, Permission
-from portal_contracts.values import SalesforceId
+from portal_contracts.values import PERSONAL, SalesforceId
 
-DataSystem = Literal["portal", "salesforce", "whmcs"]
+DataSystem = Literal["portal", "salesforce", "whmcs", "orders", "billing", "fulfillment", "support", "notifications"]
+"""`portal` is identity itself; staff see to the vendors'; the others are services that forget by themselves."""
 
 
 class PersonalDataExport(Message):
@@ -25,6 +26,7 @@ class ExportPersonalData(CustomerQuery[PersonalDataExport]):
     """Give everything that is kept about the caller (D17)."""
 
     subject: ClassVar[str] = "identity.personal_data.export.v1"
+    client_address: Annotated[str, PERSONAL] = Field(default="", description="As the gateway saw it")
 
 
 class ErasureProof(Message):
@@ -36,6 +38,15 @@ class ErasureProof(Message):
     at: datetime
 
 
+class SystemStanding(Message):
+    """How one system stands: `open` until it has told what it did, `kept` when something stays, with its reason."""
+
+    system: DataSystem
+    state: Literal["open", "done", "kept"]
+    reason: str = ""
+    at: datetime | None = None
+
+
 class Deletion(Message):
     """How far the deletion of an account is. Until `erase_at` it can be taken back."""
 
@@ -43,6 +54,7 @@ class Deletion(Message):
     deletion_id: str | None = None
     erase_at: datetime | None = None
     proofs: Sequence[ErasureProof] = ()
+    systems: Sequence[SystemStanding] = Field(default=(), description="Every system that keeps something of the person")
 
 
 class ReadDeletion(CustomerQuery[Deletion]):
@@ -80,6 +92,7 @@ class DeletionRecord(Message):
     erased_at: datetime | None = None
     withdrawn_at: datetime | None = None
     proofs: Sequence[ErasureProof] = ()
+    systems: Sequence[SystemStanding] = ()
 
 
 class DeletionList(Message):
@@ -103,6 +116,9 @@ class CustomerErased(Event):
     user_id: str
     account_id: SalesforceId
     whmcs_client_id: int
+    erased_at: datetime | None = Field(
+        default=None, description="Business time; what began later is of somebody who signed up anew"
+    )
 
 
 class DeletionRequested(Event):

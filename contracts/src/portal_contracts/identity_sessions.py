@@ -43,6 +43,7 @@ class RevokeSession(CustomerCommand[Acknowledged]):
     subject: ClassVar[str] = "identity.session.revoke.v1"
     key: ClassVar[str] = "session_id"
     session_id: str
+    client_address: Annotated[str, PERSONAL] = Field(default="", description="As the gateway saw it")
 
 
 class LogOutEverywhere(CustomerCommand[Acknowledged]):

@@ -47,6 +47,7 @@ class SubmitDocument(CustomerCommand[Verification]):
     request_id: RequestId
     commodity: VerifiedCommodity
     content: Annotated[Base64Bytes, PERSONAL] = Field(repr=False, examples=["JVBERi0xLjQK"])
+    client_address: Annotated[str, PERSONAL] = Field(default="", description="As the gateway saw it")
 
 
 class VerificationCheck(Message):

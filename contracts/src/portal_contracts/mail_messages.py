@@ -42,6 +42,7 @@ CONSUMED: Final[tuple[type[Event], ...]] = (
     fulfillment.ProvisioningProgressed,
     customer_news.EligibilityChanged,
     customer_news.CancellationProgressed,
+    customer_news.ServiceCancellationProgressed,
     customer_news.CaseUpdated,
 )
 """The causes of mails; CustomerErased is the one after which what was kept of them is forgotten."""

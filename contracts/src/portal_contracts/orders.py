@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -24,6 +24,10 @@ from portal_contracts.values import PERSONAL, Address, LongText, SalesforceId, Y
 LineReference = Annotated[
     str, StringConstraints(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9_-]+$"), Field(examples=["line-1"])
 ]
+OptionName = Annotated[str, StringConstraints(max_length=80)]
+OptionValue = Annotated[str, StringConstraints(max_length=200)]
+MOST_OPTIONS: Final = 20
+"""Choices of one line of a cart."""
 OrderState = Literal["draft", "pending_review", "approved", "completed", "cancelled", "unknown"]
 ActivationState = Literal[
     "not_started",
@@ -51,7 +55,11 @@ class CartLine(Message):
     eid: Annotated[str, StringConstraints(max_length=60), PERSONAL] | None = Field(
         default=None, description="EID of the phone for an eSIM; spaces and hyphens are ignored"
     )
-    options: Mapping[str, str] = Field(default_factory=dict, description="Chosen options, e.g. the VPN's region (R089)")
+    options: Mapping[OptionName, OptionValue] = Field(
+        default_factory=dict,
+        max_length=MOST_OPTIONS,
+        description="Chosen options, e.g. the VPN's region (R089); each must be a choice of the product",
+    )
     porting: NumberPorting | None = Field(default=None, description="The number a SIM line brings along (R105)")
 
 
@@ -79,8 +87,8 @@ class CheckOut(CustomerCommand[Checkout]):
     """Order a cart: one Salesforce order and opportunity for each service (R093–R106, C12, C13, C16).
 
     Without a key the cart's own hash is one for ten minutes. Refused with CART_EMPTY, CART_INVALID (every fault at
-    once in `fields`), ADDRESS_NOT_CONFIRMED, PAYMENT_METHOD_MISSING, INTERNET_ALREADY_ORDERED, NOT_ELIGIBLE or
-    IDEMPOTENCY_KEY_REUSED.
+    once in `fields`), ADDRESS_NOT_CONFIRMED, PAYMENT_METHOD_MISSING, INTERNET_ALREADY_ORDERED, NOT_ELIGIBLE,
+    IDEMPOTENCY_KEY_REUSED, or STEP_UP_REQUIRED when another address than the profile's comes with an old sign-in.
     """
 
     subject: ClassVar[str] = "orders.checkout.submit.v1"
@@ -115,6 +123,9 @@ class OrderItem(Message):
     billing_cycle: BillingCycle
     quantity: int
     unit_price: Yen
+    options: Mapping[str, str] = Field(
+        default_factory=dict, description="What was chosen, by the catalog's names of choices (R089, R094)"
+    )
 
 
 class WhoActs(Message):

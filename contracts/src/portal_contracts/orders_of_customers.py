@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Final
+from typing import Any, ClassVar, Final
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from portal_contracts.catalog import Sku
 from portal_contracts.identity import CartId, RequestId
 from portal_contracts.message import Acknowledged, CustomerCommand, CustomerQuery, Message, PublicCommand, Request
-from portal_contracts.orders import LineReference
+from portal_contracts.orders import MOST_OPTIONS, LineReference, OptionName, OptionValue
 from portal_contracts.values import SalesforceId
 
 
@@ -33,9 +33,9 @@ class KeptCartLine(Message):
     sku: Sku
     quantity: int = Field(default=1, ge=1, le=20)
     parent: LineReference | None = None
-    options: Mapping[
-        Annotated[str, StringConstraints(max_length=80)], Annotated[str, StringConstraints(max_length=200)]
-    ] = Field(default_factory=dict, max_length=20, description="Chosen options, e.g. the VPN's region (R089)")
+    options: Mapping[OptionName, OptionValue] = Field(
+        default_factory=dict, max_length=MOST_OPTIONS, description="Chosen options, e.g. the VPN's region (R089)"
+    )
 
 
 class KeptCart(Message):

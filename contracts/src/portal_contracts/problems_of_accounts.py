@@ -90,4 +90,18 @@ PROBLEMS_OF_ACCOUNTS: Final[tuple[ProblemEntry, ...]] = (
         "ご利用中のサービスがあります。解約後にアカウントの削除をお申し込みください。",
         "A service of the client is pending, active or suspended in WHMCS, so its customer cannot be forgotten (D17).",
     ),
+    refused(
+        "DELETION_ORDER_OPEN",
+        409,
+        "An order of yours is still being reviewed or set up. Your account can be deleted when that is over.",
+        "審査中または開通作業中のご注文があります。完了後にアカウントの削除をお申し込みください。",
+        "An order or checkout of the account is in review or being set up, so its customer cannot be forgotten (D17).",
+    ),
+    refused(
+        "DELETION_CANCELLATION_OPEN",
+        409,
+        "A cancellation of yours is not complete yet. Your account can be deleted when it is.",
+        "解約手続きが完了していません。完了後にアカウントの削除をお申し込みください。",
+        "A cancellation of the account has not come to its end, so its customer cannot be forgotten (D17).",
+    ),
 )

@@ -147,7 +147,7 @@ PROBLEMS_OF_ORDERS: Final[tuple[ProblemEntry, ...]] = (
         409,
         _CHECKING_EN,
         _CHECKING_JA,
-        "{sku} has no usable WHMCS product id.",
+        "{sku} is not in WHMCS as the catalog says: product id, billing cycle or configurable option.",
         owner="staff",
     ),
     refused(

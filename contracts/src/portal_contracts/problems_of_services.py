@@ -108,6 +108,14 @@ PROBLEMS_OF_SERVICES: Final[tuple[ProblemEntry, ...]] = (
         owner="staff",
     ),
     refused(
+        "CANCELLATION_LINE_STANDS",
+        409,
+        "Our staff are completing your cancellation. You do not need to do anything.",
+        "担当者が解約手続きを進めております。お客様のお手続きは必要ありません。",
+        "Service {service_id} is over in WHMCS since {effective_at} and its SIM line is not at Freebit: {why} (C22).",
+        owner="staff",
+    ),
+    refused(
         "PLAN_CHANGE_NOT_OFFERED",
         409,
         "This plan is not offered for your service. Please contact support.",

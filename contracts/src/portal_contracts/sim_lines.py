@@ -13,7 +13,7 @@ from pydantic import Field, StringConstraints
 from portal_contracts.billing import PositiveId
 from portal_contracts.catalog import LocalizedText
 from portal_contracts.identity import RequestId
-from portal_contracts.message import CustomerCommand, CustomerQuery, Event, Message
+from portal_contracts.message import CustomerCommand, CustomerQuery, Event, Message, ServiceCommand, ServiceQuery
 from portal_contracts.operators import OperatorCommand, OperatorOutcome, OperatorQuery, Permission
 from portal_contracts.provisioning import EsimCode
 from portal_contracts.values import PERSONAL, SalesforceId, Yen
@@ -206,8 +206,47 @@ class RevealLineCode(CustomerCommand[EsimCode]):
     service_id: PositiveId
 
 
+class LineEnding(Message):
+    """How far the end of a line is. `working`: ask the same again at `again_at`. `stands`: a person has to look."""
+
+    state: Literal["done", "working", "stands"]
+    code: str | None = Field(default=None, description="Problem code of one that stands")
+    again_at: datetime | None = None
+
+
+class EndLine(ServiceCommand[LineEnding]):
+    """End the line of a WHMCS service at the operator's now, once for a cancellation (C22, automatic mode).
+
+    Cannot be undone: the number is lost. The operator has no request keys, so the line is looked at before and after
+    (freebit.md 3.10). Refused NOT_FOUND for a service whose line the portal did not set up: staff end that by hand.
+    """
+
+    subject: ClassVar[str] = "fulfillment.line.end.v1"
+    key: ClassVar[str] = "cancellation_id"
+    cancellation_id: ChangeId
+    account_id: SalesforceId
+    service_id: PositiveId
+
+
+class ServiceLine(Message):
+    """What staff need to find a line at the operator's."""
+
+    phone_number: Annotated[str, PERSONAL]
+    iccid: Annotated[str, PERSONAL] = Field(description="Empty when the operator does not tell")
+    esim: bool
+    plan: str = Field(description="The operator's name of the plan")
+
+
+class FindServiceLine(ServiceQuery[ServiceLine]):
+    """Look up a service's line at the operator's, live. Refused NOT_FOUND for a line the portal did not set up."""
+
+    subject: ClassVar[str] = "fulfillment.line.find.v1"
+    account_id: SalesforceId
+    service_id: PositiveId
+
+
 class StandingLineChange(Message):
-    """A change that is not over, for operators; the line by its last four digits."""
+    """A change that is not over, or is done and not charged because of `code`; the line by its last four digits."""
 
     change_id: ChangeId
     order_id: SalesforceId
@@ -226,7 +265,7 @@ class StandingLineChangeList(Message):
 
 
 class ListStandingLineChanges(OperatorQuery[StandingLineChangeList]):
-    """List changes of lines that are being worked on or that nobody can tell the end of."""
+    """List changes of lines that are being worked on, that nobody can tell the end of, or whose charge is parked."""
 
     subject: ClassVar[str] = "fulfillment.line_change.standing.v1"
     permission: ClassVar[Permission] = "provisioning.read"
@@ -273,3 +312,4 @@ ASKED_THROUGH_THE_GATEWAY = (
     RevealLineCode,
 )
 ASKED_BY_OPERATORS = (ListStandingLineChanges, CloseLineChange)
+ASKED_BY_ORDERS = (EndLine, FindServiceLine)

@@ -1,10 +1,10 @@
 """What support answers: cases, read live from Salesforce and never cached (R220)."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import MAXYEAR, UTC, datetime
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from portal_contracts.billing import PositiveId
 from portal_contracts.catalog import LocalizedText
@@ -15,9 +15,18 @@ from portal_contracts.values import PERSONAL, Line, Lines, LongText, SalesforceI
 CaseType = Literal["general_inquiry", "eligibility_check", "id_verification", "cancellation_request", "unknown"]
 CaseState = Literal["new", "in_progress", "waiting_for_customer", "closed", "unknown"]
 
+
+def _at_a_moment(cursor: str) -> str:
+    """Refuse a day or time that is none; and the end of all years, after which there is no second."""
+    if datetime.strptime(cursor.partition(".")[0], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).year == MAXYEAR:
+        raise ValueError("no year")
+    return cursor
+
+
 CaseCursor = Annotated[
     str,
     StringConstraints(max_length=80, pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z[.][A-Za-z0-9-]{1,30}$"),
+    AfterValidator(_at_a_moment),
     Field(examples=["2026-11-20T01:00:00Z.00001234"]),
 ]
 """Where a page of cases ended."""

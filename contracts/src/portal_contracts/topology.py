@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from portal_contracts import (
     account_messages,
+    account_notes,
     billing,
     billing_hooks,
     billing_logins,
@@ -23,6 +24,7 @@ from portal_contracts import (
     customer_news,
     drift,
     eligibility,
+    forgetting,
     fulfillment,
     identity,
     identity_passwords,
@@ -129,7 +131,7 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
             *support_files.ASKED_THROUGH_THE_GATEWAY,
             *mail_messages.ASKED_THROUGH_THE_GATEWAY,
         ),
-        watches=(orders.TimelineGrew, identity.SessionRevoked, catalog.CatalogChanged),
+        watches=(orders.TimelineGrew, identity.SessionRevoked, catalog.CatalogChanged, sim_lines.LineChanged),
         serves=(check_setup("gateway"),),
         database=False,
     ),
@@ -167,6 +169,7 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
             billing_logins.CheckLogin,
             billing_profile.ChangeClientEmail,
             support.OpenStaffCase,
+            forgetting.FindOpenBusiness,
             *personal_data_exports.EXPORTS,
         ),
         records=(
@@ -177,7 +180,7 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
             identity_passwords.PasswordChanged,
             *account_messages.RECORDED,
         ),
-        consumes=(billing_profile.ProfileChanged,),
+        consumes=(billing_profile.ProfileChanged, *forgetting.FORGOTTEN, *account_notes.NOTED),
     ),
     ServiceTopology(
         "catalog",
@@ -211,6 +214,7 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
             drift.CompareSystems,
             drift.RepairDrift,
             personal_data_exports.ExportOrders,
+            forgetting.FindOpenBusiness,
             *cancellation.ASKED_THROUGH_THE_GATEWAY,
             check_setup("orders"),
         ),
@@ -225,6 +229,7 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
             billing.ChangeClientAddress,
             billing_services.EndService,
             billing_services.QuotePlanChange,
+            *sim_lines.ASKED_BY_ORDERS,
             support.CloseStaffCase,
             identity.FindCustomer,
             identity_verification.CheckVerification,
@@ -237,6 +242,8 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
             orders.TimelineGrew,
             customer_news.EligibilityChanged,
             customer_news.CancellationProgressed,
+            customer_news.ServiceCancellationProgressed,
+            forgetting.OrdersForgotten,
         ),
         consumes=(
             changefeed.OrderChanged,
@@ -245,6 +252,7 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
             changefeed.ProvisionEventReceived,
             changefeed.EventsMissed,
             identity.CustomerRegistered,
+            identity_personal_data.CustomerErased,
             fulfillment.ProvisioningProgressed,
             fulfillment.OrderActivated,
             sim_lines.LineChanged,
@@ -288,7 +296,13 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
             billing_services.QuotePlanChange,
             check_setup("billing"),
         ),
-        records=(whmcs_orders.WhmcsOrderDecided, billing_profile.ProfileChanged),
+        records=(
+            whmcs_orders.WhmcsOrderDecided,
+            billing_profile.ProfileChanged,
+            forgetting.BillingForgotten,
+            account_notes.BillingNoted,
+        ),
+        consumes=(identity_personal_data.CustomerErased,),
     ),
     ServiceTopology(
         "fulfillment",
@@ -301,6 +315,7 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
             provisioning.RevealEsimCode,
             *sim_lines.ASKED_THROUGH_THE_GATEWAY,
             *sim_lines.ASKED_BY_OPERATORS,
+            *sim_lines.ASKED_BY_ORDERS,
             check_setup("fulfillment"),
         ),
         asks=(
@@ -319,8 +334,14 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
             fulfillment.OrderActivated,
             fulfillment.PreflightFailed,
             sim_lines.LineChanged,
+            forgetting.FulfillmentForgotten,
+            account_notes.FulfillmentNoted,
         ),
-        consumes=(orders.ProvisionRequested, whmcs_orders.WhmcsOrderDecided),
+        consumes=(
+            orders.ProvisionRequested,
+            whmcs_orders.WhmcsOrderDecided,
+            identity_personal_data.CustomerErased,
+        ),
     ),
     ServiceTopology(
         "support",
@@ -332,7 +353,8 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
             check_setup("support"),
         ),
         asks=(billing.ListClientServices,),
-        records=(customer_news.CaseUpdated,),
+        records=(customer_news.CaseUpdated, forgetting.SupportForgotten),
+        consumes=(identity_personal_data.CustomerErased,),
     ),
     ServiceTopology(
         "notifications",
@@ -348,6 +370,7 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
             *account_messages.ASKED_FOR_MAILS,
             orders.ReadOrderMail,
         ),
+        records=(forgetting.NotificationsForgotten,),
         consumes=mail_messages.CONSUMED,
     ),
     ServiceTopology(

@@ -20,7 +20,7 @@ def deletions(context: click.Context, limit: int) -> None:
         (one.deletion_id, one.account_id, output.moment(one.requested_at), _standing(one), _proofs(one))
         for one in found.deletions
     ]
-    output.table(("DELETION", "ACCOUNT", "ASKED", "STANDING", "PROOF"), rows, empty="Nobody asked for a deletion.")
+    output.table(("DELETION", "ACCOUNT", "ASKED", "STANDING", "SYSTEMS"), rows, empty="Nobody asked for a deletion.")
 
 
 def _standing(deletion: DeletionRecord) -> str:
@@ -32,4 +32,10 @@ def _standing(deletion: DeletionRecord) -> str:
 
 
 def _proofs(deletion: DeletionRecord) -> str:
-    return "; ".join(f"{proof.system} {proof.action}: {proof.reason}" for proof in deletion.proofs)
+    """Give each system with how it stands and why; nothing for a wish that was taken back."""
+    if deletion.withdrawn_at is not None:
+        return ""
+    return "; ".join(
+        f"{one.system} {one.state}: {one.reason}" if one.reason else f"{one.system} {one.state}"
+        for one in deletion.systems
+    )

@@ -17,16 +17,16 @@ def line_changes() -> None:
 @click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 500))
 @click.pass_context
 def standing(context: click.Context, limit: int, *, only_unclear: bool) -> None:
-    """List changes that are not over, the oldest first."""
+    """List changes that are not over, and those whose charge is parked, the oldest first."""
     found = context.obj.ask(ListStandingLineChanges(only_unclear=only_unclear, limit=limit))
     if as_json(context):
         output.as_json(found)
         return
     rows = [
-        (one.change_id, one.state, one.kind, one.line, one.order_id, output.moment(one.asked_at))
+        (one.change_id, one.state, one.code or "", one.kind, one.line, one.order_id, output.moment(one.asked_at))
         for one in found.changes
     ]
-    output.table(("CHANGE", "STATE", "KIND", "LINE", "ORDER", "ASKED AT"), rows, empty="No change stands.")
+    output.table(("CHANGE", "STATE", "CODE", "KIND", "LINE", "ORDER", "ASKED AT"), rows, empty="No change stands.")
 
 
 @line_changes.command()

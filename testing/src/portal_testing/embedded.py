@@ -1,6 +1,7 @@
 """The portal as processes of this machine, for tests: the supervisor of `make up`, and what only tests do to it."""
 
 import signal
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -17,6 +18,8 @@ class EmbeddedStack(LocalStack):
 
     _frozen: frozenset[str] = frozenset()
     _replicas: frozenset[str] = frozenset()
+    _as_planned: Mapping[str, Mapping[str, str]] = {}
+    """The environment of each process that runs with other settings."""
 
     def runs(self, name: str) -> bool:
         """Whether a process runs, paused or not."""
@@ -35,6 +38,15 @@ class EmbeddedStack(LocalStack):
         """Let it go on; returns when it is ready."""
         self._thaw(name)
         await self.wait_ready([name])
+
+    async def restart_with(self, name: str, settings: Mapping[str, str]) -> None:
+        """Restart it with other settings, which it keeps until `heal`."""
+        managed = self._watched[name].managed
+        if not isinstance(managed, PythonProcess):
+            raise TypeError(f"{name} has no settings")
+        self._as_planned = {name: managed.environment, **self._as_planned}
+        managed.environment = {**self._as_planned[name], **settings}
+        await self.restart(name)
 
     async def scale(self, name: str, count: int) -> None:
         """Let so many of a service run; the further ones are called `<name>-2` and so on."""
@@ -57,6 +69,9 @@ class EmbeddedStack(LocalStack):
             self._thaw(name)
         for name in self._replicas:
             await self._forget(name)
+        for name in self._as_planned:
+            await self.restart_with(name, {})
+        self._as_planned = {}
         await super().heal()
 
     async def stop(self) -> None:

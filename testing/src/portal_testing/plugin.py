@@ -20,6 +20,7 @@ from portal_testing.stack_fixtures import (
     portal_plan,
     portal_stack,
     portal_stack_of_the_run,
+    salesforce_dialect,
     shopper,
     shoppers,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "postgres_server",
     "redis_server",
     "redis_url",
+    "salesforce_dialect",
     "servers_folder",
     "shopper",
     "shoppers",
@@ -46,6 +48,7 @@ __all__ = [
 def pytest_configure(config: pytest.Config) -> None:
     """Know our marker, also where a team's own settings are strict about markers."""
     config.addinivalue_line("markers", "docker: runs on both backends, TEST_INFRA=embedded and TEST_INFRA=docker")
+    config.addinivalue_line("markers", "dialect: always runs on both TEST_SALESFORCE_DIALECT; the others when asked")
 
 
 # A test process that has used gRPC forks the servers it starts; gRPC's own handlers in the child would end it before it

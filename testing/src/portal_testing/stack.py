@@ -21,7 +21,8 @@ class PortalStack:
 
     Processes are called like their services, and `sandbox`, `bus-admin`, `NATS`, `Postgres`, `Redis`.
     What crashes stays down, so a test notices. The methods may be awaited from any event loop of the main thread.
-    `nats`, `postgres`, `redis` and `pid` are of an embedded portal alone and raise TypeError in containers.
+    `nats`, `postgres`, `redis`, `pid` and `restart_with` are of an embedded portal alone and raise TypeError in
+    containers.
     """
 
     def __init__(self, stack: Backend) -> None:
@@ -131,6 +132,10 @@ class PortalStack:
     async def restart(self, name: str) -> None:
         """Terminate and start."""
         await self._stack.restart(name)
+
+    async def restart_with(self, name: str, **settings: str) -> None:
+        """Restart a process of an embedded portal with other settings; the next test finds it as it was."""
+        await self._embedded.restart_with(name, settings)
 
     async def pause(self, name: str) -> None:
         """Freeze a process: its connections stay open and nothing answers, until `resume`."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # every test run of every member loads this module
 
     from portal_local.plan import Plan
     from portal_testing.operators import OperatorAtWork
+    from portal_testing.salesforce_dialects import SalesforceDialect
     from portal_testing.shoppers import Shopper, Shoppers
     from portal_testing.stack import PortalStack
 
@@ -36,17 +37,31 @@ def portal_plan() -> Plan:
 
 
 @pytest.fixture(scope="session")
-def portal_stack_of_the_run(portal_overrides: Mapping[str, str], portal_plan: Plan) -> Iterator[PortalStack]:
+def salesforce_dialect() -> SalesforceDialect:
+    """How the org words things: TEST_SALESFORCE_DIALECT names it."""
+    from portal_testing.salesforce_dialects import DEFAULT, DIALECT_VARIABLE, DIALECTS  # noqa: PLC0415 - see the top
+
+    name = os.environ.get(DIALECT_VARIABLE) or DEFAULT
+    if name not in DIALECTS:
+        pytest.fail(f"{DIALECT_VARIABLE} is one of {', '.join(DIALECTS)}, not {name!r}")
+    return DIALECTS[name]
+
+
+@pytest.fixture(scope="session")
+def portal_stack_of_the_run(
+    portal_overrides: Mapping[str, str], portal_plan: Plan, salesforce_dialect: SalesforceDialect
+) -> Iterator[PortalStack]:
     """Ask for `portal_stack` instead: it heals what the test before broke."""
     from portal_testing.stack import PortalStack  # noqa: PLC0415 - see the top
 
     folder = Path(tempfile.mkdtemp(prefix="portal-stack-"))
     folder.chmod(0o711)  # passable, so that all of it, Postgres' data too, lies inside; the state itself is closed
+    overrides = {**salesforce_dialect.overrides(), **portal_overrides}
     match os.environ.get("TEST_INFRA") or "embedded":
         case "embedded":
-            stack = PortalStack.embedded(folder / "state", portal_plan, portal_overrides)
+            stack = PortalStack.embedded(folder / "state", portal_plan, overrides)
         case "docker":
-            stack = PortalStack.in_containers(folder / "state", portal_overrides)
+            stack = PortalStack.in_containers(folder / "state", overrides)
         case other:
             pytest.fail(f"TEST_INFRA is embedded or docker, not {other!r}")
     try:

@@ -7,7 +7,7 @@ import asyncio
 import base64
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -16,9 +16,9 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import httpx
-from argon2 import PasswordHasher
 
-from portal_local.demo.customer import Customer
+from portal_identity.password_hashing import Argon2Hasher
+from portal_local.demo.customer import Customer, eventually
 from portal_local.demo.journey import PASSWORD
 from portal_local.demo.sandbox_systems import sandbox_systems
 from portal_testing.bulk_orders import BulkOrders
@@ -42,6 +42,21 @@ VALUES ($1, $2, $3, $4, $5, '192.0.2.1', $6)
 _PASSKEY: Final = """
 INSERT INTO passkey (id, user_id, credential_id, public_key, sign_count, name) VALUES ($1, $2, $3, $3, 0, $4)
 """
+_LINE: Final = """
+INSERT INTO sim_line (account, order_id, account_id, whmcs_service_id, eid, iccid, product_number, plan_code, network,
+                      voice, activated_at)
+VALUES ($1, $2, $3, $4, '89049032000000000000000000000163', $5, $5, 'PASI_10G', '5G', true, now())
+"""
+_LINE_CHANGE: Final = """
+INSERT INTO line_change (change_id, service_id, order_id, account_id, line, kind, request, fingerprint, state,
+                         asked_at, ended_at)
+VALUES ($1, $2, $3, $4, $5, 'top_up', $6, '', 'done', now(), now())
+"""
+_CANCELLATION: Final = """
+INSERT INTO cancellation (cancellation_id, account_id, service_id, order_id, category, request, fingerprint, state,
+                          initial, requested_at, ends_on, effective_at)
+VALUES ($1, $2, $3, $4, 'vpn', $5, '', 'withdrawn', false, now(), current_date, now())
+"""
 _API_TOKEN: Final = """
 INSERT INTO api_token (id, request_id, token_hash, user_id, name, scopes, expires_at)
 VALUES ($1, $2, $3, $4, $5, '{billing:read}', $6)
@@ -61,6 +76,8 @@ class Member:
     account_id: str = ""
     ids: dict[str, Any] = field(default_factory=dict)
     """An object of each kind by the parameter that names it."""
+    line: str = field(default_factory=lambda: f"070{secrets.randbelow(10**8):08}")
+    """The number of its SIM line; Freebit knows it only when it was taken from there."""
 
     @property
     def email(self) -> str:
@@ -83,13 +100,28 @@ class Crowd:
         self._turns = asyncio.Semaphore(_VENDOR_CALLS_AT_ONCE)
 
     async def grow(self, count: int) -> list[Member]:
-        """Make so many members, each with a case, an order, a service and an invoice."""
+        """Make so many members, each with a case and its file, an order, a service with a line, and an invoice."""
         members = [Member() for _ in range(count)]
+        for member, line in zip(members, await self._lines_of_freebit(), strict=False):
+            member.line = line
         await self._in_salesforce(members)
         await asyncio.gather(*(self._in_whmcs(member) for member in members))
+        await self._contracts(members)
         await self._in_identity(members)
         await asyncio.gather(*(self._in_orders(member) for member in members))
+        await self._lines_and_cancellations(members)
         return members
+
+    async def _lines_of_freebit(self) -> list[str]:
+        """Give the numbers in service that nobody here has yet."""
+        found = (await self._client.get(f"{self._stack.sandbox_urls['freebit']}/_sim/lines")).raise_for_status().json()
+        connection = await asyncpg.connect(self._stack.database_url("fulfillment"))
+        try:
+            taken = {row["account"] for row in await connection.fetch("SELECT account FROM sim_line")}
+        finally:
+            await connection.close()
+        lines = [str(line["account"]) for line in found["lines"] if line["state"] == "active"]
+        return sorted(set(lines) - taken)
 
     async def _in_salesforce(self, members: list[Member]) -> None:
         staff = self._systems.salesforce
@@ -107,10 +139,38 @@ class Crowd:
         cases = [{"AccountId": one.account_id, "Subject": one.mark, "Description": one.mark} for one in members]
         for one, case_id in zip(members, await staff.create_many("Case", cases), strict=True):
             one.ids["caseId"] = case_id
+        files = [
+            {
+                "Title": one.mark,
+                "PathOnClient": f"{one.mark}.txt",
+                "VersionData": base64.b64encode(one.mark.encode()).decode(),
+                "FirstPublishLocationId": one.ids["caseId"],
+            }
+            for one in members
+        ]
+        by_version = dict(zip(await staff.create_many("ContentVersion", files), members, strict=True))
+        for version, document in (await self._looked_up("ContentVersion", "ContentDocumentId", by_version)).items():
+            by_version[version].ids["fileId"] = document
         orders = BulkOrders(staff)
         await orders.create([one.account_id for one in members], 1)
         for one, order_id in zip(members, orders.order_ids, strict=True):
             one.ids["orderId"] = order_id
+
+    async def _contracts(self, members: list[Member]) -> None:
+        """Write the services into the opportunities, as finished orders have them."""
+        by_order = {one.ids["orderId"]: one for one in members}
+        opportunities = await self._looked_up("Order", "OpportunityId", by_order)
+        changes = [
+            {"Id": opportunity, "StageName": "Active", "WHMCS_Service_ID__c": by_order[order].ids["serviceId"]}
+            for order, opportunity in opportunities.items()
+        ]
+        await self._systems.salesforce.change_many("Opportunity", changes)
+
+    async def _looked_up(self, kind: str, field: str, record_ids: Iterable[str]) -> dict[str, str]:
+        """Give one field of each record by its id."""
+        wanted = "', '".join(record_ids)
+        found = await self._systems.salesforce.query(f"SELECT Id, {field} FROM {kind} WHERE Id IN ('{wanted}')")
+        return {str(record["Id"]): str(record[field]) for record in found}
 
     async def _in_whmcs(self, member: Member) -> None:
         async with self._turns:
@@ -130,6 +190,7 @@ class Crowd:
             member.client_id = int(made["clientid"])
             order: dict[str, str | int] = {"clientid": member.client_id, "paymentmethod": "stripe", "noemail": True}
             ordered = await call("AddOrder", **order, **{"pid[0]": _VPN_PRODUCT, "billingcycle[0]": "monthly"})
+            await call("AcceptOrder", orderid=int(ordered["orderid"]), sendemail=False)
             member.ids["serviceId"] = int(ordered["serviceids"].split(",")[0])
             invoice: dict[str, str | int] = {
                 "userid": member.client_id,
@@ -142,12 +203,17 @@ class Crowd:
     async def _in_orders(self, member: Member) -> None:
         """The first look at one's orders fetches those made in Salesforce into the portal."""
         async with self._turns:
-            url = f"{self._stack.gateway_url}/orders"
-            (found,) = (await self._client.get(url, headers=member.bearer)).raise_for_status().json()["orders"]
+
+            async def fetched() -> list[Any]:
+                answer = await self._client.get(f"{self._stack.gateway_url}/orders", headers=member.bearer)
+                found: list[Any] = [] if answer.is_error else answer.json()["orders"]
+                return found
+
+            (found,) = await eventually(fetched, "the order to be known to the portal")
             assert found["orderId"] == member.ids["orderId"]
 
     async def _in_identity(self, members: list[Member]) -> None:
-        until, password = datetime.now(UTC) + timedelta(hours=1), PasswordHasher().hash(PASSWORD)
+        until, password = datetime.now(UTC) + timedelta(hours=1), await Argon2Hasher().hash(PASSWORD)
         for one in members:
             one.ids |= {"sessionId": str(one.session_id), "passkeyId": str(uuid4()), "tokenId": str(uuid4())}
         rows: dict[str, list[tuple[object, ...]]] = {
@@ -162,6 +228,18 @@ class Crowd:
             ],
         }
         await self._insert("identity", rows)
+
+    async def _lines_and_cancellations(self, members: list[Member]) -> None:
+        for one in members:
+            one.ids["changeId"] = secrets.token_hex(16)
+        owned = [(one, one.ids["serviceId"], one.ids["orderId"], one.account_id) for one in members]
+        lines = [(one.line, order, account, service, one.mark) for one, service, order, account in owned]
+        changes = [
+            (one.ids["changeId"], service, order, account, one.line, one.mark) for one, service, order, account in owned
+        ]
+        await self._insert("fulfillment", {_LINE: lines, _LINE_CHANGE: changes})
+        ended = [(secrets.token_hex(16), account, service, order, one.mark) for one, service, order, account in owned]
+        await self._insert("orders", {_CANCELLATION: ended})
 
     async def _insert(self, service: str, rows: Mapping[str, Sequence[tuple[object, ...]]]) -> None:
         connection = await asyncpg.connect(self._stack.database_url(service))

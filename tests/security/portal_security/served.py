@@ -7,6 +7,7 @@ from typing import Any, Final
 
 _PARAMETER: Final = re.compile(r"{(\w+)}")
 OPERATORS: Final = "/operator/"
+FILE: Final = "application/octet-stream"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,11 @@ class ServedOperation:
         """The body of the document's own example; None without one."""
         content = self.description.get("requestBody", {}).get("content", {})
         return content.get("application/json", {}).get("example")
+
+    @property
+    def takes_a_file(self) -> bool:
+        """Whether its body is a file."""
+        return FILE in self.description.get("requestBody", {}).get("content", {})
 
     @property
     def statuses(self) -> set[int]:

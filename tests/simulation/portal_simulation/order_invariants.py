@@ -179,6 +179,19 @@ def _lateness(facts: OrderFacts) -> timedelta:
     return timedelta(seconds=seconds + sum(moved for _, moved in facts.played.schedule.moves))
 
 
+def _reviewed(facts: OrderFacts) -> Check:
+    """I10, C40: a rejection is told once, and its opportunity is void. Where Salesforce is silent nobody can know."""
+    if "rejected" not in facts.order.done or facts.played.schedule.silent:
+        return
+    book = facts.played.world.rows["orders"].tables["book"]
+    told = book.kinds(facts.order.order_id).count("order.rejected")
+    if told != 1:
+        yield "I10", f"was rejected, and its customer was told {told} times"
+    stage = facts.played.world.sandbox.opportunity(facts.shown["OpportunityId"])["StageName"]
+    if stage != "Void":
+        yield "I4", f"was rejected, and its opportunity stands at {stage}"
+
+
 def _only_forward(facts: OrderFacts) -> Check:
     """I9: the status never goes backwards, and nothing follows the activation."""
     status, activation = "Draft", ""
@@ -298,6 +311,7 @@ ORDER_CHECKS: Final[tuple[Callable[[OrderFacts], Check], ...]] = (
     _mails,
     _nothing_stuck,
     _nothing_unwanted,
+    _reviewed,
     _only_forward,
     _intents,
     _in_time,

@@ -34,6 +34,7 @@ STANDS: Final = 40 * 60.0
 """How long a visible block must have stood, seconds, to count as an end: two re-checks and more."""
 AFTER_REST: Final = 330.0
 """How long is watched after everybody is at rest: extras must be gone within five minutes."""
+REJECTION: Final = {"Status": "Cancelled", "Description": "Rejected: ADDRESS no optical line there"}
 
 
 @dataclass(slots=True)
@@ -193,6 +194,7 @@ class _Player:
         """Set the alarm clocks of everything that will happen."""
         for order in self._orders:
             self._at(order.plan.approved_at, self._change, order, "approved", {"Status": "Approved"})
+            self._at(order.plan.rejected_at, self._change, order, "rejected", REJECTION)
             self._at(order.plan.cancelled_at, self._change, order, "cancelled", {"Status": "Cancelled"})
             self._at(order.plan.card_added_at, self._add_card, order)
             self._at(order.plan.accepted_by_hand_at, self._accept_by_hand, order)

@@ -30,6 +30,7 @@ RARE_PATHS: Final = (
     "a replay position was lost",
     "an event came before its commit",
     "an approval was taken back",
+    "an order was rejected in review",
     "an order accepted by hand was adopted",
     "lists had several pages",
     "eight orders at once",
@@ -82,6 +83,7 @@ def _by_order(played: Played, order: PlacedOrder, effects: Effects) -> Counter[s
     found["a failed order was tried again"] += view is not None and int(view.state.get("attempt", 1)) > 1
     found["a duplicate signal was absorbed"] += "provisioning.absorbed" in kinds
     found["an approval was taken back"] += "cancelled" in order.done
+    found["an order was rejected in review"] += "order.rejected" in kinds
     found["an order accepted by hand was adopted"] += "accepted by hand" in order.done and done
     return found
 

@@ -145,6 +145,8 @@ class OrderPlan:
     eid: str | None
     approved_at: float | None
     cancelled_at: float | None = None
+    rejected_at: float | None = None
+    """Staff reject it in their review."""
     card_added_at: float | None = None
     """The customer has no card until then; None: has one from the start."""
     accepted_by_hand_at: float | None = None
@@ -204,7 +206,8 @@ class Schedule:
         moments += [outage.at + outage.seconds for outage in self.outages]
         moments += [320.0 + freeze.seconds for freeze in self.freezes]
         for order in self.orders:
-            times = (order.approved_at, order.cancelled_at, order.card_added_at, order.accepted_by_hand_at)
+            times = (order.approved_at, order.rejected_at, order.cancelled_at, order.card_added_at)
+            times = (*times, order.accepted_by_hand_at)
             moments += [time + 30.0 for time in times if time is not None]
         moments += [at + 5.0 for at, _ in self.moves]
         return max(moments)
@@ -285,6 +288,7 @@ class _Draw:
             customer=chance.randrange(5) if self._happens(0.3) else number + 1,
             eid=None if kind in ("vpn", "internet") else f"890490320000000000000000{number:08d}",
             approved_at=None if drawn < 0.04 else approved_at,
+            rejected_at=approved_at if drawn < 0.03 else None,
             cancelled_at=cancelled_at,
             card_added_at=card_added_at,
             accepted_by_hand_at=approved_at + chance.uniform(1, 120) if 0.17 <= drawn < 0.20 else None,

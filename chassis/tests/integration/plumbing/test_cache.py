@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from portal_chassis.cache import Cache, CacheUnavailable, Patience
+from portal_chassis.cache import LATE, Cache, CacheUnavailable, Patience
 from portal_contracts.problems import TryLater
 
 MINUTE = timedelta(minutes=1)
@@ -193,6 +193,24 @@ async def test_a_reader_whose_patience_ends_gets_the_old_value_marked_where_ther
     vendor.gate = asyncio.Event()
     found = await cache.read_through("7", "x", tiny, vendor.load, stale_for=long, patience=SHORT)
     assert (found.body, found.fresh) == (b"one", False)
+
+
+async def test_once_some_waited_in_vain_the_others_are_sent_away_sooner_until_a_load_is_quick_again(cache, vendor):
+    patience = Patience(0.4, "WHMCS_UNAVAILABLE")
+
+    async def waited(name: str) -> float:
+        begun = asyncio.get_running_loop().time()
+        with pytest.raises(TryLater, match="WHMCS_UNAVAILABLE"):
+            await cache.read_through("7", name, MINUTE, vendor.load, patience=patience)
+        return asyncio.get_running_loop().time() - begun
+
+    vendor.gate = asyncio.Event()
+    patient = min(await asyncio.gather(*(waited(f"x{number}") for number in range(LATE))))
+    assert await waited("y") < patient / 2
+    slow, vendor.gate = vendor.gate, None
+    assert (await cache.read_through("7", "z", MINUTE, vendor.load, patience=patience)).fresh
+    vendor.gate = slow
+    assert await waited("w") >= patient / 2
 
 
 async def test_a_value_that_was_invalidated_serves_no_more_even_while_the_vendor_is_down(cache, vendor):

@@ -112,6 +112,58 @@ def test_values_that_look_secret_are_hidden_in_any_text(lines, value):
         assert fragment not in text
 
 
+FORGED = '{"level": "error", "event": "forged", "service": "billing"}'
+
+
+@pytest.mark.parametrize(
+    "vector",
+    [
+        f"x\n{FORGED}",
+        f"x\r\n{FORGED}",
+        f"x\r{FORGED}",
+        f"x\x85{FORGED}",
+        f"x\u2028{FORGED}",
+        f"x\u2029{FORGED}",
+        f"x\v{FORGED}",
+        f"x\f{FORGED}",
+        f"x\x1c{FORGED}",
+        f'x", "level": "error", "injected": {FORGED}, "y": "',
+        f'x\\", {FORGED}',
+        f"x\x00{FORGED}",
+        "\x1b[2J\x1b[31mforged\x1b[0m",
+        "\x1b]0;title\x07",
+        "\x9b31mforged",
+        "\u202eforged",
+        "x\b\b\bforged",
+        "\ud800",
+        "%s %d %(name)s {0} {name}",
+        FORGED,
+        "あ" * 1_000_000,
+        f"{FORGED}\n" * 20_000,
+    ],
+    ids=lambda vector: ascii(vector[:24]),
+)
+@pytest.mark.parametrize("where", ["event", "fact", "inside", "library"])
+def test_what_somebody_sent_stays_inside_one_line(capsys, lines, vector, where):  # reference/reliability.md (c) §5
+    log = logs.get_logger("x")
+    if where == "event":
+        log.info(vector)
+    elif where == "fact":
+        log.info("received", name=vector)
+    elif where == "inside":
+        log.info("received", body={"items": [vector, {vector: 1}]})
+    else:
+        logging.getLogger("some.library").info(vector)
+    written = capsys.readouterr().out
+    assert written.count("\n") == 1
+    assert len(written.splitlines()) == 1
+    assert not any(strange in written for strange in "\x1b\x9b\b\x00\u202e")
+    line = json.loads(written)
+    assert (line["level"], line["service"]) == ("info", "test")
+    assert "injected" not in line
+    assert len(written) < 10 * logs.LONGEST_TEXT
+
+
 def test_ids_and_fingerprints_stay_readable(lines):
     fingerprint = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
     uuid = "6f1c7a1e-0a53-4f0e-8a9e-3f1f7f1f9b11"

@@ -51,3 +51,15 @@ def test_a_key_is_replaced_while_texts_of_the_former_one_are_there(tmp_path):
     path.write_bytes(b"")
     with pytest.raises(Misconfigured):
         read()
+
+
+def test_what_a_former_key_sealed_is_sealed_anew():
+    former, fresh = b"f" * 32, b"n" * 32
+    old, both = Seal(former).close("old", record="row-1"), Seal(fresh, former)
+    assert (both.opens_former, Seal(fresh).opens_former) == (True, False)
+    anew = both.anew(old, record="row-1")
+    assert anew is not None
+    assert Seal(fresh).open(anew, record="row-1") == "old"
+    assert both.anew(anew, record="row-1") is None
+    with pytest.raises(Misconfigured):
+        both.anew(old, record="row-2")

@@ -120,6 +120,7 @@ def of_sandbox(ground: Ground) -> dict[str, str]:
             "SANDBOX_PORTAL_KEY_ID": ground.keys.signed_call_key_id,
             "SANDBOX_PORTAL_KEY": ground.keys.signed_call_key(),
         }
+        | {name: value for name, value in ground.overrides.items() if name.startswith("SANDBOX_")}
     )
 
 

@@ -1,5 +1,6 @@
 import json
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,15 @@ def test_the_button_of_the_sandbox_signs_with_the_key_the_gateway_checks(ground:
     assert keys == {sandbox["SANDBOX_PORTAL_KEY_ID"]: {"key": sandbox["SANDBOX_PORTAL_KEY"]}}
     assert len(sandbox["SANDBOX_PORTAL_KEY"]) >= 32
     assert sandbox["SANDBOX_PORTAL_URL"] == ground.url("gateway")
+
+
+def test_the_sandbox_takes_the_overrides_that_carry_its_name(ground: Ground) -> None:
+    overrides = {"SF_DIALECT": "2025-08", "SANDBOX_SWITCHES": '{"salesforce": {"dialect": "2025-08"}}'}
+    told = replace(ground, overrides=overrides)
+    sandbox = environment.of_sandbox(told)
+    assert sandbox["SANDBOX_SWITCHES"] == overrides["SANDBOX_SWITCHES"]
+    assert "SF_DIALECT" not in sandbox
+    assert all(environment.of_service(told, one, 1)["SF_DIALECT"] == "2025-08" for one in SERVICES)
 
 
 def test_the_file_of_overrides_wins_and_is_asked_for_by_name(

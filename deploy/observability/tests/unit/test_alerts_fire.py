@@ -113,6 +113,19 @@ CASES = [
         {"portal_orders_comparison_ended_timestamp_seconds": BEGIN - 2 * DAY},
         {"portal_orders_comparison_ended_timestamp_seconds": 0},  # a new portal has not compared anything yet
     ),
+    Case(
+        "ProcessNeedsHuman",  # C18, C22
+        {'portal_processes{kind="cancellation",status="needs_human"}': 1},
+        {
+            'portal_processes{kind="cancellation",status="waiting"}': 7,
+            'portal_processes{kind="provisioning",status="needs_human"}': 1,  # has an alert of its own
+        },
+    ),
+    Case(
+        "DeadlineMissed",
+        {'portal_orders_deadlines_missed_total{what="review_priority"}': jumps(25)},
+        {'portal_orders_deadlines_missed_total{what="review_priority"}': 3},
+    ),
     Case("ReviewIsLate", {"portal_orders_review_oldest_seconds": 7300}, {"portal_orders_review_oldest_seconds": 7000}),
     Case(
         "ManyManualTouches",

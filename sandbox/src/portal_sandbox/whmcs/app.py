@@ -126,6 +126,7 @@ def _declare_switches(core: Core) -> None:
     declare("gatewaysOff", "", "comma list of payment gateways that are not active")
     declare("missingProducts", "", "comma list of products that GetProducts does not know")
     declare("unpricedProducts", "", "comma list of products without a price in yen")
+    declare("configOptions", "", "comma list of products' options and their values, such as 202:12=34")
     declare("missingFields", "", "comma list of custom field ids that answers do not show")
     declare("allowedIps", "", "comma list of addresses that may call (empty: all)")
     declare("accessKey", "", "a key that replaces the address check")

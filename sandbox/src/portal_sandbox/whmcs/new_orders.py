@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 from portal_sandbox.whmcs.billing_cycles import DISPLAY, add_months, months_of, request_form
 from portal_sandbox.whmcs.calls import Answer, ApiError, Call, Row, money, parse_money
+from portal_sandbox.whmcs.config_options import save_options, sent_options
 from portal_sandbox.whmcs.custom_fields import client_key, order_marker, require_fields, save_fields, sent_fields
 from portal_sandbox.whmcs.invoices import Line, add_invoice
 from portal_sandbox.whmcs.products import offered_cycles
@@ -23,6 +24,7 @@ class _Item:
     recurring: int
     domain: str
     fields: dict[int, str]
+    options: dict[int, int]
 
 
 def add_order(call: Call) -> Answer:
@@ -115,7 +117,8 @@ def _cart(call: Call) -> list[_Item]:
             recurring = product["price"]
         fields = sent_fields(call, sent("customfields"), "product", product["pid"])
         require_fields(call, fields, "product", product["pid"])
-        items.append(_Item(product, cycle, price, recurring, sent("domain"), fields))
+        options = sent_options(call, sent("configoptions"), product["pid"])
+        items.append(_Item(product, cycle, price, recurring, sent("domain"), fields, options))
     return items
 
 
@@ -138,6 +141,7 @@ def _add_service(call: Call, client_id: int, order_id: int, gateway: str, item: 
         status="Pending",
     )
     save_fields(call, item.fields, service_id)
+    save_options(call, item.options, service_id)
     return service_id
 
 

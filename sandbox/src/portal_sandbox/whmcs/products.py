@@ -2,6 +2,7 @@
 
 from portal_sandbox.whmcs.billing_cycles import PRICE_KEYS
 from portal_sandbox.whmcs.calls import Answer, Call, Listing, Row, Text, money
+from portal_sandbox.whmcs.config_options import product_options
 
 _NOT_OFFERED = "-1.00"
 
@@ -57,7 +58,7 @@ def _described(call: Call, row: Row) -> Answer:
                 for field in fields
             ],
         ),
-        "configoptions": Listing("configoption", []),
+        "configoptions": product_options(call, row["pid"]),
     }
 
 

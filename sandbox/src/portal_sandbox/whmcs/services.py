@@ -12,6 +12,7 @@ from portal_sandbox.whmcs.calls import (
     money,
     parse_money,
 )
+from portal_sandbox.whmcs.config_options import service_options
 from portal_sandbox.whmcs.custom_fields import save_fields, sent_fields, service_fields
 
 STATUSES = ("Pending", "Active", "Completed", "Suspended", "Terminated", "Cancelled", "Fraud")
@@ -182,5 +183,5 @@ def _described(call: Call, row: Row) -> Answer:
         "bwlimit": "0",
         "lastupdate": call.moment(""),
         "customfields": service_fields(call, row["id"], row["pid"]),
-        "configoptions": Listing("configoption", []),
+        "configoptions": service_options(call, row["id"]),
     }

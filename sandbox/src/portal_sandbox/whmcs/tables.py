@@ -37,6 +37,10 @@ CREATE TABLE IF NOT EXISTS whmcs_custom_field (
 CREATE TABLE IF NOT EXISTS whmcs_custom_value (
     field_id INTEGER NOT NULL, relid INTEGER NOT NULL, value TEXT NOT NULL, PRIMARY KEY (field_id, relid)
 );
+CREATE TABLE IF NOT EXISTS whmcs_config_value (
+    option_id INTEGER NOT NULL, service_id INTEGER NOT NULL, value_id INTEGER NOT NULL,
+    PRIMARY KEY (option_id, service_id)
+);
 CREATE TABLE IF NOT EXISTS whmcs_order (
     id INTEGER PRIMARY KEY AUTOINCREMENT, ordernum TEXT NOT NULL, client_id INTEGER NOT NULL, date TEXT NOT NULL,
     amount INTEGER NOT NULL, paymentmethod TEXT NOT NULL, invoice_id INTEGER NOT NULL, status TEXT NOT NULL,

@@ -3,8 +3,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from portal_billing.ports import ClientTurns, CommandLog, Copies
+from portal_chassis.clocks import MachineClock
+from portal_contracts.account_notes import BillingNote, BillingNoted
 from portal_contracts.billing_profile import ProfileChanged
-from portal_contracts.message import Acknowledged, Command
+from portal_contracts.message import Acknowledged, Command, Event
 from portal_contracts.problems import TryLater
 
 
@@ -15,9 +17,18 @@ class ChangeClient:
     turns: ClientTurns
     log: CommandLog
     copies: Copies
+    machine: MachineClock
 
-    async def __call__(self, command: Command[Any], client_id: int, write: Callable[[], Awaitable[None]]) -> None:
+    async def __call__(
+        self,
+        command: Command[Any],
+        client_id: int,
+        write: Callable[[], Awaitable[None]],
+        noted: BillingNote | None = None,
+    ) -> None:
         """A repeat does nothing; one that comes before the log is written writes the same once more.
+
+        `noted` is how the customer reads of it among the events of their account (R050).
 
         TryLater IN_PROGRESS while another change of the client is written. A write nobody knows the outcome of clears
         the copies, too: it may have landed.
@@ -31,4 +42,7 @@ class ChangeClient:
                 await write()
             finally:
                 await self.copies.clear(client_id)
-        await self.log.remember(command, Acknowledged(), ProfileChanged(whmcs_client_id=client_id))
+        events: list[Event] = [ProfileChanged(whmcs_client_id=client_id)]
+        if noted is not None:
+            events.append(BillingNoted(whmcs_client_id=client_id, what=noted, at=self.machine.now()))
+        await self.log.remember(command, Acknowledged(), *events)

@@ -16,5 +16,7 @@ class ChangeAddress:
     async def __call__(self, command: ChangeClientAddress) -> Acknowledged:
         """A repeat is answered from the log."""
         client_id = command.whmcs_client_id
-        await self.change(command, client_id, lambda: self.clients.change_address(client_id, command.address))
+        await self.change(
+            command, client_id, lambda: self.clients.change_address(client_id, command.address), "address_changed"
+        )
         return Acknowledged()

@@ -24,5 +24,5 @@ class ChangeCustomersProfile:
             if command.company is not None or command.phone is not None:
                 await self.clients.change_profile(client_id, company=command.company, phone=command.phone)
 
-        await self.change(command.model_copy(update={"request_id": f"own-{key}"}), client_id, write)
+        await self.change(command.model_copy(update={"request_id": f"own-{key}"}), client_id, write, "profile_changed")
         return await self.reads.profile(client_id)

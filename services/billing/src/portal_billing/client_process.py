@@ -4,6 +4,7 @@ WHMCS refuses a second client with the same e-mail, so a repeat cannot make a tw
 is taken. Whose client it then is, is read from the Customer Number's field, the note of the portal and the journal.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -18,7 +19,7 @@ from portal_chassis.clocks import MachineClock
 from portal_chassis.logs import get_logger
 from portal_chassis.process import Done, Fail, NeedsHuman, Next, Outcome, ProcessDefinition, Run, Step, Wait
 from portal_contracts.billing import EnsureClient
-from portal_contracts.problems import Misconfigured, Refused, TryLater
+from portal_contracts.problems import Fact, Misconfigured, Refused, TryLater
 
 CLIENT: Final = "client"
 FIELD: Final = "field"
@@ -30,7 +31,7 @@ _log = get_logger(__name__)
 
 
 class ClientProgress(BaseModel):
-    """State of the process `client`. The form is forgotten once the client exists."""
+    """State of the process `client`. The form is forgotten once the client exists or is refused."""
 
     form: EnsureClient | None
     unclear: int = 0
@@ -82,7 +83,7 @@ class ClientProcess:
             if known is not None:
                 return _judge(run, known, form, tried=True)
             field = {FIELD: problem.fields[0].field} if problem.fields else {}
-            return Fail(problem.code, {**problem.facts, **field})
+            return _refused(run, problem.code, {**problem.facts, **field})
         return Next("confirm")
 
     def _unclear(self, run: Run[ClientProgress], count: int) -> Outcome:
@@ -119,7 +120,13 @@ def _judge(run: Run[ClientProgress], client: Client, form: EnsureClient, *, trie
     if ours and not client.closed:
         return Next("confirm")
     _log.info("the e-mail belongs to a WHMCS client the portal did not make", customer_number=run.key, client=client.id)
-    return Fail("BILLING_ACCOUNT_EXISTS")
+    return _refused(run, "BILLING_ACCOUNT_EXISTS", {})
+
+
+def _refused(run: Run[ClientProgress], code: str, facts: Mapping[str, Fact]) -> Fail:
+    """End without a client and forget the form: a new try brings its own, and nobody needs this one (§5.10)."""
+    run.state.form = None
+    return Fail(code, facts)
 
 
 def _form(run: Run[ClientProgress]) -> EnsureClient:

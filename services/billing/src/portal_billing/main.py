@@ -54,6 +54,7 @@ from portal_billing.service_consumers import ServiceCases, register_services
 from portal_billing.service_ports import Extras, RunningServices
 from portal_billing.settings import BillingSettings, WhmcsSettings
 from portal_billing.store import PostgresClientTurns, PostgresCommandLog, PostgresOrderBook, PostgresOrderJournal
+from portal_billing.store_forgetting import PostgresMemory
 from portal_billing.store_sign_ons import PostgresSignOnLog
 from portal_billing.sweep_order import SweepOrder
 from portal_billing.take_hook import TakeHook
@@ -71,11 +72,13 @@ from portal_billing.whmcs_sign_on import WhmcsSignOn
 from portal_billing.work_on_order import Transactions, WorkOnOrder
 from portal_chassis.cache import Cache, Patience
 from portal_chassis.clocks import BusinessClock, MachineClock
+from portal_chassis.forgetting import serve as forget_customers
 from portal_chassis.operator_actions import OperatorDesk
 from portal_chassis.outbound import Outbound
 from portal_chassis.process import ProcessEngine
 from portal_chassis.service import Service
 from portal_chassis.setup_checks import serve as serve_setup
+from portal_contracts.forgetting import BillingForgotten
 
 VENDOR = "whmcs"
 
@@ -135,7 +138,10 @@ async def wire(service: Service) -> None:
     )
     whmcs = on_whmcs(connection, service.clock.today)
     clocks = Clocks(service.clock, service.machine)
-    consumers.register(service.bus, use_cases(whmcs, store, service.processes, clocks, settings))
+    use = use_cases(whmcs, store, service.processes, clocks, settings)
+    consumers.register(service.bus, use)
+    memory = PostgresMemory(database, use.take_hook.copies)
+    forget_customers(service.bus, service.processes, service.clock, memory, BillingForgotten)
     running = running_on(connection, service.clock.today)
     register_services(service.bus, service_cases(running, whmcs, store, service.processes, clocks, settings=settings))
     consumers.register_logins(service.bus, logins_on(connection))
@@ -202,7 +208,7 @@ def use_cases(
     stale_for = timedelta(seconds=whmcs.settings.stale_seconds)
     reads = CachedReads(whmcs.reads, store.cache, stale_for=stale_for, patience=patience)
     work = WorkOnOrder(store.transaction, store.book, processes, clocks.business, reads)
-    change = ChangeClient(store.turns, store.commands, reads)
+    change = ChangeClient(store.turns, store.commands, reads, clocks.machine)
     return consumers.UseCases(
         live=whmcs.live,
         reads=reads,

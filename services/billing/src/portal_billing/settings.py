@@ -32,7 +32,7 @@ class WhmcsSettings(BaseSettings):
     orders_at_once: int = Field(default=4, ge=1, description="Calls in flight for orders and new clients")
     upkeep_at_once: int = Field(default=1, ge=1, description="Calls in flight for comparisons and posted events")
     patience_seconds: float = Field(
-        default=0.8, gt=0, description="How long a customer waits for WHMCS before a dated copy, or being asked back"
+        default=0.7, gt=0, description="How long a customer waits for WHMCS before a dated copy, or being asked back"
     )
     stale_seconds: int = Field(
         default=3600, ge=0, description="How long a copy past its time still serves while WHMCS does not answer"

@@ -5,6 +5,7 @@ from math import ceil
 from typing import Final
 
 from portal_chassis.postgres import Database
+from portal_contracts.account_notes import BillingNoted
 from portal_contracts.billing import SsoDestination
 from portal_contracts.problems import TryLater
 
@@ -19,6 +20,7 @@ WHERE whmcs_client_id = $1 AND asked_at > clock_timestamp() - $2::interval ORDER
 """
 _WRITE: Final = """
 INSERT INTO sign_on_link (whmcs_client_id, user_id, destination, related_id) VALUES ($1, $2, $3, $4)
+RETURNING asked_at
 """
 _FORGET: Final = "DELETE FROM sign_on_link WHERE asked_at < clock_timestamp() - $1::interval"
 
@@ -39,5 +41,6 @@ class PostgresSignOnLog:
             if wait is not None:
                 seconds = max(1, ceil(wait))
                 raise TryLater("RATE_LIMITED", retry_after=seconds, facts={"seconds": seconds})
-            await transaction.execute(_WRITE, client_id, user_id, destination, related_id)
+            at = await transaction.fetchval(_WRITE, client_id, user_id, destination, related_id)
+            await transaction.record(BillingNoted(whmcs_client_id=client_id, what="sso_link_asked", at=at))
             await transaction.execute(_FORGET, self._kept)

@@ -103,14 +103,23 @@ class WhmcsApi:
         return _success(answer)
 
     async def pages(
-        self, action: str, parameters: Mapping[str, Value], plural: str, singular: str | None, key: str = "id"
+        self,
+        action: str,
+        parameters: Mapping[str, Value],
+        plural: str,
+        singular: str | None,
+        key: str = "id",
+        *,
+        at_once: int | None = None,
     ) -> list[Mapping[str, Any]]:
         """Read all pages of a list (D06). TryLater when what came does not add up: that is never an empty list.
 
+        `at_once` are the rows of a page, where they are not the usual number.
         A list that changes while it is read is read again: a row that went would have let another slip between pages.
         """
         for _ in range(READ_ATTEMPTS):
-            found = await self._all_pages(action, parameters, plural, singular, key)
+            asked = {**parameters, "limitnum": at_once or self._settings.page_rows}
+            found = await self._all_pages(action, asked, plural, singular, key)
             if found is not None:
                 return found
         _log.error("WHMCS's list does not add up", action=action)
@@ -124,9 +133,7 @@ class WhmcsApi:
         start, first_total = 0, None
         try:
             for _ in range(MOST_PAGES):
-                body = await self.read(
-                    action, {**parameters, "limitstart": start, "limitnum": self._settings.page_rows}
-                )
+                body = await self.read(action, {**parameters, "limitstart": start})
                 total, page = whole(body, "totalresults"), rows(body, plural, singular)
                 if first_total not in (None, total):
                     return None

@@ -9,7 +9,7 @@ from portal_billing.whmcs_answer import WhmcsRefusal
 from portal_billing.whmcs_api import UNAVAILABLE, WhmcsApi, refused_with
 from portal_billing.whmcs_fields import WhmcsFields
 from portal_billing.whmcs_parse import BadAnswer, custom_values, text, whole
-from portal_billing.whmcs_wire import Value, custom_fields
+from portal_billing.whmcs_wire import Value, values_by_id
 from portal_contracts.problems import FieldError, Misconfigured, Refused, TryLater
 from portal_contracts.values import Address, comparable_email
 
@@ -75,7 +75,7 @@ class WhmcsClients:
             "password2": secrets.token_urlsafe(_PASSWORD_BYTES),
             "language": _LANGUAGES[new.locale],
             "notes": made_by(new.customer_number),
-            "customfields": custom_fields({self._fields.customer_number: new.customer_number}),
+            "customfields": values_by_id({self._fields.customer_number: new.customer_number}),
             "noemail": True,
         }
         try:
@@ -89,7 +89,7 @@ class WhmcsClients:
 
     async def set_customer_number(self, client_id: int, customer_number: str) -> None:
         """UpdateClient with the Customer Number's field alone."""
-        await self._update(client_id, {"customfields": custom_fields({self._fields.customer_number: customer_number})})
+        await self._update(client_id, {"customfields": values_by_id({self._fields.customer_number: customer_number})})
 
     async def change_address(self, client_id: int, address: Address) -> None:
         """UpdateClient with the address alone; an empty building is written as empty."""

@@ -12,7 +12,7 @@ from portal_billing.whmcs_api import UNAVAILABLE, WhmcsApi, refused_with
 from portal_billing.whmcs_fields import WhmcsFields
 from portal_billing.whmcs_order_reads import OrderReads
 from portal_billing.whmcs_parse import BadAnswer, optional_whole, rows, text
-from portal_billing.whmcs_wire import Value, custom_fields
+from portal_billing.whmcs_wire import Value, values_by_id
 from portal_chassis.logs import get_logger
 from portal_contracts.catalog import BillingCycle
 from portal_contracts.problems import Misconfigured, Refused, TryLater
@@ -65,7 +65,8 @@ class WhmcsOrders:
             "paymentmethod": self._settings.payment_method,
             "pid": [unit.line.whmcs_product_id for unit in units],
             "billingcycle": [_CYCLES[unit.line.billing_cycle] for unit in units],
-            "customfields": [custom_fields(self._unit_fields(draft, unit)) for unit in units],
+            "customfields": [values_by_id(self._unit_fields(draft, unit)) for unit in units],
+            "configoptions": [_options(unit) for unit in units],
             "notes": f"Salesforce order {draft.order_id}",
             "noemail": True,
             "noinvoiceemail": True,
@@ -129,7 +130,7 @@ class WhmcsOrders:
         parameters: dict[str, Value] = {
             "serviceid": notes.service_id,
             "notes": notes.text,
-            "customfields": custom_fields(values),
+            "customfields": values_by_id(values),
         }
         await self._update("UpdateClientProduct", parameters)
 
@@ -138,7 +139,7 @@ class WhmcsOrders:
         field = self._fields.product(product_id).marker
         if field is None:
             raise Refused("MARKER_UNMAPPED", facts={"pid": product_id})
-        parameters: dict[str, Value] = {"serviceid": service_id, "customfields": custom_fields({field: text})}
+        parameters: dict[str, Value] = {"serviceid": service_id, "customfields": values_by_id({field: text})}
         await self._update("UpdateClientProduct", parameters)
 
     async def _update(self, action: str, parameters: dict[str, Value], *, send_by: float | None = None) -> None:
@@ -146,6 +147,11 @@ class WhmcsOrders:
             await self._api.write(action, parameters, seconds=self._settings.write_seconds, send_by=send_by)
         except WhmcsRefusal as refusal:
             raise Refused("WHMCS_ORDER_REFUSED", facts={"message": refusal.message}) from refusal
+
+
+def _options(unit: OrderUnit) -> str | None:
+    """Give the configurable options of one product: the id of the value by that of the option (R087)."""
+    return values_by_id({option: str(value) for option, value in unit.line.config_options.items()})
 
 
 @contextmanager

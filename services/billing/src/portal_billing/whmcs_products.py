@@ -55,7 +55,13 @@ class WhmcsProducts:
             has_marker=self._fields.product(product_id).marker is not None,
             prices={name: price for name, (price, _) in offered.items()},
             set_up_fees={name: fee for name, (_, fee) in offered.items()},
+            options={whole(one, "id"): _values(one) for one in rows(row, "configoptions", "configoption")},
         )
+
+
+def _values(option: Mapping[str, Any]) -> frozenset[int]:
+    """Give the ids of what an option may be set to."""
+    return frozenset(whole(one, "id") for one in rows(option, "options", "option"))
 
 
 def _offered(prices: Mapping[str, Any], cycles: Mapping[BillingCycle, str]) -> dict[BillingCycle, tuple[int, int]]:

@@ -45,8 +45,8 @@ def _field(name: str, value: Value) -> Iterator[tuple[str, str]]:
             yield from _field(f"{name}[{index}]", inner)
 
 
-def custom_fields(values: Mapping[int, str]) -> str | None:
-    """Give `customfields` as WHMCS takes them: base64 of a serialized PHP array, field id to text.
+def values_by_id(values: Mapping[int, str]) -> str | None:
+    """Give `customfields` or `configoptions` as WHMCS takes them: base64 of a serialized PHP array, id to text.
 
     None without any, so that the form leaves the field out.
     """

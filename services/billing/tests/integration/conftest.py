@@ -57,6 +57,12 @@ class SandboxWhmcs:
     def switch(self, **values):
         self.core.switches.update({"whmcs": values})
 
+    def options_of(self, service_id):
+        """Give a service's configurable options by id."""
+        with self.core.store.transaction() as db:
+            rows = db.execute("SELECT option_id, value_id FROM whmcs_config_value WHERE service_id = ?", (service_id,))
+            return {row["option_id"]: row["value_id"] for row in rows}
+
     def kinds(self, key=""):
         return [entry.kind for entry in self.core.ledger.entries(key=key)]
 

@@ -5,6 +5,7 @@ import pytest
 from portal_billing.change_client import ChangeClient
 from portal_billing.change_client_email import ChangeEmail
 from portal_billing.testing import MemoryClientTurns, MemoryCommandLog
+from portal_chassis.clocks import SystemMachineClock
 from portal_contracts.billing_profile import ChangeClientEmail, ProfileChanged
 from portal_contracts.problems import Refused, TryLater
 from portal_contracts.values import Address
@@ -39,7 +40,8 @@ async def test_a_change_whose_answer_is_lost_is_later_and_harmless_to_repeat(whm
 
 async def test_an_e_mail_change_whose_answer_is_lost_is_found_and_not_written_again(whmcs, sandbox_whmcs):
     log = MemoryCommandLog()
-    change = ChangeEmail(whmcs.clients, whmcs.live, ChangeClient(MemoryClientTurns(), log, NoCopies()))
+    write = ChangeClient(MemoryClientTurns(), log, NoCopies(), SystemMachineClock())
+    change = ChangeEmail(whmcs.clients, whmcs.live, write)
     former = (await whmcs.reads.profile(CLIENT)).email
     command = ChangeClientEmail(
         request_id="request-0001", whmcs_client_id=CLIENT, former_emails=[former], email="new@example.jp"

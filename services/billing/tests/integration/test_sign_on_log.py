@@ -17,6 +17,12 @@ BACK = "UPDATE sign_on_link SET asked_at = asked_at - make_interval(secs => $1)"
 @pytest.fixture
 async def database(database_url):
     opened = Database(database_url, name="test", connections=10)
+    opened.told = []
+
+    async def record(_, event):
+        opened.told.append(event)
+
+    opened.record_with(record)
     await migrate(opened, "portal_chassis", "portal_billing")
     await opened.connect()
     yield opened
@@ -44,6 +50,16 @@ async def test_the_sixth_link_within_a_minute_has_to_wait_and_other_customers_do
     await log.admit(CLIENT + 1, "other", "home", None)
     await pass_seconds(database, 61)
     await log.admit(CLIENT, "u", "home", None)
+
+
+async def test_the_owner_can_read_of_each_link_and_not_of_refused_tries(log, database):  # R050
+    for _ in range(AT_MOST):
+        await log.admit(CLIENT, "u", "invoice", 7)
+    with pytest.raises(TryLater):
+        await log.admit(CLIENT, "u", "home", None)
+    asked = {row["asked_at"] for row in await database.fetch("SELECT asked_at FROM sign_on_link")}
+    assert {event.at for event in database.told} == asked
+    assert [(event.whmcs_client_id, event.what) for event in database.told] == [(CLIENT, "sso_link_asked")] * AT_MOST
 
 
 async def test_a_crowd_of_clicks_gets_no_more_than_allowed(log):

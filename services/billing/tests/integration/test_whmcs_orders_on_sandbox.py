@@ -243,3 +243,14 @@ async def test_notes_find_an_order_whose_services_lost_their_marker(whmcs, sandb
     with sandbox_whmcs.core.store.transaction() as db:
         db.execute("DELETE FROM whmcs_custom_value")
     assert [found.id for found in await whmcs.orders.search(CLIENT, ORDER)] == [number]
+
+
+async def test_configurable_options_are_ordered_by_id_for_the_product_they_belong_to(whmcs, sandbox_whmcs):  # R087
+    sandbox_whmcs.switch(configOptions="202:12=34,202:12=35,202:13=7")
+    assert (await whmcs.products.read([202, 211]))[202].options == {12: {34, 35}, 13: {7}}
+    for chosen, kept in (({12: 35, 13: 7}, {12: 35, 13: 7}), ({}, {12: 34, 13: 7})):  # WHMCS takes its first value
+        number = await add(whmcs, order_id=long_salesforce_id(f"80100000000{len(chosen):04d}"), config_options=chosen)
+        main_service, fee = (await whmcs.orders.read(CLIENT, number)).services
+        assert sandbox_whmcs.options_of(main_service.id) == kept
+        assert sandbox_whmcs.options_of(fee.id) == {}
+        assert main_service.ordinal == 1  # the marker travels beside them

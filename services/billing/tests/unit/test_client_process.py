@@ -74,6 +74,15 @@ async def test_a_client_the_portal_did_not_make_is_not_taken(world, number):
     assert world.clients.created == []
 
 
+async def test_the_form_of_a_refused_sign_up_is_forgotten_too(world):  # requirements §5 item 10
+    world.clients.have(Client(77, "hanako@example.jp", ""))
+    with pytest.raises(Refused, match="BILLING_ACCOUNT_EXISTS"):
+        await world.ensure()
+    view = await world.engine.read(CLIENT, "SNX-10001")
+    assert view.state["form"] is None
+    assert "hanako" not in str(view)
+
+
 async def test_a_refused_sign_up_may_try_again_with_another_e_mail(world):
     world.clients.have(Client(77, "hanako@example.jp", ""))
     with pytest.raises(Refused, match="BILLING_ACCOUNT_EXISTS"):

@@ -14,8 +14,10 @@ from portal_billing.invoice import OwnedInvoice
 from portal_billing.release_order import Release
 from portal_billing.reserve_order import Reserve
 from portal_chassis.actor import Actor
+from portal_chassis.clocks import SystemMachineClock
 from portal_chassis.testing.fake_bus import FakeBus
 from portal_contracts import billing, billing_profile
+from portal_contracts.account_notes import BillingNoted
 from portal_contracts.billing_profile import ProfileChanged
 from portal_contracts.problems import Refused, TryLater
 from portal_contracts.values import Address, PersonName, long_salesforce_id
@@ -98,7 +100,20 @@ async def test_each_change_is_told_once_with_an_id_and_nothing_else(bus, world):
     for _ in range(2):
         await bus.call(address, actor=actor())
     await bus.call(billing.ChangeClientAddress(request_id="request-2", whmcs_client_id=STRANGER, address=ADDRESS))
-    assert world.commands.events == [ProfileChanged(whmcs_client_id=one) for one in (CLIENT, STRANGER)]
+    told = [event for event in world.commands.events if isinstance(event, ProfileChanged)]
+    assert told == [ProfileChanged(whmcs_client_id=one) for one in (CLIENT, STRANGER)]
+
+
+async def test_the_owner_can_read_of_a_changed_address_and_profile_and_not_what_it_is(bus, world):  # R050
+    profile = billing_profile.ChangeOwnProfile(request_id="request-2", phone="03-1234-5678")
+    for command in (billing.ChangeOwnAddress(request_id="request-1", address=ADDRESS), profile, profile):
+        await bus.call(command, actor=actor())
+    noted = [event for event in world.commands.events if isinstance(event, BillingNoted)]
+    assert [(one.whmcs_client_id, one.what) for one in noted] == [
+        (CLIENT, "address_changed"),
+        (CLIENT, "profile_changed"),
+    ]
+    assert set(BillingNoted.model_fields) == {"whmcs_client_id", "what", "at"}
 
 
 def follow(client=CLIENT, request_id="request-9", former=("hanako@example.jp",), email="new@example.jp"):
@@ -139,7 +154,7 @@ class Copies:
 @pytest.mark.parametrize("problem", [None, TryLater("WHMCS_UNAVAILABLE"), Refused("BAD_REQUEST")])
 async def test_what_is_kept_is_cleared_whatever_became_of_the_write(world, problem):  # R249, R252
     copies = Copies()
-    change = ChangeClient(world.turns, world.commands, copies)
+    change = ChangeClient(world.turns, world.commands, copies, SystemMachineClock())
 
     async def write():
         if problem is not None:

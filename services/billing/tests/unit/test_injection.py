@@ -18,7 +18,7 @@ from portal_billing.settings import WhmcsSettings
 from portal_billing.whmcs_api import WhmcsApi, WhmcsConnection
 from portal_billing.whmcs_clients import WhmcsClients
 from portal_billing.whmcs_fields import WhmcsFields
-from portal_billing.whmcs_wire import custom_fields, php_serialized
+from portal_billing.whmcs_wire import php_serialized, values_by_id
 from portal_chassis.clocks import SystemMachineClock
 from portal_chassis.outbound import Outbound
 from portal_contracts.values import Address
@@ -106,7 +106,7 @@ TEXTS = [
 
 def decoded(values):
     """Read it as PHP would, twice over."""
-    encoded = custom_fields(values)
+    encoded = values_by_id(values)
     raw = base64.b64decode(encoded, validate=True)
     theirs = phpserialize.loads(raw, decode_strings=True)
     assert decode_field_map(encoded) == unserialize(raw) == theirs

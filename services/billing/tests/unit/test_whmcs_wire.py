@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal_billing.whmcs_wire import custom_fields, form_fields, php_serialized
+from portal_billing.whmcs_wire import form_fields, php_serialized, values_by_id
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from portal_billing.whmcs_wire import custom_fields, form_fields, php_serialized
 )
 def test_custom_fields_match_the_reference_vectors(values, serialized, encoded):
     assert php_serialized(values).decode() == serialized
-    assert custom_fields(values) == encoded
+    assert values_by_id(values) == encoded
 
 
 def test_a_quantity_option_keeps_its_words_as_keys():
@@ -36,14 +36,14 @@ def test_a_key_that_reads_as_a_whole_number_is_one_as_in_php(key, written):
 
 @given(st.dictionaries(st.integers(1, 2**31), st.text(max_size=60), min_size=1, max_size=6))
 def test_an_independent_decoder_reads_back_what_was_written(values):
-    encoded = custom_fields(values)
+    encoded = values_by_id(values)
     assert encoded is not None
     decoded = phpserialize.loads(base64.b64decode(encoded), decode_strings=True)
     assert decoded == values
 
 
 def test_no_custom_fields_leave_the_field_out():
-    assert custom_fields({}) is None
+    assert values_by_id({}) is None
     assert form_fields({"customfields": None}) == {}
 
 

@@ -106,6 +106,7 @@ def judge(
         eligibility=listed.eligibility or None,
         choices=options.meaning.shown_choices(),
         plans=tuple(options.meaning.plans),
+        config_options=options.meaning.config_options(),
     )
     return JudgedProduct(sold, _shown(listed, sold, options), (*defects, *_alerts(problem, defects)))
 

@@ -180,3 +180,35 @@ def test_an_esim_and_its_voice_are_told_by_its_options() -> None:
     sold = judged(category="SIM", options_json='{"simType":"eSIM","voice":true}').sold
     assert (sold.esim, sold.voice) == (True, True)
     assert not judged(category="SIM", options_json='{"simType":"eSIM"}').sold.voice
+
+
+WHMCS_OPTIONS = """{"whmcsOptions": {"7": 1}, "choices": [
+    {"name": "speed", "label": "Speed", "whmcsOption": 12,
+     "values": [{"value": "1G", "label": "1 Gbps", "whmcsValue": 34}, {"value": "2G", "label": "2", "whmcsValue": 35}]},
+    {"name": "gift", "label": "Gift", "required": false, "values": ["towel"]}]}"""
+
+
+def test_options_say_which_of_whmcss_configurable_options_an_order_sets() -> None:  # R087
+    found = judged(options_json=WHMCS_OPTIONS)
+    assert found.sold.orderable
+    fixed, chosen = found.sold.config_options
+    assert (fixed.option_id, fixed.value_id, fixed.choice) == (7, 1, None)
+    assert (chosen.option_id, chosen.choice, chosen.values) == (12, "speed", {"1G": 34, "2G": 35})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        '{"whmcsOptions": {"x": 1}}',
+        '{"whmcsOptions": {"7": "1"}}',
+        '{"whmcsOptions": {"0": 1}}',
+        '{"choices": [{"name": "a", "label": "A", "whmcsOption": 1, "values": ["x"]}]}',
+        '{"choices": [{"name": "a", "label": "A", "values": [{"value": "x", "label": "X", "whmcsValue": 1}]}]}',
+        '{"whmcsOptions": {"1": 2}, "choices": [{"name": "a", "label": "A", "whmcsOption": 1,'
+        ' "values": [{"value": "x", "label": "X", "whmcsValue": 1}]}]}',
+    ],
+)
+def test_a_mapping_to_whmcs_that_says_nothing_definite_is_a_defect(wrong) -> None:  # R087
+    found = judged(options_json=wrong)
+    assert (found.sold.orderable, found.sold.problem) == (False, "PRODUCT_NOT_ORDERABLE")
+    assert "R087" in found.defects[0]

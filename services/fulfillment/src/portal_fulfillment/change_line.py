@@ -12,11 +12,11 @@ from portal_chassis.deadline import Deadline
 from portal_chassis.idempotency import fingerprint, key_of
 from portal_chassis.postgres import Transaction
 from portal_chassis.process import ProcessEngine
+from portal_contracts.account_notes import FulfillmentNoted
 from portal_contracts.message import CustomerCommand
 from portal_contracts.problems import Refused
 from portal_contracts.sim_lines import ChangeLineNetwork, ChangeLineVoiceOptions, LineChange, ReissueEsim, TopUpSim
 from portal_contracts.values import long_salesforce_id
-from portal_fulfillment.esim_codes import FRESH_SIGN_IN
 from portal_fulfillment.kept_lines import OPEN_CHANGES, KeptChange, LineChanges, OwnedLine, OwnedLines, next_reissue
 from portal_fulfillment.line_change_process import KIND, LineChangeWork, told
 from portal_fulfillment.ports import Billing, Sims
@@ -68,7 +68,7 @@ class ChangeLine:
 
     async def reissue(self, command: ReissueEsim, actor: Actor, deadline: Deadline) -> LineChange:
         """Have a new profile made. Refused as `ReissueEsim` lists."""
-        if self.machine.now() - actor.authenticated_at > FRESH_SIGN_IN:
+        if not actor.proven_lately(self.machine.now()):
             raise Refused("STEP_UP_REQUIRED")
 
         async def work(own: OwnedLine) -> LineChangeWork:
@@ -162,6 +162,11 @@ class ChangeLine:
             if added:
                 await self.processes.start(transaction, KIND, change.change_id, work, inline=True)
                 await transaction.record(told(change, "working", None, self.clock))
+                if work.kind == "reissue":
+                    now = self.machine.now()
+                    await transaction.record(
+                        FulfillmentNoted(account_id=own.account_id, what="esim_reissue_asked", at=now)
+                    )
         if added:
             return change
         known = await self._known(own, request, command)

@@ -8,8 +8,6 @@ from portal_chassis.postgres import Transaction
 
 SHOWN_FOR: Final = timedelta(minutes=10)
 """Machine time during which a repeat of the same request shows the code again; after it the code is erased."""
-FRESH_SIGN_IN: Final = timedelta(minutes=15)
-"""How old a sign-in may be, machine time."""
 
 
 @dataclass(frozen=True, slots=True)

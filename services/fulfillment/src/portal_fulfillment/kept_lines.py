@@ -54,13 +54,13 @@ class KeptChange:
     ended_at: datetime | None = None
 
     def shown(self) -> LineChange:
-        """Give it as its customer sees it."""
+        """Give it as its customer sees it: what was done is done, though its charge may stand with staff."""
         return LineChange(
             change_id=self.change_id,
             service_id=self.service_id,
             kind=self.kind,
             state=self.state,
-            code=self.code,
+            code=self.code if self.state != "done" else None,
             megabytes=self.megabytes,
             price=self.price,
             asked_at=self.asked_at,
@@ -100,7 +100,10 @@ class LineChanges(Protocol):
         """Give the changes of a service, the newest first, at most a hundred."""
 
     async def standing(self, *, only_unclear: bool, limit: int) -> Sequence[KeptChange]:
-        """Give the changes that are not over, the oldest first."""
+        """Give the changes that are not over and those whose charge is parked, the oldest first."""
+
+    async def park_charge(self, transaction: Transaction, change_id: str, code: str | None) -> None:
+        """Write why a change that is done is not charged; None once it is."""
 
     async def move(
         self, transaction: Transaction, change_id: str, state: LineChangeState, *, code: str | None, at: datetime

@@ -147,9 +147,10 @@ class LineChangeProcess:
                 f"データ追加 {work.megabytes}MB / Data top-up {work.megabytes} MB",
             )
         except Refused as no:
-            return NeedsHuman(no.code, no.facts, recheck=self.recheck)
+            parked = (self._charge_parked(run.key, no.code),)
+            return NeedsHuman(no.code, no.facts, recheck=self.recheck, effects=parked)
         if state.state == "done":
-            return Done()
+            return Done(effects=(self._charge_parked(run.key, None),))
         wanted = state.again_at - run.clock.now() if state.again_at is not None else _SHORTEST_WAIT
         return Wait(after=min(max(wanted, _SHORTEST_WAIT), _LONGEST_WAIT), because="billing is working")
 
@@ -158,6 +159,12 @@ class LineChangeProcess:
         code = run.failure.code if run.failure is not None else REFUSED
         run.state.forget_person()
         return Fail(code, run.failure.facts if run.failure else {}, effects=(self._moved(run, "refused", code),))
+
+    def _charge_parked(self, change_id: str, code: str | None) -> Effect:
+        async def parked(transaction: Transaction) -> None:
+            await self.changes.park_charge(transaction, change_id, code)
+
+        return parked
 
     def _moved(self, run: Run[LineChangeWork], state: LineChangeState, code: str | None) -> Effect:
         async def moved(transaction: Transaction) -> None:

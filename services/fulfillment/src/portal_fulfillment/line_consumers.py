@@ -1,4 +1,4 @@
-"""Bus in: what customers and operators ask about lines in service. One short function per message."""
+"""Bus in: what customers, operators and orders ask about lines in service. One short function per message."""
 
 from dataclasses import dataclass
 
@@ -10,6 +10,7 @@ from portal_contracts.provisioning import EsimCode, RevealEsimCode
 from portal_contracts.values import long_salesforce_id
 from portal_fulfillment.change_line import ChangeLine
 from portal_fulfillment.close_line_change import CloseStandingChange
+from portal_fulfillment.end_line import EndOwnedLine
 from portal_fulfillment.reveal_esim_code import ShowEsimCode
 from portal_fulfillment.show_line import ShowLine
 
@@ -21,14 +22,23 @@ class LineUseCases:
     show: ShowLine
     change: ChangeLine
     close: CloseStandingChange
+    end: EndOwnedLine
     show_esim_code: ShowEsimCode
 
 
 def register_lines(bus: Bus, use: LineUseCases) -> None:
-    """Answer customers and operators."""
+    """Answer customers, operators and orders."""
     _register_reads(bus, use)
     _register_changes(bus, use.change)
     _register_operators(bus, use.close)
+
+    @bus.answers(sim_lines.FindServiceLine)
+    async def find_line(query: sim_lines.FindServiceLine, _: Call) -> sim_lines.ServiceLine:
+        return await use.show.facts(query)
+
+    @bus.answers(sim_lines.EndLine)
+    async def end_line(command: sim_lines.EndLine, call: Call) -> sim_lines.LineEnding:
+        return await use.end(command, call.deadline)
 
 
 def _register_reads(bus: Bus, use: LineUseCases) -> None:

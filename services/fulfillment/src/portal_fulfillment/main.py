@@ -9,12 +9,14 @@ from uuid import uuid4
 import httpx
 from pydantic import ValidationError
 
+from portal_chassis.forgetting import serve as forget_customers
 from portal_chassis.logs import get_logger
 from portal_chassis.outbound import Outbound
 from portal_chassis.process import ProcessDefinition
 from portal_chassis.sealing import Seal
 from portal_chassis.service import Service
 from portal_chassis.setup_checks import serve as serve_setup
+from portal_contracts.forgetting import FulfillmentForgotten
 from portal_fulfillment.after_pivot_steps import AfterPivotSteps
 from portal_fulfillment.billing_steps import BillingSteps
 from portal_fulfillment.bus_billing import BusBilling, BusCharges
@@ -23,12 +25,14 @@ from portal_fulfillment.change_line import ChangeLine, LineTerms
 from portal_fulfillment.check_setup import CheckSetup
 from portal_fulfillment.close_line_change import CloseStandingChange
 from portal_fulfillment.consumers import PeoplesUseCases, register, register_people
+from portal_fulfillment.end_line import EndOwnedLine
 from portal_fulfillment.esim_codes import EsimCodes
 from portal_fulfillment.freebit import Freebit, FreebitSettings
 from portal_fulfillment.freebit_codes import FreebitTables
 from portal_fulfillment.freebit_sims import FreebitSims
 from portal_fulfillment.line_change_process import LineChangeProcess
 from portal_fulfillment.line_consumers import LineUseCases, register_lines
+from portal_fulfillment.line_ending_process import LineEndingProcess
 from portal_fulfillment.look_at_signal import LookAtSignal
 from portal_fulfillment.obstacles import Obstacles
 from portal_fulfillment.operate_on_line import OperateOnLine
@@ -38,6 +42,7 @@ from portal_fulfillment.order_steps import OrderSteps
 from portal_fulfillment.porting_rules import PortingRules
 from portal_fulfillment.ports import Attempts, Billing, Lines, Operations, Orders, Sims
 from portal_fulfillment.postgres_esim_codes import PostgresEsimCodes
+from portal_fulfillment.postgres_forgetting import PostgresMemory
 from portal_fulfillment.postgres_line_changes import PostgresLineChanges, PostgresOwnedLines
 from portal_fulfillment.postgres_records import PostgresRecords
 from portal_fulfillment.progress import Progress
@@ -99,6 +104,8 @@ async def wire(service: Service) -> None:
     codes = PostgresEsimCodes(service.database, seal)
     _listen(service, attempts, codes)
     register_lines(service.bus, _lines(service, ends, plans, settings, codes))
+    memory = PostgresMemory(service.database)
+    forget_customers(service.bus, service.processes, service.clock, memory, FulfillmentForgotten)
     setup = CheckSetup(freebit, tables, plans)
     serve_setup(service, setup.look, product=setup.look_at_product)
 
@@ -125,6 +132,7 @@ def _lines(
     operate = OperateOnLine(ends.sims, ends.operations, settings.patience.quiet, settings.patience.spacing)
     process = LineChangeProcess(operate, ends.sims, ends.lines, changes, BusCharges(service.bus), settings.recheck)
     service.processes.register(process.definition())
+    service.processes.register(LineEndingProcess(operate, settings.recheck).definition())
     return LineUseCases(
         show=ShowLine(owned, changes, ends.sims, plans, service.clock, settings.reissue_pause),
         change=ChangeLine(
@@ -141,6 +149,7 @@ def _lines(
             new_id=lambda: uuid4().hex,
         ),
         close=CloseStandingChange(service.operator_desk, changes, ends.operations, service.processes),
+        end=EndOwnedLine(service.database.transaction, owned, service.processes),
         show_esim_code=ShowEsimCode(service.database.transaction, codes, service.machine),
     )
 

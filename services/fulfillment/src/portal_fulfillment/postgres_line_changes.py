@@ -95,9 +95,18 @@ class PostgresLineChanges:
         """Read them."""
         states = ["unclear"] if only_unclear else ["unclear", "working"]
         rows = await self._database.fetch(
-            f"{_SELECT} WHERE state = ANY ($1) ORDER BY asked_at, change_id LIMIT $2", states, limit
+            f"{_SELECT} WHERE state = ANY ($1) OR (state = 'done' AND code IS NOT NULL)"
+            " ORDER BY asked_at, change_id LIMIT $2",
+            states,
+            limit,
         )
         return [KeptChange(**dict(row)) for row in rows]
+
+    async def park_charge(self, transaction: Transaction, change_id: str, code: str | None) -> None:
+        """Update it."""
+        await transaction.execute(
+            "UPDATE line_change SET code = $2 WHERE change_id = $1 AND state = 'done'", change_id, code
+        )
 
     async def move(
         self, transaction: Transaction, change_id: str, state: LineChangeState, *, code: str | None, at: datetime

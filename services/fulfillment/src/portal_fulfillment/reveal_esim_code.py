@@ -8,10 +8,11 @@ from portal_chassis.actor import Actor
 from portal_chassis.clocks import MachineClock
 from portal_chassis.logs import get_logger
 from portal_chassis.postgres import Transaction
+from portal_contracts.account_notes import FulfillmentNoted
 from portal_contracts.problems import Refused
 from portal_contracts.provisioning import EsimCode, RevealEsimCode
 from portal_contracts.values import long_salesforce_id
-from portal_fulfillment.esim_codes import FRESH_SIGN_IN, SHOWN_FOR, EsimCodes, KeptCode
+from portal_fulfillment.esim_codes import SHOWN_FOR, EsimCodes, KeptCode
 from portal_fulfillment.install_guide import INSTALL_GUIDE, install_link
 from portal_fulfillment.lpa import ActivationCode, parse_activation_code
 from portal_fulfillment.provisioning_metrics import CODES_SHOWN
@@ -35,7 +36,7 @@ class ShowEsimCode:
         now = self.machine.now()
         async with self.transactions() as transaction:
             kept = await self._find(transaction, command.order_id, long_salesforce_id(actor.account_id))
-            if now - actor.authenticated_at > FRESH_SIGN_IN:
+            if not actor.proven_lately(now):
                 raise Refused("STEP_UP_REQUIRED")
             if not kept.may_be_shown_to(actor.user_id, command.request_id, now):
                 raise Refused("ESIM_CODE_ALREADY_SHOWN")
@@ -44,6 +45,10 @@ class ShowEsimCode:
                 await self.codes.note_shown(
                     transaction, command.order_id, user_id=actor.user_id, request_id=command.request_id, at=now
                 )
+                noted = FulfillmentNoted(
+                    account_id=long_salesforce_id(actor.account_id), what="esim_code_shown", at=now
+                )
+                await transaction.record(noted)
                 transaction.after_commit(CODES_SHOWN.inc)
         return EsimCode(
             phone_number=kept.phone_number,

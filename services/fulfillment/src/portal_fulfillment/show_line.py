@@ -8,9 +8,11 @@ from portal_chassis.clocks import BusinessClock
 from portal_contracts.problems import Refused
 from portal_contracts.sim_lines import (
     AddedData,
+    FindServiceLine,
     LineChange,
     LineChangeList,
     LineVoiceOptions,
+    ServiceLine,
     SimLine,
     SimUsage,
     TopUpOffer,
@@ -58,6 +60,14 @@ class ShowLine:
             top_ups=[TopUpOffer(megabytes=size, price=price) for size, price in sorted(self.plans.top_ups.items())],
             **_shown(line),
         )
+
+    async def facts(self, query: FindServiceLine) -> ServiceLine:
+        """Give what staff need to find the line. Refused NOT_FOUND for one we did not set up."""
+        own = await self._own(query.service_id, query.account_id)
+        line = await self.sims.line(own.account)
+        shown = _shown(line)
+        iccid = line.iccid if line is not None else ""
+        return ServiceLine(phone_number=own.account, iccid=iccid, esim=shown["esim"], plan=shown["plan"])
 
     async def usage(self, service_id: int, account_id: str) -> SimUsage:
         """Show what was used and added. Refused LINE_CHANGE_REFUSED where the operator counts nothing."""

@@ -69,7 +69,15 @@ class InMemoryLineChanges:
     async def standing(self, *, only_unclear: bool, limit: int) -> Sequence[KeptChange]:
         """Give them, the oldest first."""
         states = {"unclear"} if only_unclear else OPEN_CHANGES
-        return [row for row in self.rows.values() if row.state in states][:limit]
+        return [row for row in self.rows.values() if row.state in states or (row.state == "done" and row.code)][:limit]
+
+    async def park_charge(self, transaction: Transaction, change_id: str, code: str | None) -> None:
+        """Note it."""
+        row = self.rows[change_id]
+        if row.state == "done":
+            if isinstance(transaction, InMemoryTransaction):
+                transaction.on_rollback(lambda: self.rows.__setitem__(change_id, row))
+            self.rows[change_id] = replace(row, code=code)
 
     async def move(
         self, transaction: Transaction, change_id: str, state: LineChangeState, *, code: str | None, at: datetime

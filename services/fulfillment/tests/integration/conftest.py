@@ -116,6 +116,7 @@ class Portal:
         self._database = None
         self._door = None
         self._private = None
+        self._as_orders = None
 
     def let_in(self, door, private):
         """Take the gateway's bus and the key that signs tokens."""
@@ -131,9 +132,19 @@ class Portal:
                 except TryLater:
                     await asyncio.sleep(0.1)
 
+    async def serve(self, message, within=20.0):
+        """Ask as orders does."""
+        async with asyncio.timeout(within):
+            while True:
+                try:
+                    return await self._as_orders.ask(message, timeout=5.0)
+                except TryLater:
+                    await asyncio.sleep(0.1)
+
     def answer(self, bus):
         """Play orders or billing."""
         if bus.service == "orders":
+            self._as_orders = bus
             self._answer_orders(bus)
         else:
             self._answer_billing(bus)
@@ -261,6 +272,7 @@ async def portal(nats_url, database, database_url, freebit_sandbox, tmp_path):
         "PORTAL_ACTOR_PUBLIC_KEYS_PATH": str(public),
         "PORTAL_RECHECK_SECONDS": "1",
         "PORTAL_FREEBIT_QUIET_SECONDS": "3",
+        "PORTAL_FREEBIT_SPACING_SECONDS": "0",
         "PORTAL_FREEBIT_TABLES": json.dumps(looks),
         "PORTAL_SIM_PLANS_PATH": str(Path(__file__).parents[2] / "sim_plans.sandbox.toml"),
         "FREEBIT_BASE_URL": f"{freebit_sandbox.core.addresses['freebit']}/emptool/api",
@@ -272,8 +284,9 @@ async def portal(nats_url, database, database_url, freebit_sandbox, tmp_path):
         running = Portal(nats_url, environment, log)
         for name in ("orders", "billing"):
             used = {message for message in SERVICES["fulfillment"].asks if message.subject.startswith(f"{name}.")}
+            asked = tuple(message for message in SERVICES[name].asks if message.subject.startswith("fulfillment."))
             topology = replace(
-                SERVICES[name], serves=tuple(used), asks=(), records=(), consumes=(), watches=(), database=False
+                SERVICES[name], serves=tuple(used), asks=asked, records=(), consumes=(), watches=(), database=False
             )
             bus = Bus(name, BusAddress(nats_url), topology=topology)
             await bus.connect()

@@ -7,7 +7,16 @@ import pytest
 
 from portal_chassis.actor import Actor
 from portal_contracts.problems import Refused
-from portal_contracts.sim_lines import ReadLineChange, ReadSimLine, ReadSimUsage, ReissueEsim, RevealLineCode, TopUpSim
+from portal_contracts.sim_lines import (
+    EndLine,
+    FindServiceLine,
+    ReadLineChange,
+    ReadSimLine,
+    ReadSimUsage,
+    ReissueEsim,
+    RevealLineCode,
+    TopUpSim,
+)
 
 ACCOUNT, SOMEBODY_ELSE = "001000000000001AAA", "001000000000002AAA"
 
@@ -70,3 +79,20 @@ async def test_a_line_is_its_owners_alone(portal, service_id):
     assert (line.state, line.esim) == ("active", True)
     with pytest.raises(Refused, match="NOT_FOUND"):
         await portal.ask(ReadSimLine(service_id=service_id), customer(SOMEBODY_ELSE))
+
+
+@pytest.mark.parametrize("lost", [None, "after_effect", "before_effect"])
+async def test_the_line_of_a_cancelled_service_ends_once(portal, freebit_sandbox, service_id, lost):  # C22
+    found = await portal.serve(FindServiceLine(account_id=ACCOUNT, service_id=service_id))
+    if lost is not None:
+        freebit_sandbox.core.faults.arm({"vendor": "freebit", "call": "master/cnclAcnt", "kind": lost, "times": 1})
+    command = EndLine(cancellation_id=f"{7:032x}", account_id=ACCOUNT, service_id=service_id)
+    async with asyncio.timeout(40):
+        while (await portal.serve(command)).state != "done":
+            await asyncio.sleep(0.2)
+    requested = freebit_sandbox.core.ledger.entries(kind="freebit.line.cancel_requested", key=found.phone_number)
+    assert len(requested) == 1
+    assert (await portal.ask(ReadSimLine(service_id=service_id), customer())).state == "ended"
+    assert found.iccid
+    with pytest.raises(Refused, match="NOT_FOUND"):
+        await portal.serve(EndLine(cancellation_id=f"{8:032x}", account_id=SOMEBODY_ELSE, service_id=service_id))

@@ -267,6 +267,19 @@ async def test_a_refused_charge_is_a_persons_turn_and_what_was_added_stays(lines
     await lines.run(timedelta(minutes=5))
     view = await lines.engine.read(KIND, lines.newest.change_id)
     assert (lines.newest.state, view.status, view.code) == ("done", "needs_human", "WHMCS_CHARGE_UNCLEAR")
+    assert lines.newest.shown().code is None, "the customer has what was asked for"
+
+
+async def test_operators_see_a_change_whose_charge_is_parked_until_it_is_charged(lines):  # C18
+    lines.charges.refuses = Refused("WHMCS_CHARGE_UNCLEAR", facts={"charge_key": "topup-1"})
+    await lines.asks("top_up")
+    await lines.run(timedelta(minutes=5))
+    (parked,) = (await lines.close.list(ListStandingLineChanges(only_unclear=True))).changes
+    assert (parked.change_id, parked.state, parked.code) == (lines.newest.change_id, "done", "WHMCS_CHARGE_UNCLEAR")
+    lines.charges.refuses = None
+    await lines.run(timedelta(hours=1))
+    assert list(lines.charges.made.values()) == [1100]
+    assert (await lines.close.list(ListStandingLineChanges())).changes == []
 
 
 @pytest.mark.parametrize("kind", KINDS)

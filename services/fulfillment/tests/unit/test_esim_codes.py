@@ -62,6 +62,13 @@ async def test_it_is_written_down_who_saw_it_before_it_is_answered(counter):
     assert counter.codes.shown == {ORDER: ("user-1", "request-1", counter.desk.clock.now())}
 
 
+async def test_the_owner_can_read_that_it_was_shown_once_and_not_the_code(counter):  # R050
+    for _ in range(2):
+        await counter.asks()
+    (noted,) = counter.desk.database.events
+    assert noted == FulfillmentNoted(account_id=ACCOUNT, what="esim_code_shown", at=counter.desk.clock.now())
+
+
 async def test_a_repeat_of_the_same_request_shows_it_again_for_ten_minutes_and_then_never(counter):
     first = await counter.asks()
     counter.desk.clock.advance(timedelta(minutes=9))

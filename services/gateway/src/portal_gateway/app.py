@@ -34,12 +34,14 @@ from portal_gateway.signed_calls import SignedCalls
 from portal_gateway.static_page import StaticPage, html_page
 from portal_gateway.timeline_streams import TimelineStreams
 
-MAILED_PAGES: Final = {
-    "/auth/signup/confirm": "confirm_signup",
-    "/auth/password/reset": "reset_password",
-    "/auth/email/confirm": "confirm_email",
+PAGES: Final = {
+    "/auth/signup/confirm": ("mailed_link", "confirm_signup"),
+    "/auth/password/reset": ("mailed_link", "reset_password"),
+    "/auth/email/confirm": ("mailed_link", "confirm_email"),
+    "/auth/passkey": ("passkeys",),
 }
-"""The links in our mails. Opening one changes nothing, since mail scanners open links; its button does."""
+"""Scripts of each page, the last by its own name. Opening the link of a mail changes nothing, since mail scanners open
+links; its button does."""
 
 
 def build_gateway(bus: Asks, settings: GatewaySettings, verifier: ActorVerifier, clock: MachineClock) -> Gateway:
@@ -99,7 +101,7 @@ def build_app(gateway: Gateway) -> FastAPI:
     for operation in OPERATIONS:
         by_path.setdefault(operation.path, []).append(operation)
     for path in sorted(by_path, key=_precedence):
-        page = mailed_page(MAILED_PAGES[path]) if path in MAILED_PAGES else None
+        page = own_page(*PAGES[path]) if path in PAGES else None
         app.router.routes.append(Route(path, Endpoint(gateway, by_path[path], page)))
     for path, page in pages_by_path.items():
         app.router.routes.append(Route(path, Endpoint(gateway, (), page)))
@@ -119,11 +121,12 @@ def _precedence(path: str) -> tuple[bool, bool, bool]:
     return of_operators, "{" in path, of_operators and path.endswith("}")
 
 
-def mailed_page(name: str) -> StaticPage:
-    """Build the page behind the link in a mail."""
+def own_page(*scripts: str) -> StaticPage:
+    """Build a page of its scripts, the last of which names it; they share what `say.js` has."""
     folder = files(pages)
-    texts = [(folder / file).read_text("utf-8") for file in (f"{name}.html", "page.css", f"{name}.js")]
-    return html_page(texts[0], style=texts[1], script=texts[2], kept=False)
+    html, style = ((folder / file).read_text("utf-8") for file in (f"{scripts[-1]}.html", "page.css"))
+    script = "".join((folder / f"{name}.js").read_text("utf-8") for name in ("say", *scripts))
+    return html_page(html, style=style, script=script, kept=False)
 
 
 async def _framework_problem(request: Request, error: Any) -> Response:

@@ -21,6 +21,8 @@ FILE: Final = "application/octet-stream"
 """The media type of an operation that gives or takes a file, whatever it turns out to be."""
 _BESIDE_A_FILE: Final = ("request_id", "content")
 """What an upload's message gets from header and body."""
+BY_THE_GATEWAY: Final = "client_address"
+"""A field that only the gateway fills."""
 SERVICE: Final = "service"
 """The path's name for the service that is asked, where many answer alike."""
 
@@ -135,7 +137,8 @@ class Operation:
         """Names of the message's fields by their name in the query string; only beside a file may a body have any."""
         if self.changes and self.upload is None:
             return {}
-        elsewhere = {*self.path_parameters.values(), *(_BESIDE_A_FILE if self.upload is not None else ())}
+        beside = _BESIDE_A_FILE if self.upload is not None else ()
+        elsewhere = {BY_THE_GATEWAY, *self.path_parameters.values(), *beside}
         return {info.alias or name: name for name, info in self.message.model_fields.items() if name not in elsewhere}
 
 

@@ -14,7 +14,7 @@ from portal_gateway.exchange import Exchange
 from portal_gateway.reply import NO_STORE, Headers, Reply, message_reply
 
 SETS_COOKIES: Final = {
-    "Set-Cookie": "The session, which only the browser sees, and the CSRF token, which pages read",
+    "Set-Cookie": "The session, which only the browser sees, the CSRF token, which pages read, and a mark of the browser",
 }
 DELETES_COOKIES: Final = {"Set-Cookie": "Deletes both cookies"}
 
@@ -45,7 +45,7 @@ def renewed_reply(exchange: Exchange, opened: OpenedSession) -> Reply:
 
 async def signed_out_reply(exchange: Exchange) -> Reply:
     """End the caller's session everywhere and delete the cookies."""
-    await exchange.ask(LogOut(request_id=str(uuid4())))
+    await exchange.ask(LogOut(request_id=str(uuid4()), client_address=exchange.client_address))
     return forgotten_reply(exchange)
 
 
@@ -62,7 +62,8 @@ async def _end_earlier_session(exchange: Exchange) -> None:
         return
     with suppress(PortalProblem):  # a session that is over already needs no ending
         earlier = await gateway.sessions.signed_in(token)
-        await gateway.bus.ask(LogOut(request_id=str(uuid4())), actor=earlier.actor_token)
+        ended = LogOut(request_id=str(uuid4()), client_address=exchange.client_address)
+        await gateway.bus.ask(ended, actor=earlier.actor_token)
         gateway.sessions.forget(earlier.actor.session_id)
 
 

@@ -105,7 +105,9 @@ async def test_the_index_leads_to_everything(visitor):
     assert set(index["links"].values()) == {operation.name for operation in OPERATIONS}
 
 
-@pytest.mark.parametrize("path", ["/docs", "/auth/signup/confirm", "/auth/password/reset", "/auth/email/confirm"])
+@pytest.mark.parametrize(
+    "path", ["/docs", "/auth/signup/confirm", "/auth/password/reset", "/auth/email/confirm", "/auth/passkey"]
+)
 async def test_a_page_runs_and_loads_nothing_but_what_stands_in_it(visitor, path):
     page = await visitor.get(path)
     policy = page.headers["content-security-policy"]

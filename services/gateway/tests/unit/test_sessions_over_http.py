@@ -1,6 +1,7 @@
 """Who is signed in: minted once, refreshed ahead, forgotten when revoked (architecture §7, §9)."""
 
 import asyncio
+import hashlib
 
 import httpx
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from portal_contracts import identity, orders
 from portal_contracts.identity import MintActor, SessionRevoked
 from portal_contracts.problems import Refused, TryLater
+
+FRESH = hashlib.sha256(b"fresh-session-token-0001").hexdigest()
 
 
 async def test_a_session_is_exchanged_once_and_its_actor_travels_on(portal, browser):
@@ -155,7 +158,7 @@ async def test_as_many_sessions_as_fit_are_remembered(portal):
     assert len(portal.gateway.sessions._known) == len(portal.gateway.sessions._keys) == 3
 
 
-async def test_logging_in_sets_two_cookies_and_tells_no_token(portal, visitor):
+async def test_logging_in_sets_the_cookies_and_tells_no_token(portal, visitor):
     portal.bus.reply(
         identity.LogIn,
         identity.OpenedSession(
@@ -177,11 +180,12 @@ async def test_logging_in_sets_two_cookies_and_tells_no_token(portal, visitor):
     )
     assert answer.status_code == 200
     assert set(answer.json()) == {"userId", "expiresAt"}
-    session, csrf = answer.headers.get_list("set-cookie")
+    session, csrf, device = answer.headers.get_list("set-cookie")
     assert session.startswith("portal_session=fresh-session-token-0001; Max-Age=")
     assert session.endswith("; HttpOnly; Path=/; SameSite=Lax")
     assert csrf.startswith("portal_csrf=fresh-csrf-token-0000001; Max-Age=")
     assert "HttpOnly" not in csrf
+    assert device == f"portal_device={FRESH}; Max-Age=7776000; HttpOnly; Path=/; SameSite=Lax"
     asked = portal.asked(identity.LogIn)[0]
     assert (asked.client_address, asked.user_agent) == ("192.0.2.7", "Browser1")
     assert asked.request_id != "mine-00000"
@@ -191,7 +195,7 @@ async def test_over_https_the_cookies_are_bound_to_the_host(new_portal):
     portal = new_portal(cookie_secure=True)
     async with portal.visitor() as client:
         answer = await client.post("/auth/login", json={"email": "hanako@example.jp", "password": "secret"})
-    for cookie, name in zip(answer.headers.get_list("set-cookie"), ("session", "csrf"), strict=True):
+    for cookie, name in zip(answer.headers.get_list("set-cookie"), ("session", "csrf", "device"), strict=True):
         assert cookie.startswith(f"__Host-portal_{name}=")
         assert cookie.endswith("; Path=/; SameSite=Lax; Secure")
     assert "max-age=" in answer.headers["strict-transport-security"]
@@ -205,6 +209,16 @@ async def test_logging_in_ends_the_session_that_came_along(portal, browser):  # 
     portal.identity.sessions.clear()
     answer = await browser.post("/auth/login", json={"email": "hanako@example.jp", "password": "secret"})
     assert answer.status_code == 200, "an old dead session is no obstacle"
+
+
+@pytest.mark.parametrize(
+    ("cookie", "told"), [(f"portal_device={'a' * 64}", "a" * 64), ("portal_device=x", None), ("", None)]
+)
+async def test_a_browser_that_is_known_says_so_and_nobody_elses_word_counts(portal, visitor, cookie, told):
+    form = {"email": "hanako@example.jp", "password": "secret", "device": "b" * 64}
+    assert (await visitor.post("/auth/login", json=form, headers={"Cookie": cookie})).status_code == 200
+    (asked,) = portal.asked(identity.LogIn)
+    assert asked.device == told
 
 
 async def test_a_refused_login_sets_nothing(portal, browser):

@@ -6,13 +6,15 @@ from portal_chassis.bus import Bus
 from portal_contracts.billing import EnsureClient, ListClientServices, ReadClientProfile
 from portal_contracts.billing_logins import CheckLogin, ProvenLogin
 from portal_contracts.billing_profile import ChangeClientEmail
+from portal_contracts.forgetting import FindOpenBusiness, OpenBusiness
 from portal_contracts.identity import SignupForm
 from portal_contracts.personal_data_exports import ExportCases, ExportInvoices, ExportOrders
 from portal_contracts.support import CaseType, OpenStaffCase
 from portal_identity.ports import BilledProfile, ChangedMailbox
 
+PAID_ONCE: Final = "one_time"
 RUNNING: Final = frozenset({"pending", "active", "suspended", "unknown"})
-"""A service of one of these needs its customer."""
+"""A service of one of these needs its customer; what is paid once, such as a fee, stays active for ever."""
 ENSURE_SECONDS = 20.0
 """AddClient may take long; the process waits, the customer sees `working` meanwhile."""
 EXPORT_SECONDS: Final = 8.0
@@ -66,7 +68,7 @@ class BusBilling:
     async def has_services(self, whmcs_client_id: int) -> bool:
         """Ask for the services, live."""
         found = await self._bus.ask(ListClientServices(whmcs_client_id=whmcs_client_id))
-        return any(service.state in RUNNING for service in found.subscriptions)
+        return any(one.state in RUNNING and one.billing_cycle != PAID_ONCE for one in found.subscriptions)
 
 
 class BusOwners:
@@ -87,6 +89,10 @@ class BusOwners:
             for answer in (orders, cases, invoices)
             for name, value in answer.model_dump(mode="json", by_alias=True).items()
         }
+
+    async def open_business(self, account_id: str) -> OpenBusiness:
+        """Ask orders, which may have to fetch orders from before the portal first."""
+        return await self._bus.ask(FindOpenBusiness(account_id=account_id), timeout=EXPORT_SECONDS)
 
 
 class BusStaffDesk:

@@ -87,7 +87,7 @@ class UseChangeLink:
             change_id, user_id = done
             link = await self.users.link_of(transaction, user_id)
             await self.resets.close_all(transaction, user_id)
-            await write_audit(transaction, user_id, "email_changed", change=change_id)
+            await write_audit(transaction, user_id, "email_changed", change=change_id, address=command.client_address)
             await transaction.record(EmailChanged(change_id=change_id, account_id=link.account_id))
             await self.processes.start(transaction, KIND, change_id, ContactState(account_id=link.account_id))
         return Acknowledged()

@@ -6,6 +6,7 @@ from portal_contracts.identity_passwords import (
 )
 from portal_contracts.message import Acknowledged
 from portal_contracts.problems import FieldError, Refused
+from portal_contracts.values import comparable_email
 from portal_identity.ports import PasswordHasher
 from portal_identity.set_password import SetPassword
 from portal_identity.store_brakes import Brakes
@@ -17,7 +18,7 @@ class ChangeOwnPassword:
     """Change the caller's password; the caller's other sessions end.
 
     Tries of the current password have a brake of their own: whoever stole a session can neither guess on nor slow the
-    owner's log-in down.
+    owner's log-in down. All of an account's tries together have an end, though (NIST 800-63B-4).
     """
 
     users: Users
@@ -29,14 +30,17 @@ class ChangeOwnPassword:
         """Refused CURRENT_PASSWORD_WRONG, PASSWORD_TOO_WEAK or SESSION_EXPIRED; TryLater RATE_LIMITED."""
         form = command.form
         brake = f"change_password:{caller.user_id}"
-        await self.brakes.check_failures(brake)
+        await self.brakes.check_failures(brake, command.client_address, "password_change_slowed", caller.user_id)
         user = await self.users.by_id(caller.user_id)
         if user is None:
             raise Refused("SESSION_EXPIRED")
-        if not await self.hasher.verify(form.current_password, user.password_hash):
-            await self.brakes.failed(brake, command.client_address, event="password_change_failed")
+        total = comparable_email(user.email)
+        fits = await self.hasher.verify(form.current_password, user.password_hash)
+        if await self.brakes.exhausted(total) or not fits:
+            facts = (command.client_address, "password_change_failed", user.user_id)
+            await self.brakes.failed(brake, *facts, total=total)
             raise _wrong()
-        await self.brakes.succeeded(brake)
+        await self.brakes.succeeded(brake, total=total)
         event = "password_changed"
         if not await self.set_password(
             user, form.password, event, command.client_address, keep_session=caller.session_id

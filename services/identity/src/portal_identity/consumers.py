@@ -7,11 +7,13 @@ from portal_contracts import identity_linking as linking
 from portal_contracts import identity_passwords as passwords
 from portal_contracts import operator_access as access
 from portal_contracts.billing_profile import ProfileChanged
+from portal_contracts.forgetting import FORGOTTEN, CustomerForgotten
 from portal_contracts.identity_signup_form import ReadSignupForm, SignupFormDescription
 from portal_contracts.message import Acknowledged
 from portal_contracts.operators import OperatorOutcome
 from portal_identity import profile_process
 from portal_identity.security_consumers import register_security
+from portal_identity.store_deletions import Deletions
 from portal_identity.use_cases import UseCases
 
 
@@ -27,7 +29,7 @@ def register(bus: Bus, use: UseCases) -> None:
     _register_access(bus, use)
 
 
-def register_news(bus: Bus, processes: ProcessEngine) -> None:
+def register_news(bus: Bus, processes: ProcessEngine, deletions: Deletions) -> None:
     """Take what other services tell."""
 
     @bus.consumes(ProfileChanged)
@@ -36,6 +38,12 @@ def register_news(bus: Bus, processes: ProcessEngine) -> None:
         await processes.start(
             delivery.transaction, profile_process.KIND, delivery.message_id, state, traceparent=delivery.traceparent
         )
+
+    async def on_customer_forgotten(event: CustomerForgotten, delivery: Delivery) -> None:  # D17
+        await deletions.forgotten(delivery.transaction, event)
+
+    for told in FORGOTTEN:
+        bus.consumes(told)(on_customer_forgotten)
 
 
 def _register_signup(bus: Bus, use: UseCases) -> None:
@@ -76,8 +84,8 @@ def _register_sessions(bus: Bus, use: UseCases) -> None:
         return await use.open_session(command)
 
     @bus.answers(identity.LogOut)
-    async def log_out(_: identity.LogOut, call: Call) -> Acknowledged:
-        return await use.close_session(call.signed_in())
+    async def log_out(command: identity.LogOut, call: Call) -> Acknowledged:
+        return await use.close_session(call.signed_in(), command.client_address)
 
     @bus.answers(identity.MintActor)
     async def mint_actor(query: identity.MintActor, _: Call) -> identity.MintedActor:

@@ -9,7 +9,8 @@ from portal_chassis.postgres import Transaction
 from portal_chassis.process import Block, Done, Effect, Next, Outcome, ProcessDefinition, Run, Step, Wait
 from portal_contracts.identity_personal_data import CustomerErased
 from portal_identity.audit import write_audit
-from portal_identity.ports import Accounts, Billing, KeptDeletion, StaffDesk
+from portal_identity.deletion import FindHindrance
+from portal_identity.ports import Accounts, KeptDeletion, StaffDesk
 from portal_identity.store_api_tokens import ApiTokens
 from portal_identity.store_deletions import Deletions
 from portal_identity.store_sessions import Sessions
@@ -31,7 +32,7 @@ class DeletionProcess:
     sessions: Sessions
     api_tokens: ApiTokens
     accounts: Accounts
-    billing: Billing
+    hindrance: FindHindrance
     staff: StaffDesk
 
     def definition(self) -> ProcessDefinition[DeletionState]:
@@ -48,15 +49,14 @@ class DeletionProcess:
         )
 
     async def think_it_over(self, run: Run[DeletionState]) -> Outcome:
-        """Wait; a wish that was taken back ends here, and a service that still runs keeps its account."""
+        """Wait; a wish that was taken back ends here, and what is still under way keeps its account."""
         wish = await self.deletions.read(run.key)
         if wish is None:
             return Done()
         if run.clock.now() < wish.erase_at:
             return Wait(until=wish.erase_at, because="the customer may think it over")
-        if await self.billing.has_services(wish.whmcs_client_id):
-            return Block("DELETION_NOT_POSSIBLE")
-        return Next()
+        hindrance = await self.hindrance(wish.account_id, wish.whmcs_client_id)
+        return Next() if hindrance is None else Block(hindrance)
 
     async def anonymise_salesforce(self, run: Run[DeletionState]) -> Outcome:
         """Take name and addresses from the contact and switch the account's portal off."""
@@ -87,7 +87,10 @@ class DeletionProcess:
             await self.deletions.erase(transaction, wish)
             await write_audit(transaction, wish.user_id, "erased", deletion=wish.deletion_id)
             erased = CustomerErased(
-                user_id=wish.user_id, account_id=wish.account_id, whmcs_client_id=wish.whmcs_client_id
+                user_id=wish.user_id,
+                account_id=wish.account_id,
+                whmcs_client_id=wish.whmcs_client_id,
+                erased_at=run.clock.now(),
             )
             await transaction.record(erased)
 

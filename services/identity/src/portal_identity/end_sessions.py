@@ -22,7 +22,13 @@ class EndOneSession:
         """Refused NOT_FOUND for what is no session of the caller's."""
         session_id = uuid_or_not_found(command.session_id)
         async with self.database.transaction() as transaction:
-            done = await self.sessions.revoke(transaction, session_id, caller.user_id, event="session_revoked")
+            done = await self.sessions.revoke(
+                transaction,
+                session_id,
+                caller.user_id,
+                client_address=command.client_address,
+                event="session_revoked",
+            )
         if not done and not await self.sessions.known(session_id, caller.user_id):
             raise Refused("NOT_FOUND")
         return Acknowledged()

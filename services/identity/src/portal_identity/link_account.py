@@ -84,7 +84,7 @@ class BeginLinking:
         async with self.database.transaction() as transaction:
             await self.linkings.keep(transaction, kept, token_hash(token))
             facts = {"link": kept.link_id, "address": command.client_address}
-            await write_audit(transaction, None, "link_requested", **facts)
+            await write_audit(transaction, kept.link_id, "link_requested", **facts)  # the user-to-be has this id
             if not kept.proven:
                 await transaction.record(LinkCodeRequested(link_id=kept.link_id))
         return await self.run(kept.link_id, token, deadline) if kept.proven else Linking(state="code_sent", token=token)

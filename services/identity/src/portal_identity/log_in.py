@@ -29,14 +29,20 @@ class OpenSession:
         """Refused CREDENTIALS_WRONG or SECOND_FACTOR_REQUIRED; TryLater RATE_LIMITED by address and account (R049)."""
         account, address = comparable_email(command.email), command.client_address
         await self.brakes.count(("login_address", address, self.settings.logins_a_minute_per_address, 60))
-        found = await self.users.by_email(account)
+        found, brake = await self.users.by_email(account), await self._brake(account, command.device)
         user = await self.prove(
-            found, command.password, command.code, brake=account, client_address=address, event="log_in_failed"
+            found, command.password, command.code, brake=brake, client_address=address, event="log_in_failed"
         )
         opened = new_session(user, self.clock, self.settings)
         if not await self.sessions.open(opened, user.password_version, address, command.user_agent):
             raise Refused("CREDENTIALS_WRONG")  # the password was changed while it was being compared
         return opened
+
+    async def _brake(self, account: str, device: str | None) -> str:
+        """Give a browser the owner has logged in with a brake of its own: strangers' guesses do not keep it out."""
+        if device is None or not await self.sessions.had(bytes.fromhex(device), account):
+            return account
+        return f"{account} on {device}"
 
 
 def new_session(user: User, clock: MachineClock, settings: IdentitySettings) -> OpenedSession:

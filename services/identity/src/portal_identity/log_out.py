@@ -15,9 +15,9 @@ class CloseSession:
     sessions: Sessions
     operator_sessions: OperatorSessions
 
-    async def __call__(self, caller: Actor) -> Acknowledged:
+    async def __call__(self, caller: Actor, client_address: str = "") -> Acknowledged:
         """Revoke and announce in one transaction."""
         sessions = self.operator_sessions if caller.operator else self.sessions
         async with self.database.transaction() as transaction:
-            await sessions.revoke(transaction, caller.session_id, caller.user_id)
+            await sessions.revoke(transaction, caller.session_id, caller.user_id, client_address=client_address)
         return Acknowledged()

@@ -20,6 +20,7 @@ from portal_identity.change_password import ChangeOwnPassword
 from portal_identity.confirm_signup import UseSignupLink
 from portal_identity.consumers import register, register_news
 from portal_identity.contact_process import ContactProcess
+from portal_identity.deletion import FindHindrance
 from portal_identity.deletion_process import DeletionProcess
 from portal_identity.end_sessions import EndAllSessions, EndOneSession
 from portal_identity.enrol_operator import EnrolOperator, ShowSecondFactor
@@ -47,6 +48,8 @@ from portal_identity.reset_password import UseResetLink
 from portal_identity.salesforce import SalesforceAccounts
 from portal_identity.salesforce_setup import NEEDS
 from portal_identity.salesforce_verification import SalesforceVerifications
+from portal_identity.seal_anew import SealAnew
+from portal_identity.security_consumers import register_notes
 from portal_identity.set_password import SetPassword
 from portal_identity.settings import IdentitySettings
 from portal_identity.signing_key import key_id_of, read_signing_key
@@ -159,9 +162,12 @@ async def wire(service: Service) -> None:
         stores, outside, service.processes, service.operator_desk, key, settings, service.machine, service.clock
     )
     register(service.bus, use)
-    register_news(service.bus, service.processes)
+    register_news(service.bus, service.processes, stores.deletions)
+    register_notes(service.bus, stores.audit)
     serve_setup(service, org_look(salesforce, NEEDS))
     service.background("forgetting", _every(SWEEP_SECONDS, lambda: stores.forget(settings)))
+    seal_anew = SealAnew(service.database, seal)
+    service.background("sealing anew", _every(SWEEP_SECONDS, seal_anew, at_once=True))
     service.background("telling slowed owners", _every(NOTICE_SECONDS, stores.brakes.tell_slowed_owners))
 
 
@@ -178,7 +184,7 @@ def register_processes(processes: ProcessEngine, stores: Stores, outside: Outsid
         stores.sessions,
         stores.api_tokens,
         outside.accounts,
-        outside.billing,
+        FindHindrance(outside.billing, outside.owners),
         outside.staff,
     )
     processes.register(deletion.definition())
@@ -206,7 +212,7 @@ def use_cases(  # noqa: PLR0917 - each is another kind of thing
     prove = ProveCustomer(database, stores.authenticators, brakes, hasher, codes)
     read_customer, factors = ReadCustomer(users), ReadFactors(stores.authenticators, stores.passkeys)
     run_linking = RunLinking(database, processes)
-    prove_by_passkey = ProveByPasskey(users, stores.passkeys, outside.ceremonies, clock)
+    prove_by_passkey = ProveByPasskey(users, stores.passkeys, outside.ceremonies, brakes, clock)
     return UseCases(
         keep_signup=KeepSignup(database, stores.signups, brakes, hasher, settings),
         mint_link=MintLink(stores.signups, settings, clock),
@@ -239,6 +245,7 @@ def use_cases(  # noqa: PLR0917 - each is another kind of thing
         api_tokens=HandOutTokens(database, stores.api_tokens, clock),
         verify=VerifyCustomer(database, outside.verifications, brakes, processes, settings.verification_methods, clock),
         export_data=ExportOwnData(
+            database,
             read_customer,
             factors,
             sessions,
@@ -251,7 +258,14 @@ def use_cases(  # noqa: PLR0917 - each is another kind of thing
             business,
         ),
         deletions=stores.deletions,
-        delete_account=DeleteOwnAccount(database, stores.deletions, outside.billing, processes, settings, business),
+        delete_account=DeleteOwnAccount(
+            database,
+            stores.deletions,
+            FindHindrance(outside.billing, outside.owners),
+            processes,
+            settings,
+            business,
+        ),
         mint_actor=MintActorToken(
             sessions, stores.api_tokens, stores.operator_sessions, key.private_key, key.key_id, clock
         ),
@@ -277,15 +291,19 @@ def use_cases(  # noqa: PLR0917 - each is another kind of thing
     )
 
 
-def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+def _every(
+    seconds: float, work: Callable[[], Awaitable[object]], *, at_once: bool = False
+) -> Callable[[], Awaitable[None]]:
     """Do something again and again; while the database is away it waits for the next time."""
 
     async def run() -> None:
-        while True:
+        if not at_once:
             await asyncio.sleep(seconds)
+        while True:
             try:
                 await work()
             except (StoreUnavailable, TimeoutError):
-                _log.warning("a round has to wait for the database", work=work.__qualname__)
+                _log.warning("a round has to wait for the database", work=repr(work))
+            await asyncio.sleep(seconds)
 
     return run

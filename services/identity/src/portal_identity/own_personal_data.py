@@ -18,6 +18,7 @@ from portal_contracts.message import Acknowledged, Message
 from portal_contracts.problems import Refused
 from portal_identity.audit import write_audit
 from portal_identity.change_authenticator import ReadFactors
+from portal_identity.deletion import FindHindrance
 from portal_identity.deletion_process import KIND, DeletionState
 from portal_identity.ports import Accounts, Billing, Owners
 from portal_identity.read_customer import ReadCustomer
@@ -36,6 +37,7 @@ MOST_EVENTS = 1000
 class ExportOwnData:
     """Everything that is kept about the caller, system by system, machine readable (D17)."""
 
+    database: Database
     customer: ReadCustomer
     factors: ReadFactors
     sessions: Sessions
@@ -47,7 +49,7 @@ class ExportOwnData:
     brakes: Brakes
     clock: BusinessClock
 
-    async def __call__(self, caller: Actor) -> PersonalDataExport:
+    async def __call__(self, caller: Actor, client_address: str) -> PersonalDataExport:
         """Give all of it or none: TryLater when a system is away, RATE_LIMITED."""
         await self.brakes.count(("export", caller.user_id, EXPORTS_AN_HOUR, 3600))
         portal: dict[str, Any] = {
@@ -65,6 +67,8 @@ class ExportOwnData:
         kept = await self.owners.export(caller.account_id, caller.whmcs_client_id)
         systems["salesforce"] = {**systems["salesforce"], "orders": kept["orders"], "cases": kept["cases"]}
         systems["whmcs"] = {**systems["whmcs"], "invoices": kept["invoices"]}
+        async with self.database.transaction() as transaction:
+            await write_audit(transaction, caller.user_id, "personal_data_exported", address=client_address)
         return PersonalDataExport(made_at=self.clock.now(), systems=systems)
 
 
@@ -74,7 +78,7 @@ class DeleteOwnAccount:
 
     database: Database
     deletions: Deletions
-    billing: Billing
+    hindrance: FindHindrance
     processes: ProcessEngine
     settings: IdentitySettings
     clock: BusinessClock
@@ -84,9 +88,10 @@ class DeleteOwnAccount:
         return await self.deletions.of_user(caller.user_id)
 
     async def request(self, caller: Actor, command: RequestDeletion) -> Deletion:
-        """Keep the wish. Refused DELETION_NOT_POSSIBLE while a service runs."""
-        if await self.billing.has_services(caller.whmcs_client_id):
-            raise Refused("DELETION_NOT_POSSIBLE")
+        """Keep the wish. Refused DELETION_… while a service runs, or an order or a cancellation is under way."""
+        hindrance = await self.hindrance(caller.account_id, caller.whmcs_client_id)
+        if hindrance is not None:
+            raise Refused(hindrance)
         erase_at = self.clock.now() + timedelta(days=self.settings.deletion_days)
         wish = new_deletion(caller.user_id, caller.account_id, caller.whmcs_client_id, erase_at)
         async with self.database.transaction() as transaction:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from portal_contracts.billing_logins import ProvenLogin
+from portal_contracts.forgetting import OpenBusiness
 from portal_contracts.identity import CustomerLink, SignupForm
 from portal_contracts.identity_verification import VerificationStatus
 from portal_contracts.operators import Role
@@ -128,6 +129,9 @@ class Owners(Protocol):
 
     async def export(self, account_id: str, whmcs_client_id: int) -> Mapping[str, Any]:
         """Give the customer's orders, cases and invoices, by these words. TryLater while one of them is away."""
+
+    async def open_business(self, account_id: str) -> OpenBusiness:
+        """Give the number of orders and cancellations under way. TryLater while orders is away."""
 
 
 class StaffDesk(Protocol):

@@ -32,9 +32,9 @@ class KeepPasswordReset:
         )
         reset_id = str(uuid4())
         async with self.database.transaction() as transaction:
-            if await self.resets.keep(transaction, reset_id, command.request_id, email):
-                await write_audit(
-                    transaction, None, "password_reset_requested", reset=reset_id, address=command.client_address
-                )
+            kept, user_id = await self.resets.keep(transaction, reset_id, command.request_id, email)
+            if kept:
+                facts = {"reset": reset_id, "address": command.client_address}
+                await write_audit(transaction, user_id, "password_reset_requested", **facts)
                 await transaction.record(PasswordResetRequested(reset_id=reset_id))
         return PasswordResetAccepted()

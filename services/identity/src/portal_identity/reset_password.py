@@ -27,7 +27,7 @@ class UseResetLink:
     async def __call__(self, command: ResetPassword) -> Acknowledged:
         """Refused PASSWORD_LINK_INVALID or PASSWORD_TOO_WEAK, after which the link still works; TryLater RATE_LIMITED.
 
-        Whoever has the mailbox is the owner, so failed log-ins of others slow nobody down any more (R049).
+        Whoever has the mailbox is the owner, so failed log-ins of others slow nobody down any more (R049), however many.
         """
         await self.brakes.count(
             ("reset_use", command.client_address, self.settings.resets_an_hour_per_address, 3600),
@@ -38,5 +38,6 @@ class UseResetLink:
             raise Refused("PASSWORD_LINK_INVALID")
         if not await self.set_password(found.user, form.password, "password_reset", command.client_address):
             raise Refused("PASSWORD_LINK_INVALID")  # another link was faster
-        await self.brakes.succeeded(comparable_email(found.user.email))
+        account = comparable_email(found.user.email)
+        await self.brakes.succeeded(account, total=account)
         return Acknowledged()

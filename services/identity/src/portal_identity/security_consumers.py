@@ -1,6 +1,6 @@
 """Bus in: what customers do for the security of their own accounts."""
 
-from portal_chassis.bus import Bus, Call
+from portal_chassis.bus import Bus, Call, Delivery
 from portal_contracts import identity_api_tokens as api_tokens
 from portal_contracts import identity_email as email
 from portal_contracts import identity_passkeys as passkeys
@@ -8,8 +8,10 @@ from portal_contracts import identity_personal_data as data
 from portal_contracts import identity_second_factor as factors
 from portal_contracts import identity_sessions as sessions
 from portal_contracts import identity_verification as verification
+from portal_contracts.account_notes import BillingNoted, FulfillmentNoted
 from portal_contracts.identity import OpenedSession, Recipient
 from portal_contracts.message import Acknowledged
+from portal_identity.store_audit import Audit
 from portal_identity.use_cases import UseCases
 
 
@@ -22,6 +24,18 @@ def register_security(bus: Bus, use: UseCases) -> None:
     _register_api_tokens(bus, use)
     _register_verification(bus, use)
     _register_personal_data(bus, use)
+
+
+def register_notes(bus: Bus, audit: Audit) -> None:
+    """Take what others note of an account's security (R050)."""
+
+    @bus.consumes(BillingNoted)
+    async def on_billing_noted(event: BillingNoted, delivery: Delivery) -> None:
+        await audit.note_billing(delivery.transaction, event)
+
+    @bus.consumes(FulfillmentNoted)
+    async def on_fulfillment_noted(event: FulfillmentNoted, delivery: Delivery) -> None:
+        await audit.note_fulfillment(delivery.transaction, event)
 
 
 def _register_sessions(bus: Bus, use: UseCases) -> None:
@@ -140,8 +154,8 @@ def _register_verification(bus: Bus, use: UseCases) -> None:
 
 def _register_personal_data(bus: Bus, use: UseCases) -> None:
     @bus.answers(data.ExportPersonalData)
-    async def export_personal_data(_: data.ExportPersonalData, call: Call) -> data.PersonalDataExport:
-        return await use.export_data(call.customer())
+    async def export_personal_data(query: data.ExportPersonalData, call: Call) -> data.PersonalDataExport:
+        return await use.export_data(call.customer(), query.client_address)
 
     @bus.answers(data.ReadDeletion)
     async def read_deletion(_: data.ReadDeletion, call: Call) -> data.Deletion:

@@ -1,14 +1,18 @@
 from dataclasses import dataclass
+from typing import Final
 
 from portal_chassis.actor import Actor
 from portal_contracts.identity import OpenedSession
 from portal_contracts.identity_sessions import StepUp
 from portal_contracts.problems import Refused
+from portal_contracts.values import comparable_email
 from portal_identity.ports import User
 from portal_identity.prove_customer import ProveCustomer
 from portal_identity.store_sessions import Sessions
 from portal_identity.store_users import Users
 from portal_identity.use_passkey import ProveByPasskey
+
+_FAILED: Final = "step_up_failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +43,9 @@ class ProveAnew:
     async def _require_proof(self, user: User, command: StepUp) -> None:
         form = command.form
         if form.passkey is not None:
-            owner = await self.prove_by_passkey(form.passkey)
-            if owner is None or owner.user_id != user.user_id:
-                raise Refused("CREDENTIALS_WRONG")
+            await self.prove_by_passkey(
+                form.passkey, client_address=command.client_address, event=_FAILED, owner_id=user.user_id
+            )
             return
         await self.prove(
             user,
@@ -49,5 +53,6 @@ class ProveAnew:
             form.code,
             brake=f"step_up:{user.user_id}",
             client_address=command.client_address,
-            event="step_up_failed",
+            event=_FAILED,
+            total=comparable_email(user.email),
         )

@@ -2,9 +2,13 @@ import json
 from typing import Final
 from uuid import UUID
 
-from portal_chassis.postgres import Database
+from portal_chassis.postgres import Database, Transaction
+from portal_contracts.account_notes import BillingNoted, FulfillmentNoted
 from portal_contracts.identity_sessions import SecurityEvent
+from portal_identity.audit import write_audit
 
+_OF_CLIENT: Final = "SELECT user_id FROM customer_link WHERE whmcs_client_id = $1"
+_OF_ACCOUNT: Final = "SELECT user_id FROM customer_link WHERE account_id = $1"
 _LIST: Final = """
 SELECT id, at, event, facts FROM audit_entry WHERE user_id = $1 AND ($2::bigint IS NULL OR id < $2)
 ORDER BY id DESC LIMIT $3
@@ -34,6 +38,18 @@ class Audit:
             )
             for row in rows
         ]
+
+    async def note_billing(self, transaction: Transaction, noted: BillingNoted) -> None:
+        """Write down what billing did for a customer, who reads of it from now on."""
+        user_id = await transaction.fetchval(_OF_CLIENT, noted.whmcs_client_id)
+        owner, facts = str(user_id) if user_id else None, {"whmcs_client": noted.whmcs_client_id}
+        await write_audit(transaction, owner, noted.what, at=noted.at, **facts)
+
+    async def note_fulfillment(self, transaction: Transaction, noted: FulfillmentNoted) -> None:
+        """Write down what fulfillment did for a customer, who reads of it from now on."""
+        user_id = await transaction.fetchval(_OF_ACCOUNT, noted.account_id)
+        owner, facts = str(user_id) if user_id else None, {"account": noted.account_id}
+        await write_audit(transaction, owner, noted.what, at=noted.at, **facts)
 
     async def sweep(self, months: int) -> None:
         """Forget what is past its time (§5.10); the permission to do so lasts for this transaction alone."""

@@ -52,7 +52,7 @@ class Authenticators:
 
     async def put_pending(self, user_id: str, seed: str) -> None:
         """Keep a seed that is being shown, in place of an earlier one."""
-        await self._database.execute(_PUT_PENDING, UUID(user_id), self._seal.close(seed, record=_record(user_id)))
+        await self._database.execute(_PUT_PENDING, UUID(user_id), self._seal.close(seed, record=record_of(user_id)))
 
     async def confirm(self, transaction: Transaction, user_id: str, sealed: bytes, step: int) -> bool:
         """Put the pending seed in force, its first code used up; False when it was replaced meanwhile."""
@@ -92,7 +92,7 @@ class Authenticators:
         return bool(await transaction.fetchval(statement, UUID(user_id)))
 
     def _seed(self, user_id: str, sealed: bytes | None) -> str | None:
-        return self._seal.open(bytes(sealed), record=_record(user_id)) if sealed is not None else None
+        return self._seal.open(bytes(sealed), record=record_of(user_id)) if sealed is not None else None
 
 
 def _sealed_pending(row: "Row | None") -> bytes | None:
@@ -110,5 +110,6 @@ def _code_hash(user_id: str, code: str) -> bytes:
     return token_hash(f"{user_id}:{bare}")
 
 
-def _record(user_id: str) -> str:
+def record_of(user_id: str) -> str:
+    """Name what an authenticator's seeds are bound to."""
     return f"authenticator {user_id}"

@@ -12,6 +12,11 @@ from portal_identity.security_notices import tell_owner
 FREE_FAILURES: Final = 5
 LONGEST_WAIT: Final = 900
 FORGET_AFTER: Final = "1 day"
+"""Waits begin anew after so long."""
+MOST_FAILURES: Final = 100
+"""Wrong passwords of an account in a row, wherever they were tried (NIST 800-63B-4). Then no password helps any more."""
+KEEP_TOTALS: Final = "30 days"
+"""Below the most, totals of accounts nobody tries any more are forgotten after so long."""
 
 Limit = tuple[str, str, int, int]
 """Scope, key, how many, in how many seconds."""
@@ -34,7 +39,11 @@ ON CONFLICT (account) DO UPDATE SET
 RETURNING failures
 """
 
-
+_FAILED_IN_TOTAL = """
+INSERT INTO login_failure AS f (account, failures, blocked_until, last_at) VALUES ($1, 1, now(), now())
+ON CONFLICT (account) DO UPDATE SET failures = f.failures + 1, last_at = now()
+"""
+_SWEEP = "DELETE FROM login_failure WHERE last_at < now() - $1::text::interval AND failures < $2"
 _SLOWED = """
 WITH slowed AS (
     UPDATE login_failure SET told_at = now()
@@ -58,26 +67,43 @@ class Brakes:
             if row is not None and row["count"] > most:
                 raise _limited(row["wait"])
 
-    async def check_failures(self, account: str) -> None:
-        """TryLater RATE_LIMITED while the account's wait lasts, whether it exists or not (R049)."""
+    async def check_failures(
+        self, account: str, client_address: str = "", event: str = "", user_id: str | None = None
+    ) -> None:
+        """TryLater RATE_LIMITED while the account's wait lasts, whether it exists or not (R049).
+
+        `event` is then audited as it is in `failed`.
+        """
         wait = await self._database.fetchval(
             "SELECT ceil(extract(epoch FROM blocked_until - now()))::int FROM login_failure WHERE account = $1",
             _digest(account),
         )
-        if wait is not None and wait > 0:
-            raise _limited(wait)
+        if wait is None or wait <= 0:
+            return
+        if event:
+            async with self._database.transaction() as transaction:
+                await write_audit(transaction, user_id, event, address=client_address)
+        raise _limited(wait)
 
     async def failed(
-        self, account: str, client_address: str, event: str = "log_in_failed", user_id: str | None = None
+        self,
+        account: str,
+        client_address: str,
+        event: str = "log_in_failed",
+        user_id: str | None = None,
+        *,
+        total: str | None = None,
     ) -> None:
         """Note a failure: from the fifth on each doubles the wait from a second to a quarter of an hour.
 
-        `user_id` is whose account it is, if anybody's: they can read of it.
+        `user_id` is whose account it is, if anybody's: they can read of it. `total` is what `exhausted` counts.
         """
         async with self._database.transaction() as transaction:
             failures = await transaction.fetchval(
                 _FAILED, _digest(account), FREE_FAILURES, float(LONGEST_WAIT), FORGET_AFTER
             )
+            if total is not None:
+                await transaction.execute(_FAILED_IN_TOTAL, _digest(_total(total)))
             await write_audit(transaction, user_id, event, address=client_address, failures=failures)
 
     async def tell_slowed_owners(self) -> None:
@@ -89,16 +115,25 @@ class Brakes:
             for row in await transaction.fetch(_SLOWED, FREE_FAILURES):
                 await tell_owner(transaction, row["account_id"], "log_in_slowed")
 
-    async def succeeded(self, account: str) -> None:
-        """Forget the failures of an account."""
-        await self._database.execute("DELETE FROM login_failure WHERE account = $1", _digest(account))
+    async def exhausted(self, total: str) -> bool:
+        """Whether so many passwords were wrong that not even the right one is believed any more.
+
+        Waits alone would let somebody patient guess on for years. Only what proves the owner otherwise ends it.
+        """
+        failures = await self._database.fetchval(
+            "SELECT failures FROM login_failure WHERE account = $1", _digest(_total(total))
+        )
+        return failures is not None and failures >= MOST_FAILURES
+
+    async def succeeded(self, account: str, *, total: str | None = None) -> None:
+        """Forget the failures of an account, and those of the total."""
+        accounts = [_digest(account), *([_digest(_total(total))] if total is not None else [])]
+        await self._database.execute("DELETE FROM login_failure WHERE account = ANY($1)", accounts)
 
     async def sweep(self) -> None:
         """Drop windows nobody needs any more."""
         await self._database.execute("DELETE FROM rate_window WHERE opened_at < now() - interval '2 hours'")
-        await self._database.execute(
-            "DELETE FROM login_failure WHERE last_at < now() - $1::text::interval", FORGET_AFTER
-        )
+        await self._database.execute(_SWEEP, KEEP_TOTALS, MOST_FAILURES)
 
 
 def network_of(key: str) -> str:
@@ -113,6 +148,10 @@ def network_of(key: str) -> str:
 
 def _limited(wait: int) -> TryLater:
     return TryLater("RATE_LIMITED", facts={"seconds": max(1, wait)}, retry_after=max(1, wait))
+
+
+def _total(account: str) -> str:
+    return f"total:{account}"
 
 
 def _digest(key: str) -> bytes:

@@ -4,7 +4,10 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid4
 
 from portal_chassis.postgres import Database, Transaction
+from portal_contracts.forgetting import CustomerForgotten
 from portal_contracts.identity_personal_data import Deletion, DeletionRecord, ErasureProof
+from portal_contracts.topology import owner_of
+from portal_identity.deletion import proof_words, standings
 from portal_identity.ports import KeptDeletion
 
 if TYPE_CHECKING:
@@ -23,6 +26,11 @@ AND NOT EXISTS (SELECT FROM deletion_proof p WHERE p.deletion_id = deletion.id) 
 """
 _PROVE: Final = """
 INSERT INTO deletion_proof (deletion_id, system, action, reason) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
+"""
+# A user is erased once; what is told of one that an older copy of this database still has comes again.
+_PROVE_OF_USER: Final = """
+INSERT INTO deletion_proof (deletion_id, system, action, reason)
+SELECT id, $2, $3, $4 FROM deletion WHERE user_id = $1 AND erased_at IS NOT NULL ON CONFLICT DO NOTHING
 """
 # Rows that name the user, those that others point at last. The audit stays: it holds no name, and ends by its own time.
 _ERASE: Final = (
@@ -59,7 +67,13 @@ class Deletions:
             return Deletion(state="none")
         state = "erased" if row["erased_at"] is not None else "requested"
         proofs = (await self._proofs([row["id"]])).get(row["id"], [])
-        return Deletion(state=state, deletion_id=str(row["id"]), erase_at=row["erase_at"], proofs=proofs)
+        return Deletion(
+            state=state,
+            deletion_id=str(row["id"]),
+            erase_at=row["erase_at"],
+            proofs=proofs,
+            systems=standings(proofs),
+        )
 
     async def read(self, deletion_id: str) -> KeptDeletion | None:
         """Give a wish that is still one; None when it was withdrawn or carried out."""
@@ -80,6 +94,11 @@ class Deletions:
     async def prove(self, transaction: Transaction, deletion_id: str, system: str, action: str, reason: str) -> None:
         """Note what was done in a system, once."""
         await transaction.execute(_PROVE, UUID(deletion_id), system, action, reason)
+
+    async def forgotten(self, transaction: Transaction, told: CustomerForgotten) -> None:
+        """Note what a service has forgotten, once; nothing for a user who was not erased here."""
+        action, reason = proof_words(told)
+        await transaction.execute(_PROVE_OF_USER, UUID(told.user_id), owner_of(told.subject), action, reason)
 
     async def erase(self, transaction: Transaction, wish: KeptDeletion) -> None:
         """Forget everything that names the user here."""
@@ -117,4 +136,5 @@ def _record(row: "Row", proofs: Sequence[ErasureProof]) -> DeletionRecord:
         erased_at=row["erased_at"],
         withdrawn_at=row["withdrawn_at"],
         proofs=proofs,
+        systems=standings(proofs),
     )

@@ -33,12 +33,12 @@ class Enrolments:
         if row is None:
             return None
         sealed = row["sealed_seed"]
-        seed = self._seal.open(bytes(sealed), record=_record(token_hash)) if sealed is not None else None
+        seed = self._seal.open(bytes(sealed), record=record_of(token_hash)) if sealed is not None else None
         return Enrolment(token_hash, str(row["operator_id"]), row["email"], seed)
 
     async def put_seed(self, transaction: Transaction, enrolment: Enrolment, seed: str) -> bool:
         """Store the seed that is about to be shown, in place of one shown before; False when the enrolment ended."""
-        sealed = self._seal.close(seed, record=_record(enrolment.token_hash))
+        sealed = self._seal.close(seed, record=record_of(enrolment.token_hash))
         done = await transaction.execute(_PUT_SEED, enrolment.token_hash, sealed)
         return done.endswith(" 1")
 
@@ -64,5 +64,6 @@ async def end_enrolments(transaction: Transaction, operator_id: str) -> None:
     await transaction.execute(_END_ALL, UUID(operator_id))
 
 
-def _record(token_hash: bytes) -> str:
+def record_of(token_hash: bytes) -> str:
+    """Name what an enrolment's seed is bound to."""
     return f"enrolment {token_hash.hex()}"

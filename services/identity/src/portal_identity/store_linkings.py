@@ -49,7 +49,7 @@ class Linkings:
     async def keep(self, transaction: Transaction, linking: KeptLinking, hashed: bytes) -> None:
         """Keep a linking whose WHMCS password was right."""
         plain = {**asdict(linking.details), "name": linking.details.name.model_dump(mode="json")}
-        sealed = self._seal.close(json.dumps(plain), record=_record(linking.link_id))
+        sealed = self._seal.close(json.dumps(plain), record=record_of(linking.link_id))
         row = (UUID(linking.link_id), hashed, sealed, linking.password_hash, linking.proven)
         await transaction.execute(_KEEP, *row)
 
@@ -64,7 +64,7 @@ class Linkings:
         row = await self._database.fetchrow(statement, UUID(link_id))
         if row is None:
             return None
-        plain = json.loads(self._seal.open(bytes(row["sealed_details"]), record=_record(link_id)))
+        plain = json.loads(self._seal.open(bytes(row["sealed_details"]), record=record_of(link_id)))
         details = LinkDetails(**{**plain, "name": PersonName.model_validate(plain["name"])})
         return KeptLinking(link_id, details, row["password_hash"], row["proven_at"] is not None)
 
@@ -86,5 +86,6 @@ class Linkings:
         await self._database.execute(_SWEEP, days)
 
 
-def _record(link_id: str) -> str:
+def record_of(link_id: str) -> str:
+    """Name what a linking's details are bound to."""
     return f"linking {link_id}"

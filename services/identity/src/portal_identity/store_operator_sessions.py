@@ -64,11 +64,13 @@ class OperatorSessions:
             row["roles"],
         )
 
-    async def revoke(self, transaction: Transaction, session_id: str, operator_id: str) -> None:
+    async def revoke(
+        self, transaction: Transaction, session_id: str, operator_id: str, *, client_address: str = ""
+    ) -> None:
         """End a session and tell everybody who may remember it; a repeat does nothing."""
         done = await transaction.execute(_REVOKE, UUID(session_id), UUID(operator_id))
         if done.endswith(" 1"):
-            await write_audit(transaction, operator_id, "operator_signed_out")
+            await write_audit(transaction, operator_id, "operator_signed_out", address=client_address)
             await transaction.record(SessionRevoked(session_id=session_id))
 
     async def revoke_all(self, transaction: Transaction, operator_id: str) -> int:

@@ -77,7 +77,7 @@ class Operators:
 
     async def enrol(self, transaction: Transaction, operator_id: str, password_hash: str, seed: str, step: int) -> bool:
         """Store password and second factor; False when the access ended meanwhile."""
-        sealed = self._seal.close(seed, record=_record(operator_id))
+        sealed = self._seal.close(seed, record=record_of(operator_id))
         done = await transaction.execute(_ENROL, UUID(operator_id), password_hash, sealed, step)
         return done.endswith(" 1")
 
@@ -88,7 +88,7 @@ class Operators:
 
     def _operator_of(self, row: "Row") -> OperatorOnFile:
         operator_id, sealed = str(row["id"]), row["sealed_seed"]
-        seed = self._seal.open(bytes(sealed), record=_record(operator_id)) if sealed is not None else None
+        seed = self._seal.open(bytes(sealed), record=record_of(operator_id)) if sealed is not None else None
         return OperatorOnFile(operator_id, row["email"], row["roles"], row["password_hash"], seed)
 
 
@@ -105,5 +105,6 @@ async def enrolled_tech_leads(transaction: Transaction) -> int:
     return int(await transaction.fetchval(_LEADS))
 
 
-def _record(operator_id: str) -> str:
+def record_of(operator_id: str) -> str:
+    """Name what an operator's seed is bound to."""
     return f"operator {operator_id}"

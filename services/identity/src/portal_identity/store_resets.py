@@ -14,7 +14,7 @@ KEPT: Final = "1 day"
 _KEEP = """
 INSERT INTO password_reset (id, request_id, user_id)
 VALUES ($1, $2, (SELECT id FROM portal_user WHERE comparable_email = $3))
-ON CONFLICT (request_id) DO NOTHING
+ON CONFLICT (request_id) DO NOTHING RETURNING user_id
 """
 _PUT_LINK = f"""
 UPDATE password_reset SET link_hash = $2, link_expires_at = $3, password_version = u.password_version
@@ -45,10 +45,15 @@ class Resets:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def keep(self, transaction: Transaction, reset_id: str, request_id: str, email: str) -> bool:
-        """Keep a reset of whoever has this comparable address, or of nobody; False when it was kept before."""
-        done = await transaction.execute(_KEEP, UUID(reset_id), request_id, email)
-        return done.endswith(" 1")
+    async def keep(
+        self, transaction: Transaction, reset_id: str, request_id: str, email: str
+    ) -> tuple[bool, str | None]:
+        """Keep a reset of whoever has this comparable address, or of nobody; False when it was kept before.
+
+        Beside it whose it is: for known and unknown addresses after the same work.
+        """
+        row = await transaction.fetchrow(_KEEP, UUID(reset_id), request_id, email)
+        return row is not None, str(row["user_id"]) if row is not None and row["user_id"] else None
 
     async def put_link(self, reset_id: str, link_hash: bytes, expires_at: datetime) -> User | None:
         """Store the link's hash in place of an earlier one of this reset; None when there is nobody to mail it to."""

@@ -45,6 +45,9 @@ UPDATE session SET revoked_at = now()
 WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > now() AND id IS DISTINCT FROM $2
 RETURNING id
 """
+_OF_A_DEVICE: Final = """
+SELECT 1 FROM session s JOIN portal_user u ON u.id = s.user_id WHERE s.token_hash = $1 AND u.comparable_email = $2
+"""
 _SWEEP: Final = "DELETE FROM session WHERE coalesce(revoked_at, expires_at) < now() - make_interval(days => $1)"
 
 
@@ -72,6 +75,10 @@ class Sessions:
             )
             await write_audit(transaction, opened.user_id, "logged_in", address=client_address)
         return True
+
+    async def had(self, hashed: bytes, account: str) -> bool:
+        """Say whether this token was once of a session of the account, as long as the session's row is kept."""
+        return await self._database.fetchval(_OF_A_DEVICE, hashed, account) is not None
 
     async def use(self, hashed: bytes) -> Session | None:
         """Give a living session and note its use, at most once a minute."""
@@ -107,13 +114,19 @@ class Sessions:
         return OpenedSession(session_token=token, csrf_token=csrf_token, user_id=user_id, expires_at=expires_at)
 
     async def revoke(
-        self, transaction: Transaction, session_id: str, user_id: str, *, event: str = "logged_out"
+        self,
+        transaction: Transaction,
+        session_id: str,
+        user_id: str,
+        *,
+        client_address: str,
+        event: str = "logged_out",
     ) -> bool:
         """End a session and tell everybody who may remember it; False, and nothing done, for a repeat."""
         done = await transaction.execute(_REVOKE, UUID(session_id), UUID(user_id))
         if not done.endswith(" 1"):
             return False
-        await write_audit(transaction, user_id, event)
+        await write_audit(transaction, user_id, event, address=client_address)
         await transaction.record(SessionRevoked(session_id=session_id))
         return True
 

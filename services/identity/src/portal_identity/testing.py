@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, gener
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from portal_contracts.billing_logins import ProvenLogin
+from portal_contracts.forgetting import OpenBusiness
 from portal_contracts.identity import SignupForm
 from portal_contracts.problems import Refused
 from portal_contracts.support import CaseType
@@ -202,6 +203,11 @@ class InMemoryOwners:
 
     def __init__(self) -> None:
         self.fails_with: Exception | None = None
+        self.under_way = OpenBusiness()
+
+    async def open_business(self, account_id: str) -> OpenBusiness:
+        """Give what the test set."""
+        return self.under_way
 
     async def export(self, account_id: str, whmcs_client_id: int) -> Mapping[str, Any]:
         """Give them, each naming its customer."""

@@ -19,6 +19,7 @@ from portal_contracts.identity_passkeys import (
 )
 from portal_contracts.message import Acknowledged
 from portal_contracts.problems import Refused
+from portal_contracts.values import comparable_email
 from portal_identity.audit import write_audit
 from portal_identity.end_sessions import uuid_or_not_found
 from portal_identity.log_in import new_session
@@ -27,7 +28,7 @@ from portal_identity.secret_tokens import new_token, token_hash
 from portal_identity.security_notices import tell_owner
 from portal_identity.settings import IdentitySettings
 from portal_identity.store_brakes import Brakes
-from portal_identity.store_passkeys import KeptPasskey, Passkeys
+from portal_identity.store_passkeys import Challenge, KeptPasskey, Passkeys
 from portal_identity.store_sessions import Sessions
 from portal_identity.store_users import Users
 
@@ -96,16 +97,34 @@ class ProveByPasskey:
     users: Users
     passkeys: Passkeys
     ceremonies: Ceremonies
+    brakes: Brakes
     clock: MachineClock
 
-    async def __call__(self, answer: PasskeyAnswer) -> User | None:
-        """Give whose passkey it is; None when anything is not right. A challenge is used up either way."""
+    async def __call__(
+        self, answer: PasskeyAnswer, *, client_address: str, event: str, owner_id: str | None = None
+    ) -> User:
+        """Give whose passkey it is: `owner_id`'s where that is said. Success ends what wrong passwords have caused.
+
+        A challenge is used up either way; `event` is audited when anything is not right. Refused CREDENTIALS_WRONG;
+        TryLater RATE_LIMITED, growing, for each owner.
+        """
         challenge = await self.passkeys.take_challenge(token_hash(answer.challenge_id), self.clock.now())
         credential_id = self.ceremonies.named(answer.credential)
-        if challenge is None or challenge.user_id is not None or credential_id is None:
-            return None
-        kept = await self.passkeys.find(credential_id)
-        if kept is None:
+        kept = await self.passkeys.find(credential_id) if credential_id is not None else None
+        tried = owner_id or (kept.user_id if kept else None)
+        brake = f"passkey:{tried or client_address}"
+        await self.brakes.check_failures(brake, client_address, event.replace("_failed", "_slowed"), tried)
+        user = await self._owner(kept, challenge, answer) if kept and kept.user_id == tried else None
+        if user is None:
+            await self.brakes.failed(brake, client_address, event, tried)
+            raise Refused("CREDENTIALS_WRONG")
+        account = comparable_email(user.email)
+        await self.brakes.succeeded(brake)
+        await self.brakes.succeeded(account, total=account)
+        return user
+
+    async def _owner(self, kept: KeptPasskey, challenge: Challenge | None, answer: PasskeyAnswer) -> User | None:
+        if challenge is None or challenge.user_id is not None:
             return None
         used = self.ceremonies.used(challenge.challenge, answer.credential, kept.public_key, kept.sign_count)
         if used is None or not await self.passkeys.use(kept.passkey_id, used.sign_count):
@@ -135,9 +154,7 @@ class OpenSessionWithPasskey:
     async def finish(self, command: LogInWithPasskey) -> OpenedSession:
         """Open a session. Refused CREDENTIALS_WRONG; TryLater RATE_LIMITED."""
         await self._count(command.client_address)
-        user = await self.prove(command.answer)
-        if user is None:
-            raise Refused("CREDENTIALS_WRONG")
+        user = await self.prove(command.answer, client_address=command.client_address, event="log_in_failed")
         opened = new_session(user, self.clock, self.settings)
         if not await self.sessions.open(opened, user.password_version, command.client_address, command.user_agent):
             raise Refused("CREDENTIALS_WRONG")  # the password was changed meanwhile, which ends all sessions

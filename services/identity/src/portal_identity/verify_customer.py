@@ -56,7 +56,7 @@ class VerifyCustomer:
         digest = sha256(caller.account_id.encode() + command.content).hexdigest()[:24]
         title = f"ID document {digest}"
         await self.verifications.keep_document(caller.account_id, title, kind, command.content)
-        key = await self._note(caller, command.commodity, digest)
+        key = await self._note(caller, command, digest)
         until = Deadline(deadline.at_ms - int(SPARE_SECONDS * 1000))
         view = await self.processes.run_inline(KIND, key, until=until)
         if not view.state.get("pending"):
@@ -67,12 +67,13 @@ class VerifyCustomer:
         """Judge an account for a commodity, for other services."""
         return judged(await self.verifications.read(query.account_id), self.methods[query.commodity])
 
-    async def _note(self, caller: Actor, commodity: VerifiedCommodity, digest: str) -> str:
+    async def _note(self, caller: Actor, command: SubmitDocument, digest: str) -> str:
         """Start what follows; a document that was rejected may be handed in again from the next day on."""
         now = self.clock.now()
         key = f"{digest}-{now:%Y%m%d}"
-        state = VerificationState(account_id=caller.account_id, commodity=commodity, submitted_at=now)
+        state = VerificationState(account_id=caller.account_id, commodity=command.commodity, submitted_at=now)
         async with self.database.transaction() as transaction:
             if await self.processes.start(transaction, KIND, key, state):
-                await write_audit(transaction, caller.user_id, "document_submitted", commodity=commodity)
+                facts = {"commodity": command.commodity, "address": command.client_address}
+                await write_audit(transaction, caller.user_id, "document_submitted", **facts)
         return key

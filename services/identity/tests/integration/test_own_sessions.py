@@ -304,7 +304,7 @@ async def test_salesforce_follows_the_profile_in_whmcs_until_both_are_alike(iden
     identity.billing.profiles[me.whmcs_client_id] = before
     identity.accounts.fails_with = TryLater("SALESFORCE_UNAVAILABLE")
     bus = FakeBus()
-    register_news(bus, identity.processes)
+    register_news(bus, identity.processes, identity.deletions)
     for message_id in ("message-1", "message-1", "message-2"):
         async with identity.database.transaction() as transaction:
             event = ProfileChanged(whmcs_client_id=me.whmcs_client_id)

@@ -1,3 +1,5 @@
+from hashlib import sha256
+
 import asyncpg
 import pytest
 
@@ -52,6 +54,36 @@ async def test_an_attacker_cannot_lock_the_owner_out_for_good(identity, session)
     assert 0 < wait <= 900
     await identity.database.execute("UPDATE login_failure SET blocked_until = now()")
     assert (await identity.open_session(attempt())).user_id == session.user_id
+
+
+async def test_guesses_of_strangers_do_not_slow_a_browser_down_that_the_owner_has_used(identity, session) -> None:
+    known = sha256(session.session_token.encode()).hexdigest()
+    minted = await identity.mint_actor(MintActor(session_token=session.session_token))
+    await identity.close_session(identity.verifier.verify(minted.actor_token))
+    for _ in range(200):
+        await identity.brakes.failed("hanako@example.jp", "198.51.100.9")
+    with pytest.raises(TryLater, match="RATE_LIMITED"):
+        await identity.open_session(attempt())
+    stranger = attempt().model_copy(update={"device": "0" * 64})
+    with pytest.raises(TryLater, match="RATE_LIMITED"):
+        await identity.open_session(stranger)
+    assert (await identity.open_session(attempt().model_copy(update={"device": known}))).user_id == session.user_id
+    with pytest.raises(TryLater, match="RATE_LIMITED"):
+        await identity.open_session(attempt())
+
+
+async def test_a_known_browser_is_braked_itself_and_known_for_its_owner_alone(identity, session) -> None:
+    known = {"device": sha256(session.session_token.encode()).hexdigest()}
+    for _ in range(5):
+        with pytest.raises(Refused, match="CREDENTIALS_WRONG"):
+            await identity.open_session(attempt("wrong-but-long-passphrase").model_copy(update=known))
+    with pytest.raises(TryLater, match="RATE_LIMITED"):
+        await identity.open_session(attempt().model_copy(update=known))
+    assert (await identity.open_session(attempt())).user_id == session.user_id
+    for _ in range(5):
+        await identity.brakes.failed("nobody@example.jp", "198.51.100.9")
+    with pytest.raises(TryLater, match="RATE_LIMITED"):
+        await identity.open_session(attempt(email="nobody@example.jp").model_copy(update=known))
 
 
 async def test_log_out_ends_the_session_and_tells_everybody_once(identity, session) -> None:

@@ -44,6 +44,9 @@ class ComposeMail:
         if order is not None:
             facts |= order_facts(order, recipient.locale)
             facts["order_link"] = f"{self.public_url}/orders/{state.order_id}"
+        if state.service is not None:
+            facts["service"] = getattr(state.service, recipient.locale)
+            facts["order_link"] = f"{self.public_url}/subscriptions/{state.service_id}"
         facts |= _words(state, recipient.locale)
         facts["name"] = spoken(recipient.name)
         facts["may_turn_off"] = state.template in TOPICS

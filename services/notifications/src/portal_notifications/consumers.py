@@ -4,7 +4,12 @@ from dataclasses import dataclass
 
 from portal_chassis.bus import Bus, Delivery
 from portal_chassis.process import ProcessEngine
-from portal_contracts.customer_news import CancellationProgressed, CaseUpdated, EligibilityChanged
+from portal_contracts.customer_news import (
+    CancellationProgressed,
+    CaseUpdated,
+    EligibilityChanged,
+    ServiceCancellationProgressed,
+)
 from portal_contracts.fulfillment import OrderActivated, PreflightFailed, ProvisioningProgressed
 from portal_contracts.identity import (
     CustomerRegistered,
@@ -145,6 +150,12 @@ def _register_provisioning(bus: Bus, mails: Mails) -> None:
         await mails.start(delivery, f"{event.order_id}:{event.attempt}:{event.code}", state)
 
 
+def _key(event: CancellationProgressed | ServiceCancellationProgressed) -> str:
+    """Name the news: of the stages only the day may change more than once."""
+    day = f":{event.ends_on.isoformat()}" if event.stage == "rescheduled" else ""
+    return f"{event.cancellation_id}:{event.stage}{day}"
+
+
 def _register_services(bus: Bus, mails: Mails) -> None:
     @bus.consumes(CancellationProgressed)
     async def on_cancellation_progressed(event: CancellationProgressed, delivery: Delivery) -> None:
@@ -155,7 +166,19 @@ def _register_services(bus: Bus, mails: Mails) -> None:
             what=event.stage,
             day=event.ends_on,
         )
-        await mails.start(delivery, f"{event.cancellation_id}:{event.stage}", state)
+        await mails.start(delivery, _key(event), state)
+
+    @bus.consumes(ServiceCancellationProgressed)
+    async def on_service_cancellation_progressed(event: ServiceCancellationProgressed, delivery: Delivery) -> None:
+        state = MailState(
+            template="cancellation",
+            account_id=event.account_id,
+            service_id=event.service_id,
+            service=event.name,
+            what=event.stage,
+            day=event.ends_on,
+        )
+        await mails.start(delivery, _key(event), state)
 
     @bus.consumes(EligibilityChanged)
     async def on_eligibility_changed(event: EligibilityChanged, delivery: Delivery) -> None:  # R196, R266

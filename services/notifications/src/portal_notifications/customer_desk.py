@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from portal_chassis.bus import Bus, Delivery
 from portal_chassis.call import Call
 from portal_contracts import notifications
+from portal_contracts.forgetting import NotificationsForgotten
 from portal_contracts.identity_personal_data import CustomerErased
 from portal_contracts.message import Acknowledged
 from portal_contracts.operators import OperatorOutcome
@@ -51,4 +52,5 @@ def register_people(bus: Bus, use: UseCases) -> None:
 
     @bus.consumes(CustomerErased)
     async def on_customer_erased(event: CustomerErased, delivery: Delivery) -> None:  # D17
-        await use.book.forget(delivery.transaction, event.account_id)
+        removed = await use.book.forget(delivery.transaction, event.account_id)
+        await delivery.transaction.record(NotificationsForgotten(user_id=event.user_id, removed=removed, kept={}))

@@ -31,7 +31,11 @@ def order_facts(order: OrderMail, locale: Locale) -> dict[str, Any]:
         "order_number": order.order_number,
         "service": spoken(order.name),
         "items": [
-            {"name": spoken(item.name), "quantity": item.quantity, "price": f"¥{item.unit_price * item.quantity:,}"}
+            {
+                "name": " ".join([spoken(item.name), *(f"({chosen})" for chosen in item.options.values())]),
+                "quantity": item.quantity,
+                "price": f"¥{item.unit_price * item.quantity:,}",
+            }
             for item in order.items
         ],
         "monthly": f"¥{order.monthly:,}",

@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel
 
+from portal_contracts.catalog import LocalizedText
 from portal_contracts.notifications import MailTopic
 
 Template = Literal[
@@ -48,6 +49,9 @@ class MailState(BaseModel):
     link_id: str | None = None
     account_id: str | None = None
     order_id: str | None = None
+    service_id: int | None = None
+    service: LocalizedText | None = None
+    """A service no order of the portal's knows: bought before the portal."""
     problem: str | None = None
     problem_facts: Mapping[str, str | int] = {}
     scheduled_at: datetime | None = None

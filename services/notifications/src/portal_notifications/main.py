@@ -1,5 +1,6 @@
 from portal_chassis.service import Service
 from portal_chassis.setup_checks import serve as serve_setup
+from portal_contracts.problems import Misconfigured
 from portal_notifications.bus_content import BusContent
 from portal_notifications.check_setup import CheckSetup
 from portal_notifications.check_smtp import CheckSmtp
@@ -20,14 +21,20 @@ from portal_notifications.take_mail_events import TakeEvents
 from portal_notifications.templates_store import Templates
 
 
+def support_copy(settings: MailSettings, environment: str) -> str | None:
+    """Give the address that gets a copy of each welcome mail (R032); Misconfigured in production without one."""
+    if environment == "production" and not settings.mail_support_cc:
+        raise Misconfigured("INTERNAL_ERROR", facts={"setting": "MAIL_SUPPORT_CC", "reason": "missing"})
+    return settings.mail_support_cc
+
+
 async def wire(service: Service) -> None:
     """Join notifications' parts."""
     settings = MailSettings()
     mailer: Mailer = SendGrid(settings) if settings.mail_transport == "sendgrid" else Smtp(settings)
     service.on_stop(mailer.close)
-    compose = ComposeMail(
-        BusContent(service.bus), Templates(), service.settings.public_url.rstrip("/"), settings.mail_support_cc
-    )
+    copy_to = support_copy(settings, service.settings.environment)
+    compose = ComposeMail(BusContent(service.bus), Templates(), service.settings.public_url.rstrip("/"), copy_to)
     preferences, book = PostgresPreferences(service.database), PostgresMailBook(service.database)
     service.processes.register(MailProcess(compose, mailer, preferences).definition())
     register(service.bus, service.processes)

@@ -1,6 +1,6 @@
 """What the use cases need from outside."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -136,5 +136,8 @@ class MailBook(Protocol):
     async def sweep(self, days: int) -> None:
         """Forget mails that came to their end so long ago, and their reports (§5.10)."""
 
-    async def forget(self, transaction: "Transaction", account_id: str) -> None:
-        """Drop what is kept of a customer: preferences, reports, and mails that have come to their end (D17)."""
+    async def forget(self, transaction: "Transaction", account_id: str) -> Mapping[str, int]:
+        """Drop what is kept of a customer: preferences, reports, and mails that have come to their end (D17).
+
+        Gives how many rows of each are gone.
+        """

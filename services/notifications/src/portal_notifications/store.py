@@ -1,6 +1,6 @@
 """Notifications' rows in Postgres: what customers turned off, what was reported of mails, and the view of all mails."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from portal_chassis import idempotency
@@ -36,14 +36,14 @@ SELECT standing FROM mail
 WHERE account_id = $1 AND standing IN ('delivered', 'bounced', 'dropped', 'complained') ORDER BY id DESC LIMIT 1
 """
 _OF_ACCOUNT: Final = "SELECT key FROM portal_process WHERE kind = 'mail' AND state ->> 'account_id' = $1"
-_FORGET: Final = (
-    "DELETE FROM mail_preference WHERE account_id = $1",
-    f"DELETE FROM mail_event WHERE mail_id IN ({_OF_ACCOUNT})",  # noqa: S608 - constants
-    """
+_FORGET: Final[Mapping[str, str]] = {
+    "preferences": "DELETE FROM mail_preference WHERE account_id = $1",
+    "reports": f"DELETE FROM mail_event WHERE mail_id IN ({_OF_ACCOUNT})",  # noqa: S608 - constants
+    "mails": """
     DELETE FROM portal_process
     WHERE kind = 'mail' AND state ->> 'account_id' = $1 AND status IN ('done', 'failed', 'cancelled')
     """,
-)
+}
 _ENDED: Final = """
 kind = 'mail' AND status IN ('done', 'failed', 'cancelled') AND updated_at < now() - make_interval(days => $1)
 """
@@ -118,10 +118,10 @@ class PostgresMailBook:
             for statement in _SWEEP:
                 await transaction.execute(statement, days)
 
-    async def forget(self, transaction: Transaction, account_id: str) -> None:
+    async def forget(self, transaction: Transaction, account_id: str) -> Mapping[str, int]:
         """Delete the customer's rows in the transaction of the event; what still waits finds nobody to write to."""
-        for statement in _FORGET:
-            await transaction.execute(statement, account_id)
+        tags = {what: await transaction.execute(statement, account_id) for what, statement in _FORGET.items()}
+        return {what: int(tag.rsplit(" ", 1)[-1]) for what, tag in tags.items()}
 
 
 def _record(row: Any) -> MailRecord:

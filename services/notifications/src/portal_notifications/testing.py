@@ -1,7 +1,7 @@
 """Fakes of notifications' ports."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from portal_chassis.postgres import Transaction
@@ -178,6 +178,8 @@ class InMemoryMailBook:
     async def sweep(self, days: int) -> None:
         """Drop nothing: no mail here is so old."""
 
-    async def forget(self, transaction: Transaction, account_id: str) -> None:
+    async def forget(self, transaction: Transaction, account_id: str) -> Mapping[str, int]:
         """Drop the customer's mails."""
+        before = len(self.mails)
         self.mails = {key: mail for key, mail in self.mails.items() if mail.account_id != account_id}
+        return {"mails": before - len(self.mails)}

@@ -6,7 +6,12 @@ from datetime import UTC, date, datetime
 import pytest
 
 from portal_contracts.catalog import LocalizedText
-from portal_contracts.customer_news import CancellationProgressed, CaseUpdated, EligibilityChanged
+from portal_contracts.customer_news import (
+    CancellationProgressed,
+    CaseUpdated,
+    EligibilityChanged,
+    ServiceCancellationProgressed,
+)
 from portal_contracts.fulfillment import OrderActivated, PreflightFailed, ProvisioningProgressed
 from portal_contracts.identity import (
     CustomerRegistered,
@@ -73,7 +78,32 @@ EVENTS = {
     "cancellation:cancel-1:requested": CancellationProgressed(
         cancellation_id="cancel-1", account_id=ACCOUNT, order_id=ORDER, stage="requested", ends_on=date(2026, 12, 31)
     ),
+    "cancellation:cancel-1:rescheduled:2027-01-31": CancellationProgressed(
+        cancellation_id="cancel-1", account_id=ACCOUNT, order_id=ORDER, stage="rescheduled", ends_on=date(2027, 1, 31)
+    ),
+    "cancellation:cancel-1:withdrawn": CancellationProgressed(
+        cancellation_id="cancel-1", account_id=ACCOUNT, order_id=ORDER, stage="withdrawn", ends_on=date(2026, 12, 31)
+    ),
+    "cancellation:cancel-2:completed": CancellationProgressed(
+        cancellation_id="cancel-2", account_id=ACCOUNT, order_id=ORDER, stage="completed", ends_on=date(2026, 12, 31)
+    ),
+    "cancellation:cancel-3:requested": ServiceCancellationProgressed(
+        cancellation_id="cancel-3",
+        account_id=ACCOUNT,
+        service_id=7001,
+        name=LocalizedText(en="Old SIM plan", ja="旧SIMプラン"),
+        stage="requested",
+        ends_on=date(2026, 12, 31),
+    ),
     "eligibility_changed:change-3": EligibilityChanged(change_id="change-3", account_id=ACCOUNT, status="eligible"),
+    "eligibility_changed:change-4": EligibilityChanged(change_id="change-4", account_id=ACCOUNT, status="not_eligible"),
+    "case_updated:update-2": CaseUpdated(
+        update_id="update-2",
+        case_id="500000000000001AAA",
+        account_id=ACCOUNT,
+        case_number="00001234",
+        change="closed",
+    ),
     "case_updated:update-1": CaseUpdated(
         update_id="update-1",
         case_id="500000000000001AAA",
@@ -111,6 +141,9 @@ async def test_every_event_becomes_its_mail_with_fresh_words(office) -> None:  #
     assert "提供エリア外です。" in mails[f"order_rejected:{ORDER}"]["text"]
     assert "00000101" in mails[f"order_received:{ORDER}"]["subject"]
     assert "音声eSIM 20GB" in mails[f"order_activated:{ORDER}"]["text"]
+    before_the_portal = mails["cancellation:cancel-3:requested"]["text"]
+    assert "旧SIMプラン" in before_the_portal
+    assert "/subscriptions/7001" in before_the_portal
     await office.process.stop()
 
 

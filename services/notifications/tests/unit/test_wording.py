@@ -5,8 +5,13 @@ from typing import get_args
 
 import pytest
 
-from portal_contracts.catalog import Category
-from portal_contracts.customer_news import CancellationProgressed, CaseUpdated, EligibilityChanged
+from portal_contracts.catalog import Category, LocalizedText
+from portal_contracts.customer_news import (
+    CancellationProgressed,
+    CaseUpdated,
+    EligibilityChanged,
+    ServiceCancellationProgressed,
+)
 from portal_contracts.identity_second_factor import SecurityChange
 from portal_contracts.message import Event
 from portal_contracts.problems import CATALOGUE
@@ -69,6 +74,28 @@ async def test_an_activated_sim_comes_with_its_install_guide(locale: str, words:
 @pytest.mark.parametrize(("locale", "day"), [("ja", "2026年12月31日"), ("en", "2026-12-31")])
 async def test_a_cancellation_names_the_last_day(locale: str, day: str) -> None:
     assert day in (await compose(locale, "cancellation", "requested")).text
+
+
+@pytest.mark.parametrize(("locale", "name"), [("ja", "旧SIMプラン"), ("en", "Old SIM plan")])
+@pytest.mark.parametrize("stage", choices(ServiceCancellationProgressed, "stage"))
+async def test_a_service_from_before_the_portal_is_cancelled_in_words_as_well(
+    locale: str, name: str, stage: str
+) -> None:
+    state = MailState(
+        template="cancellation",
+        account_id="001000000000001AAA",
+        service_id=7001,
+        service=LocalizedText(en="Old SIM plan", ja="旧SIMプラン"),
+        what=stage,
+        day=date(2026, 12, 31),
+    )
+    content = FixedContent("ja" if locale == "ja" else "en")
+    mail = await ComposeMail(content, TEMPLATES, "https://portal.example.jp", None)("mail-1", state)
+    assert name in mail.text
+    assert "https://portal.example.jp/subscriptions/7001" in mail.text
+    assert mail.subject
+    assert not any(letter.isdecimal() for letter in mail.subject)
+    assert "None" not in mail.text
 
 
 def test_an_order_that_waits_for_staff_or_a_vendor_is_not_the_customers_to_mend() -> None:  # requirements §2.1

@@ -12,6 +12,7 @@ from portal_contracts.problems import Refused
 from portal_contracts.provisioning_requests import ChangePorting, RecheckOrder
 from portal_orders import timeline
 from portal_orders.order import KeptOrder, SalesOrder
+from portal_orders.own_orders import OwnOrder
 from portal_orders.porting import PortingTerms, porting_of
 from portal_orders.ports import CommandLog, Hint, Hints, OrderBook, SalesOrders, Transactions
 from portal_orders.take_reading import SoldProducts, TakeReading
@@ -34,26 +35,18 @@ class CustomersSignal:
         transaction.after_commit(self.hinted)
 
 
-async def own_order(book: OrderBook, order_id: str, account_id: str) -> KeptOrder:
-    """Give one of an account's orders; Refused NOT_FOUND for anybody else's (R098)."""
-    order = await book.read(order_id)
-    if order is None or order.gone or order.account_id != account_id or order.state == "draft":
-        raise Refused("NOT_FOUND")
-    return order
-
-
 @dataclass(frozen=True, slots=True)
 class Recheck:
     """Looks again at the caller's order."""
 
     transactions: Transactions
     log: CommandLog
-    book: OrderBook
+    own: OwnOrder
     signal: CustomersSignal
 
     async def __call__(self, command: RecheckOrder, account_id: str) -> Acknowledged:
         """Refused NOT_FOUND. An order that does not wait is left as it is."""
-        await own_order(self.book, command.order_id, account_id)
+        await self.own(command.order_id, account_id)
         async with self.transactions() as transaction:
             if not await self.log.answered(transaction, command, account_id):
                 await self.signal.leave(transaction, command.order_id, command.request_id)
@@ -67,6 +60,7 @@ class GiveNewReservation:
 
     transactions: Transactions
     log: CommandLog
+    own: OwnOrder
     book: OrderBook
     sales: SalesOrders
     products: SoldProducts
@@ -77,7 +71,7 @@ class GiveNewReservation:
 
     async def __call__(self, command: ChangePorting, account_id: str) -> Acknowledged:
         """Refused NOT_FOUND, PORTING_TOO_SHORT, PORTING_NOT_OFFERED or PROVISIONING_PAST_PIVOT."""
-        kept = await own_order(self.book, command.order_id, account_id)
+        kept = await self.own(command.order_id, account_id)
         async with self.transactions() as transaction:
             if await self.log.answered(transaction, command, account_id):
                 return Acknowledged()

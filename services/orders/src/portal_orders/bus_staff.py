@@ -6,7 +6,8 @@ from typing import Final
 from portal_chassis.bus import Bus
 from portal_contracts.catalog import ListCatalog, Product
 from portal_contracts.identity_verification import CheckVerification, VerificationCheck, VerifiedCommodity
-from portal_contracts.support import CaseType, OpenStaffCase
+from portal_contracts.problems import Refused
+from portal_contracts.support import CaseType, CloseStaffCase, OpenStaffCase
 
 CASE_SECONDS: Final = 10.0
 """How long a case is waited for; support asks Salesforce."""
@@ -44,6 +45,14 @@ class BusStaffCases:
             for_customer=for_customer,
         )
         return (await self._bus.ask(command, timeout=CASE_SECONDS)).case_id
+
+    async def close(self, key: str) -> None:
+        """Ask support to close it."""
+        try:
+            await self._bus.ask(CloseStaffCase(case_key=key), timeout=CASE_SECONDS)
+        except Refused as no:
+            if no.code != "NOT_FOUND":
+                raise
 
 
 class BusVerifications:

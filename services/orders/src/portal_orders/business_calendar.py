@@ -64,6 +64,18 @@ class BusinessCalendar:
         """Say whether staff work on a Japanese day."""
         return day.weekday() < _SATURDAY and day not in holidays(day.year) and (day.month, day.day) not in self.closed
 
+    def worked(self, begin: datetime, end: datetime) -> timedelta:
+        """Give how much business time lies between two moments."""
+        first, last = begin.astimezone(TOKYO), end.astimezone(TOKYO)
+        day, found = first.date(), timedelta()
+        while day <= last.date():
+            opens = max(first, datetime.combine(day, self.opens, TOKYO))
+            closes = min(last, datetime.combine(day, self.closes, TOKYO))
+            if self.is_open_on(day) and opens < closes:
+                found += closes - opens
+            day += _DAY
+        return found
+
     def after(self, moment: datetime, work: timedelta) -> datetime:
         """Give the moment, in UTC, at which so much business time has passed."""
         at = moment.astimezone(TOKYO)

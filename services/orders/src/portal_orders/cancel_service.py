@@ -30,11 +30,13 @@ from portal_orders.cancellation_ports import (
     KeptCancellation,
     ServiceBilling,
 )
-from portal_orders.cancellation_process import KIND, TAKE_BACK, CancellationWork, announce
+from portal_orders.cancellation_process import KIND, SERVICE_OVER, TAKE_BACK, announce
 from portal_orders.cancellation_settings import CancellationSettings
+from portal_orders.cancellation_work import CancellationWork
 from portal_orders.check_out import Buyer
 from portal_orders.order import KeptOrder
 from portal_orders.ports import OrderBook, Transactions
+from portal_orders.settlement import paid_beyond
 from portal_orders.take_reading import TakeReading
 
 RUNNING: Final = frozenset({"active", "suspended"})
@@ -110,7 +112,8 @@ class CancelService:
         """Refused as `PreviewCancellation` lists."""
         own = await self.find(query.service_id, buyer)
         category = await self._cancellable(own, buyer)
-        now, end = self.clock.now(), self._ending(category, query.last_month)
+        end = self._ending(category, query.last_month)
+        now = self.clock.now()  # after it: what ends at once cannot be taken back
         window = initial_until(category, own.activated_on)
         fees = remaining_fees(own.subscription, end.ends_on)
         equipment, refund = category == "internet", paid_beyond(own.subscription, end.ends_on)
@@ -174,12 +177,15 @@ class CancelService:
         return known
 
     async def revoke(self, command: RevokeCancellation, buyer: Buyer) -> Cancellation:
-        """Take it back until it takes effect. Refused NOT_FOUND or CANCELLATION_TOO_LATE; a repeat finds it so."""
+        """Take it back until it takes effect or staff end the service. Refused as `RevokeCancellation` lists."""
         newest = await self.cancellations.of_service(buyer.account_id, command.service_id)
         if newest is None:
             raise Refused("NOT_FOUND")
         if newest.state in ("withdrawing", "withdrawn"):
             return self._shown(newest)
+        own = await self.find(command.service_id, buyer)
+        if own.subscription.state in SERVICE_OVER or (own.contract is not None and own.contract.stage == "cancelled"):
+            raise Refused("CANCELLATION_TOO_LATE")
         async with self.transactions() as transaction:
             kept = await self.cancellations.lock(transaction, newest.cancellation_id)
             in_time = kept is not None and self.clock.now() < kept.effective_at
@@ -257,6 +263,7 @@ class CancelService:
             service_id=command.service_id,
             order_id=own.order_id,
             name=own.name,
+            category=category,
             equipment=category == "internet",
             initial=initial,
             ends_on=end.ends_on,
@@ -291,11 +298,6 @@ def remaining_fees(subscription: Subscription, ends_on: date) -> Sequence[Fee]:
         fees.append(wording.fee(subscription.amount, due))
         due = _month_later(due, first)
     return fees
-
-
-def paid_beyond(subscription: Subscription, ends_on: date) -> bool:
-    """Whether the service is paid for days after its last one, as far as WHMCS says."""
-    return subscription.next_due_on is not None and subscription.next_due_on > ends_on + timedelta(days=1)
 
 
 def _month_later(day: date, first: int) -> date:

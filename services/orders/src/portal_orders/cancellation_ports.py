@@ -10,6 +10,7 @@ from portal_contracts.billing import Subscription
 from portal_contracts.billing_services import PlanQuote, ServiceEnding
 from portal_contracts.cancellation import CancellationState, ContractStage, LineReturn
 from portal_contracts.catalog import BillingCycle, Category
+from portal_contracts.sim_lines import LineEnding, ServiceLine
 
 OPEN: Final[frozenset[CancellationState]] = frozenset({"requested", "ending", "withdrawing"})
 
@@ -86,8 +87,8 @@ class Cancellations(Protocol):
     ) -> bool:
         """Write a state over one of the states before; False when it is in none of them."""
 
-    async def postpone(self, transaction: Transaction, cancellation_id: str, ends_on: date, at: datetime) -> None:
-        """Write the later end staff agreed on."""
+    async def reschedule(self, transaction: Transaction, cancellation_id: str, ends_on: date, at: datetime) -> None:
+        """Write the end that staff gave it."""
 
 
 class ServiceBilling(Protocol):
@@ -103,8 +104,18 @@ class ServiceBilling(Protocol):
         """Price another product. Refused PLAN_CHANGE_NOT_OFFERED or NOT_FOUND."""
 
 
+class ServiceLines(Protocol):
+    """Fulfillment: the SIM line of a service."""
+
+    async def end(self, cancellation_id: str, account_id: str, service_id: int) -> LineEnding | None:
+        """End the line now, once for the cancellation; None for a line the portal did not set up."""
+
+    async def find(self, account_id: str, service_id: int) -> ServiceLine | None:
+        """Look the line up; None for a line the portal did not set up."""
+
+
 class RequestCases(Protocol):
-    """Support: the cases in which staff see to what a customer asked for."""
+    """Support: the cases in which staff see to what a customer asked for; the customer sees them, but for tasks."""
 
     async def open_cancellation(
         self, key: str, account_id: str, title: str, description: str, opportunity_id: str | None
@@ -115,6 +126,11 @@ class RequestCases(Protocol):
         self, key: str, account_id: str, title: str, description: str, opportunity_id: str | None
     ) -> str:
         """Open a General Inquiry once for a key and give its id."""
+
+    async def open_task(
+        self, key: str, account_id: str, title: str, description: str, opportunity_id: str | None
+    ) -> str:
+        """Open a case that staff keep among themselves, once for a key, and give its id."""
 
     async def close(self, key: str) -> None:
         """Close the case of a key (R213); nothing when there is none."""

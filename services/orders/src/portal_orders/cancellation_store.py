@@ -73,7 +73,7 @@ class PostgresCancellations:
         )
         return done == "UPDATE 1"
 
-    async def postpone(self, transaction: Transaction, cancellation_id: str, ends_on: date, at: datetime) -> None:
+    async def reschedule(self, transaction: Transaction, cancellation_id: str, ends_on: date, at: datetime) -> None:
         """Update."""
         await transaction.execute(
             "UPDATE cancellation SET ends_on = $2, effective_at = $3 WHERE cancellation_id = $1",

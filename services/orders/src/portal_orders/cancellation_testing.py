@@ -13,6 +13,7 @@ from portal_contracts.billing_services import PlanQuote, ServiceEnding
 from portal_contracts.cancellation import CancellationState
 from portal_contracts.catalog import BillingCycle
 from portal_contracts.problems import PortalProblem, Refused, TryLater
+from portal_contracts.sim_lines import LineEnding, ServiceLine
 from portal_contracts.values import long_salesforce_id
 from portal_orders.cancellation_ports import OPEN, Contract, KeptCancellation
 from portal_orders.ports import OrderMoved
@@ -114,7 +115,7 @@ class InMemoryCancellations:
         self.rows[cancellation_id] = replace(row, state=to)
         return True
 
-    async def postpone(self, transaction: Transaction, cancellation_id: str, ends_on: date, at: datetime) -> None:
+    async def reschedule(self, transaction: Transaction, cancellation_id: str, ends_on: date, at: datetime) -> None:
         """Change it."""
         self.rows[cancellation_id] = replace(self.rows[cancellation_id], ends_on=ends_on, effective_at=at)
 
@@ -159,10 +160,40 @@ class FixedServiceBilling:
 
 
 @dataclass
+class FixedServiceLines:
+    """The `ServiceLines` port: `known` services have a line; `answers` come one after the other, then `done`."""
+
+    known: set[int] = field(default_factory=set)
+    answers: list[LineEnding | PortalProblem] = field(default_factory=list)
+    asked: list[tuple[str, int]] = field(default_factory=list)
+    finds: PortalProblem | None = None
+
+    async def end(self, cancellation_id: str, account_id: str, service_id: int) -> LineEnding | None:
+        """End it."""
+        self.asked.append((cancellation_id, service_id))
+        if service_id not in self.known:
+            return None
+        answer = self.answers.pop(0) if self.answers else LineEnding(state="done")
+        if isinstance(answer, PortalProblem):
+            raise answer
+        return answer
+
+    async def find(self, account_id: str, service_id: int) -> ServiceLine | None:
+        """Look it up."""
+        if self.finds is not None:
+            raise self.finds
+        if service_id not in self.known:
+            return None
+        return ServiceLine(phone_number="07000006001", iccid="8981030000000000015", esim=True, plan="PASI_20G")
+
+
+@dataclass
 class InMemoryRequestCases:
     """The `RequestCases` port: kind, title and text by key."""
 
     opened: dict[str, tuple[str, str, str]] = field(default_factory=dict)
+    tasks: dict[str, tuple[str, str, str]] = field(default_factory=dict)
+    """What staff keep among themselves."""
     closed: list[str] = field(default_factory=list)
 
     async def open_cancellation(
@@ -176,6 +207,13 @@ class InMemoryRequestCases:
     ) -> str:
         """Open it once."""
         return self._open(key, ("general_inquiry", title, description))
+
+    async def open_task(
+        self, key: str, account_id: str, title: str, description: str, opportunity_id: str | None
+    ) -> str:
+        """Open it once."""
+        self.tasks.setdefault(key, ("cancellation_request", title, description))
+        return long_salesforce_id(f"500{1000 + list(self.tasks).index(key):012d}")
 
     def _open(self, key: str, case: tuple[str, str, str]) -> str:
         self.opened.setdefault(key, case)

@@ -7,15 +7,16 @@ from portal_chassis.clocks import BusinessClock
 from portal_chassis.process import ProcessEngine
 from portal_chassis.service import Service
 from portal_orders.cancel_service import CancelService, FindService
-from portal_orders.cancellation_bus import BusRequestCases, BusServiceBilling
+from portal_orders.cancellation_bus import BusRequestCases, BusServiceBilling, BusServiceLines
 from portal_orders.cancellation_consumers import ServiceUse, register
-from portal_orders.cancellation_ports import Cancellations, Contracts, RequestCases, ServiceBilling
+from portal_orders.cancellation_ports import Cancellations, Contracts, RequestCases, ServiceBilling, ServiceLines
 from portal_orders.cancellation_process import CancellationProcess
 from portal_orders.cancellation_salesforce import SalesforceContracts
 from portal_orders.cancellation_settings import CancellationSettings
 from portal_orders.cancellation_store import PostgresCancellations
 from portal_orders.plan_change import PlanChange
-from portal_orders.ports import OrderBook, Products, Transactions
+from portal_orders.ports import CommandLog, OrderBook, Products, SalesOrders, Transactions
+from portal_orders.store import PostgresCommandLog
 from portal_orders.take_reading import TakeReading
 from portal_salesforce import Salesforce
 
@@ -27,14 +28,22 @@ class ServiceSide:
     contracts: Contracts
     cancellations: Cancellations
     billing: ServiceBilling
+    lines: ServiceLines
     cases: RequestCases
     transactions: Transactions
     book: OrderBook
     products: Products
+    sales: SalesOrders
+    commands: CommandLog
 
 
-def wire_services(
-    service: Service, salesforce: Salesforce, take_reading: TakeReading, book: OrderBook, products: Products
+def wire_services(  # noqa: PLR0917 - what `main` has built already
+    service: Service,
+    salesforce: Salesforce,
+    take_reading: TakeReading,
+    book: OrderBook,
+    products: Products,
+    sales: SalesOrders,
 ) -> None:
     """Join it for one process."""
     database = service.database
@@ -42,10 +51,13 @@ def wire_services(
         contracts=SalesforceContracts(salesforce),
         cancellations=PostgresCancellations(database),
         billing=BusServiceBilling(service.bus),
+        lines=BusServiceLines(service.bus),
         cases=BusRequestCases(service.bus),
         transactions=database.transaction,
         book=book,
         products=products,
+        sales=sales,
+        commands=PostgresCommandLog(),
     )
     register(service.bus, join_services(side, service.processes, take_reading, service.clock, CancellationSettings()))
 
@@ -58,7 +70,9 @@ def join_services(
     settings: CancellationSettings,
 ) -> ServiceUse:
     """Register the process and build the use cases."""
-    process = CancellationProcess(side.contracts, side.cancellations, side.billing, side.cases, take_reading, settings)
+    process = CancellationProcess(
+        side.contracts, side.cancellations, side.billing, side.lines, side.cases, take_reading, processes, settings
+    )
     processes.register(process.definition())
     find = FindService(side.billing, side.contracts, side.book)
     cancel = CancelService(
@@ -71,4 +85,5 @@ def join_services(
         settings,
         new_id=lambda: uuid4().hex,
     )
-    return ServiceUse(cancel, PlanChange(find, side.products, side.cases), take_reading)
+    wishes = (side.cases, side.commands, side.transactions)
+    return ServiceUse(cancel, PlanChange(find, side.products, side.sales, side.lines, *wishes), take_reading)

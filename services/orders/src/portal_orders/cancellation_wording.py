@@ -4,9 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Final
 
+from portal_contracts.billing import Subscription
 from portal_contracts.cancellation import CancellationState, Fee
 from portal_contracts.catalog import Category, LocalizedText
+from portal_orders.cancellation_work import CancellationWork
 from portal_orders.ports import NewEntry
+from portal_orders.settlement import Unused
 from portal_orders.wording import NOBODY, both
 
 MONTHLY_FEE: Final = both("Fee until the end of the service", "解約日までの月額料金")
@@ -35,6 +38,8 @@ _REFUND: Final = both(
     "Part of what you paid lies beyond the end. Our staff check and refund it.",
     "お支払い済みの料金に解約日以降の分が含まれます。担当者が確認のうえ精算いたします。",
 )
+_YES: Final = "yes / はい"
+_TASKS: Final = {"line": "SIM line to end by hand", "settlement": "Refund and final invoice"}
 _FINAL: Final = both("The final invoice follows after the last day.", "最終のご請求書は解約日以降に発行されます。")
 
 
@@ -61,6 +66,13 @@ def requested(ends_on: date, at: datetime) -> NewEntry:
     return NewEntry("service.cancellation_requested", at, text, "customer", NOBODY)
 
 
+def rescheduled(ends_on: date, at: datetime) -> NewEntry:
+    """Staff gave another day."""
+    day = ends_on.isoformat()
+    text = both(f"The last day of this service is now {day}.", f"最終利用日が{day}に変更されました。")
+    return NewEntry("service.cancellation_rescheduled", at, text, "staff", NOBODY)
+
+
 def withdrawn(at: datetime, *, by_staff: bool) -> NewEntry:
     """The cancellation was taken back."""
     text = both(
@@ -73,6 +85,58 @@ def completed(at: datetime) -> NewEntry:
     """The service is off."""
     text = both("The service has ended.", "サービスが終了しました。")
     return NewEntry("service.cancelled", at, text, "portal", NOBODY)
+
+
+def request_text(work: CancellationWork, *, automatic: bool) -> str:
+    """Give the description of the case: staff's task, which the customer reads as well."""
+    how = "the portal, by itself / 自動手続き" if automatic else "our staff, on that day / 担当者が当日に手続き"
+    return case_text(
+        {
+            "Service / サービス": f"{work.name.en} / {work.name.ja} (No. {work.service_id})",
+            "Last day / 最終利用日": work.ends_on.isoformat(),
+            "Initial cancellation, no remaining fees / 初期契約解除": _YES if work.initial else "",
+            "Equipment to come back / 返却機器": _YES if work.equipment else "",
+            "Refund to check / 返金の確認": _YES if work.refund else "",
+            "Ended by / 手続き": how,
+            "SIM line ended by / SIM回線の手続き": how if work.category == "sim" else "",
+            "The customer says / お客様より": work.reason,
+        }
+    )
+
+
+def line_task(work: CancellationWork) -> str:
+    """Tell staff alone about a line the portal did not set up."""
+    return case_text(
+        {
+            "WHMCS service": str(work.service_id),
+            "Last day": work.ends_on.isoformat(),
+            "To do": "end this SIM line at Freebit by hand: the portal did not set it up and does not know its number",
+        }
+    )
+
+
+def settlement_task(work: CancellationWork, service: Subscription | None, unused: Unused | None) -> str:
+    """Tell staff alone what to settle: WHMCS has no call that pays money back (R214)."""
+    facts = {
+        "WHMCS client and service": f"{work.whmcs_client_id}, {work.service_id}",
+        "Last day": work.ends_on.isoformat(),
+        "Initial cancellation": "yes: all but what was used comes back, the set-up fee as the law says"
+        if work.initial
+        else "",
+    }
+    if service is not None:
+        facts["Price"] = f"{service.amount} yen {service.billing_cycle}"
+    if unused is not None:
+        facts["Paid through"] = unused.paid_through.isoformat()
+        facts["Paid days after the last one"] = str(unused.days)
+        facts["Prorated, tax included, rounded down"] = f"{unused.amount} yen"
+    facts["To do"] = "check the terms, refund in WHMCS, and invoice usage that no invoice has yet"
+    return case_text(facts)
+
+
+def task_title(what: str, work: CancellationWork) -> str:
+    """Give the title of a task of staff's."""
+    return f"{_TASKS[what]}: {work.name.en} (WHMCS service {work.service_id})"[:255]
 
 
 def case_title(name: LocalizedText, service_id: int) -> str:

@@ -168,7 +168,14 @@ class _Checker:
             self.faults.append(fault)
 
     def _check_choices(self, one: Ordered) -> None:
-        """What a product leaves to choose is chosen, from what it offers (R078, R089)."""
+        """What a product leaves to choose is chosen, from what it offers, and nothing else (R078, R089, C30)."""
+        choices = {choice.name for choice in one.product.choices}
+        for name in one.line.options:
+            if name not in choices:
+                reason = (
+                    f"choose of {', '.join(sorted(choices))}" if choices else "this product leaves nothing to choose"
+                )
+                self._fault(f"{one.field}.options.{name}", "FIELD_INVALID", {"reason": reason})
         for choice in one.product.choices:
             chosen = one.line.options.get(choice.name)
             field = f"{one.field}.options.{choice.name}"

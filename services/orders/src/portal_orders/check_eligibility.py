@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
-from portal_chassis.clocks import BusinessClock
+from portal_chassis.clocks import TOKYO, BusinessClock
 from portal_chassis.postgres import Transaction
 from portal_chassis.process import ProcessEngine
 from portal_contracts.eligibility import DisputeEligibility, Eligibility, RequestEligibility
@@ -13,7 +14,7 @@ from portal_orders import tell_staff
 from portal_orders.check_out import Buyer
 from portal_orders.eligibility import BELIEVED, CheckTerms, KeptEligibility, mark_of
 from portal_orders.eligibility_ports import AccountEligibility, EligibilityBook, Shelf
-from portal_orders.eligibility_process import CheckState
+from portal_orders.eligibility_process import CheckState, case_key
 from portal_orders.eligibility_wording import STATUS, who_acts
 from portal_orders.ports import Billing, CommandLog, Transactions
 from portal_orders.take_eligibility import CHECK, TakeEligibility
@@ -123,7 +124,7 @@ class AskForCheck:
         await self.book.save(transaction, asked)
         state = CheckState(account_id=kept.account_id, speed=command.speed, requested_at=now, due_by=due_by)
         await self.processes.start(transaction, CHECK, check_id, state)
-        await tell_staff.tell(transaction, self.processes, f"eligibility-{check_id}", _case(asked, command, address))
+        await tell_staff.tell(transaction, self.processes, case_key(check_id), _case(asked, command, address, due_by))
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +158,10 @@ class DoubtResult:
         return await self.show(account_id)
 
 
-def _case(asked: KeptEligibility, command: RequestEligibility, address: Address) -> CaseToOpen:
+def _case(asked: KeptEligibility, command: RequestEligibility, address: Address, due_by: datetime) -> CaseToOpen:
     lines = [
         f"Speed: {command.speed}",
+        f"Due by: {due_by.astimezone(TOKYO):%Y-%m-%d %H:%M} JST",
         f"Address: {address.postcode} {address.prefecture}{address.city}{address.street} {address.building}".rstrip(),
         *([f"The customer: {command.note}"] if command.note else []),
     ]

@@ -10,12 +10,13 @@ from portal_chassis.deadline import Deadline
 from portal_chassis.process import ProcessEngine, ProcessView
 from portal_contracts.orders import CheckOut, Checkout
 from portal_contracts.problems import FieldError, Refused
-from portal_contracts.values import comparable_text
+from portal_contracts.values import Address
 from portal_orders import cart
 from portal_orders.checkout import KIND, CheckoutState, wanted_orders
+from portal_orders.eligibility_ports import AccountEligibility
 from portal_orders.order import OPEN_STATES
 from portal_orders.porting import PortingCheck, PortingTerms
-from portal_orders.ports import Billing, Checkouts, OrderBook, Products, SalesOrders, StoredCheckout, Transactions
+from portal_orders.ports import Billing, Checkouts, OrderBook, Products, StoredCheckout, Transactions
 
 SAME_CART: Final = timedelta(minutes=10)
 """How long one cart without a key counts as a repeat (C16)."""
@@ -30,6 +31,8 @@ class Buyer:
 
     account_id: str
     whmcs_client_id: int
+    may_change_address: bool = False
+    """Whether the sign-in is fresh enough, and a person's, for a change of the billing address (architecture §9)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ class OrderCart:
     book: OrderBook
     products: Products
     billing: Billing
-    sales: SalesOrders
+    accounts: AccountEligibility
     processes: ProcessEngine
     clock: BusinessClock
     terms: CartTerms
@@ -112,14 +115,23 @@ class OrderCart:
         starts_on = (activate_at or self.clock.now()).astimezone(TOKYO).date()
         orders = cart.split_cart(command, found, PortingCheck(self.terms.porting, starts_on))
         await self._pass_gates(orders, buyer)
+        new_address = cart.changed_address(command, orders)
+        await self._check_proof(new_address, buyer)
         return CheckoutState(
             account_id=buyer.account_id,
             whmcs_client_id=buyer.whmcs_client_id,
             orders=wanted_orders(orders),
-            new_address=cart.changed_address(command, orders),
+            new_address=new_address,
             activate_at=activate_at,
             instructions=command.instructions,
         )
+
+    async def _check_proof(self, new_address: Address | None, buyer: Buyer) -> None:
+        """Refuse STEP_UP_REQUIRED for a change of the billing address without a fresh sign-in, as its own page does."""
+        if new_address is None or buyer.may_change_address:
+            return
+        if new_address != await self.billing.address(buyer.whmcs_client_id):
+            raise Refused("STEP_UP_REQUIRED")
 
     async def _pass_gates(self, orders: Sequence[cart.ServiceOrder], buyer: Buyer) -> None:
         """Check what must hold before anything is written: a payment method, eligibility, no other Internet order."""
@@ -133,9 +145,9 @@ class OrderCart:
             for order in await self.book.of_account(buyer.account_id)
         ):
             raise Refused("INTERNET_ALREADY_ORDERED")
-        available = await self.sales.eligibility(buyer.account_id)
+        found = await self.accounts.read(buyer.account_id)
         for plan in plans:
-            if plan.eligibility is not None and comparable_text(plan.eligibility) not in available:
+            if plan.eligibility is not None and (found is None or not found.allows(plan.eligibility)):
                 raise Refused("NOT_ELIGIBLE", facts={"sku": plan.sku})
 
 

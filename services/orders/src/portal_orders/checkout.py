@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from portal_contracts.catalog import Category, LocalizedText, SoldProduct
 from portal_contracts.orders import PlacedOrder
 from portal_contracts.porting import NumberPorting
 from portal_contracts.values import Address
 from portal_orders.cart import Ordered, ServiceOrder
-from portal_orders.order import KeptItem, monthly_and_one_time
+from portal_orders.order import KeptItem, config_options_of, monthly_and_one_time
 from portal_orders.ports import NewItem, NewOrder
 
 KIND = "checkout"
@@ -21,11 +21,10 @@ class WantedItem(KeptItem):
 
     entry_id: str
     whmcs_product_id: int
-    options: dict[str, str] = Field(default_factory=dict)
 
-    def kept(self) -> KeptItem:
-        """Give the part that stays in the read model."""
-        return KeptItem.model_validate(self.model_dump(include=set(KeptItem.model_fields)))
+    def kept(self, key: str) -> KeptItem:
+        """Give the part that stays in the read model, under the key it was placed with."""
+        return KeptItem.model_validate({**self.model_dump(include=set(KeptItem.model_fields)), "key": key})
 
 
 class WantedOrder(BaseModel):
@@ -123,12 +122,18 @@ def _wanted(one: Ordered) -> WantedItem:
         entry_id=product.pricebook_entry_id,
         whmcs_product_id=product.whmcs_product_id,
         options=dict(one.line.options),
+        config_options=config_options_of(product, one.line.options),
     )
 
 
 def order_key(checkout_id: str, ordinal: int) -> str:
     """Give the external id of one order of a checkout (C16)."""
     return f"{checkout_id}-{ordinal}"
+
+
+def item_key(order: str, position: int) -> str:
+    """Give the external id of one item of an order, which keeps its snapshot apart from others' (C30)."""
+    return f"{order}-{position}"
 
 
 def checkout_of(key: str | None) -> str | None:
@@ -147,7 +152,7 @@ def new_order(state: CheckoutState, checkout_id: str, order: WantedOrder, on: da
         effective_on=on,
         items=[
             NewItem(
-                key=f"{key}-{position}",
+                key=item_key(key, position),
                 entry_id=item.entry_id,
                 quantity=item.quantity,
                 unit_price=item.unit_price,

@@ -15,7 +15,7 @@ from portal_chassis.process import Done, Fail, Next, Outcome, ProcessDefinition,
 from portal_contracts.orders import OrderPlaced, TimelineGrew
 from portal_contracts.problems import Refused, TryLater
 from portal_orders import timeline
-from portal_orders.checkout import KIND, CheckoutState, WantedOrder, new_order, order_key
+from portal_orders.checkout import KIND, CheckoutState, WantedOrder, item_key, new_order, order_key
 from portal_orders.internet_line import line_in_use
 from portal_orders.order import KeptOrder, SalesOrder
 from portal_orders.ports import Billing, Checkouts, NewOrder, OrderBook, SalesOrders
@@ -148,17 +148,18 @@ class CheckoutProcess:
 def _kept(state: CheckoutState, checkout_id: str, order: WantedOrder, traceparent: str | None) -> KeptOrder:
     if order.order_id is None or order.order_number is None or order.placed_at is None or order.changed_at is None:
         raise ValueError("an order is recorded before it was placed")
+    key = order_key(checkout_id, order.ordinal)
     return KeptOrder(
         order_id=order.order_id,
         account_id=state.account_id,
         order_number=order.order_number,
-        key=order_key(checkout_id, order.ordinal),
+        key=key,
         opportunity_id=order.opportunity_id,
         state="pending_review",
         activation="not_started",
         changed_at=order.changed_at,
         placed_at=order.placed_at,
-        items=tuple(item.kept() for item in order.items),
+        items=tuple(item.kept(item_key(key, position)) for position, item in enumerate(order.items, 1)),
         scheduled=state.activate_at is not None,
         scheduled_at=state.activate_at,
         eid=order.eid,

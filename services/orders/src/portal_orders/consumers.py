@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from portal_chassis.bus import Bus, Call, Delivery
-from portal_chassis.clocks import BusinessClock
+from portal_chassis.clocks import BusinessClock, MachineClock
 from portal_chassis.process import ProcessEngine
 from portal_chassis.telemetry import current_traceparent
 from portal_contracts import drift, orders
@@ -95,9 +95,9 @@ class EventDesk:
             await self.hint(delivery, Hint(event.record_id, self.clock.now()))
 
 
-def register(bus: Bus, use: UseCases, desk: EventDesk) -> None:
+def register(bus: Bus, use: UseCases, desk: EventDesk, machine: MachineClock) -> None:
     """Answer and take everything the topology lists for orders."""
-    _register_checkout(bus, use)
+    _register_checkout(bus, use, machine)
     _register_reads(bus, use.read_orders)
     _register_requests(bus, use)
     _register_provisioning(bus, use)
@@ -106,11 +106,12 @@ def register(bus: Bus, use: UseCases, desk: EventDesk) -> None:
     _register_progress(bus, desk)
 
 
-def _register_checkout(bus: Bus, use: UseCases) -> None:
+def _register_checkout(bus: Bus, use: UseCases, machine: MachineClock) -> None:
     @bus.answers(orders.CheckOut)
     async def check_out(command: orders.CheckOut, call: Call) -> orders.Checkout:
         caller = call.customer()
-        buyer = Buyer(long_salesforce_id(caller.account_id), caller.whmcs_client_id)
+        account_id = long_salesforce_id(caller.account_id)
+        buyer = Buyer(account_id, caller.whmcs_client_id, may_change_address=caller.proven_lately(machine.now()))
         return await use.order_cart(command, buyer, call.deadline)
 
     @bus.answers(orders.ReadCheckout)

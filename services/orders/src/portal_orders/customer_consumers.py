@@ -27,7 +27,7 @@ def register(bus: Bus, use: CustomerUse) -> None:
 
     @bus.answers(messages.WithdrawOrder)
     async def withdraw_order(command: messages.WithdrawOrder, call: Call) -> Acknowledged:
-        return await use.withdraw(command, long_salesforce_id(call.customer().account_id))
+        return await use.withdraw(command, long_salesforce_id(call.customer().account_id), call.deadline)
 
     @bus.answers(messages.KeepCart)
     async def keep_cart(command: messages.KeepCart, _: Call) -> messages.KeptCart:
@@ -45,4 +45,5 @@ def register(bus: Bus, use: CustomerUse) -> None:
     async def on_customer_registered(event: CustomerRegistered, delivery: Delivery) -> None:
         if event.cart_id is not None:
             carts = use.carts
-            await carts.kept.give(delivery.transaction, event.cart_id, event.account_id, carts.clock.now())
+            now = carts.clock.now()
+            await carts.kept.give(delivery.transaction, event.cart_id, event.account_id, now, user_id=event.user_id)

@@ -32,6 +32,10 @@ class FoundEligibility:
     address_failed: bool = False
     """Staff could not verify the address (R135)."""
 
+    def allows(self, plan: str) -> bool:
+        """Say whether a plan that needs this result may be ordered (R080)."""
+        return _allows(self.state, self.types, plan)
+
 
 @dataclass(frozen=True, slots=True)
 class KeptEligibility:
@@ -69,7 +73,11 @@ class KeptEligibility:
 
     def allows(self, plan: str) -> bool:
         """Say whether a plan that needs this result may be ordered (R080)."""
-        return self.state == "eligible" and comparable_text(plan) in {comparable_text(text) for text in self.types}
+        return _allows(self.state, self.types, plan)
+
+
+def _allows(state: EligibilityState, types: Sequence[str], plan: str) -> bool:
+    return state == "eligible" and comparable_text(plan) in {comparable_text(text) for text in types}
 
 
 @dataclass(frozen=True, slots=True)

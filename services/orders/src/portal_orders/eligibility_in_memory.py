@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from portal_chassis.clocks import BusinessClock
 from portal_chassis.postgres import Transaction
@@ -22,7 +22,9 @@ class InMemoryAccounts:
     def __init__(self, clock: BusinessClock) -> None:
         self.found: dict[str, FoundEligibility] = {}
         self.submitted: list[str] = []
-        self.opportunities: set[str] = set()
+        self.concluded: list[str] = []
+        self.opportunities: dict[str, str] = {}
+        """The stage of each account's enquiry."""
         self.away = False
         self.lost_answers = 0
         self.reads = 0
@@ -48,14 +50,25 @@ class InMemoryAccounts:
         if found is not None and (found.requested_at is None or found.requested_at < at):
             self.staff_say(account_id, state="pending", types=(), requested_at=at, checked_at=None)
             self.submitted.append(key)
-            self.opportunities.add(account_id)
-        if self.lost_answers:
-            self.lost_answers -= 1
-            raise TryLater("SALESFORCE_UNAVAILABLE")
+            self.opportunities[account_id] = "introduction"
+        self._answer()
+
+    async def conclude(self, account_id: str, key: str, *, eligible: bool, on: date) -> None:  # noqa: ARG002 - the port's signature
+        """Move it on."""
+        self._look()
+        if self.opportunities.get(account_id) == "introduction":
+            self.opportunities[account_id] = "ready" if eligible else "void"
+            self.concluded.append(account_id)
+        self._answer()
 
     def concerns(self, fields: Collection[str]) -> bool:
         """Know two of the fields."""
         return not fields or not {"Internet_Eligibility__c", "Internet_Eligibility_Status__c"}.isdisjoint(fields)
+
+    def _answer(self) -> None:
+        if self.lost_answers:
+            self.lost_answers -= 1
+            raise TryLater("SALESFORCE_UNAVAILABLE")
 
     def _look(self) -> None:
         self.reads += 1
@@ -117,6 +130,7 @@ class RecordedCases:
 
     def __init__(self) -> None:
         self.opened: dict[str, OpenedCase] = {}
+        self.closed: list[str] = []
         self.away = False
 
     @property
@@ -132,6 +146,13 @@ class RecordedCases:
             raise TryLater("SALESFORCE_UNAVAILABLE")
         self.opened.setdefault(key, OpenedCase(account_id, kind, title, description, for_customer))
         return long_salesforce_id(f"500{list(self.opened).index(key) + 1:012d}")
+
+    async def close(self, key: str) -> None:
+        """Close it once."""
+        if self.away:
+            raise TryLater("SALESFORCE_UNAVAILABLE")
+        if key in self.opened and key not in self.closed:
+            self.closed.append(key)
 
 
 class FixedVerifications:
@@ -163,6 +184,7 @@ class InMemoryKeptCarts:
 
     def __init__(self) -> None:
         self.rows: dict[str, FakeCart] = {}
+        self.forgotten_users: set[str] = set()
 
     async def keep(
         self, _transaction: Transaction, cart_id: str, lines: Sequence[KeptCartLine], until: datetime
@@ -174,9 +196,11 @@ class InMemoryKeptCarts:
         self.rows[cart_id] = FakeCart(tuple(lines), until)
         return True
 
-    async def give(self, _transaction: Transaction, cart_id: str, account_id: str, now: datetime) -> None:
+    async def give(
+        self, _transaction: Transaction, cart_id: str, account_id: str, now: datetime, *, user_id: str
+    ) -> None:
         """Write the account, once."""
-        held = self.rows.get(cart_id)
+        held = None if user_id in self.forgotten_users else self.rows.get(cart_id)
         if held is not None and held.account_id is None and held.until > now:
             held.account_id = account_id
 

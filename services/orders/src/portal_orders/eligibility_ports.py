@@ -4,7 +4,7 @@ Everything may raise TryLater while the other side is away, and Misconfigured wh
 """
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from portal_chassis.postgres import Transaction
@@ -24,6 +24,12 @@ class AccountEligibility(Protocol):
         """Write that a check was asked for at a whole second, and see to an opportunity in Introduction (R182-R185).
 
         Harmless to repeat: one that arrives late changes nothing.
+        """
+
+    async def conclude(self, account_id: str, key: str, *, eligible: bool, on: date) -> None:
+        """Move the enquiry, an open opportunity without orders, from Introduction to Ready or to Void (R189).
+
+        Harmless to repeat; an opportunity somebody moved on stays where it is.
         """
 
     def concerns(self, fields: Collection[str]) -> bool:
@@ -57,6 +63,9 @@ class StaffCases(Protocol):
         self, key: str, account_id: str, kind: CaseType, title: str, description: str, *, for_customer: bool
     ) -> str:
         """Open a case once for a key and give its id. `for_customer`: its customer asked for it and may see it."""
+
+    async def close(self, key: str) -> None:
+        """Close the case of a key; nothing when there is none or it is closed."""
 
 
 class Verifications(Protocol):

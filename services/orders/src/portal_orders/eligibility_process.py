@@ -1,4 +1,4 @@
-"""The durable part of an eligibility check: asked for, watched until its result, escalated when it is late."""
+"""The durable part of an eligibility check: asked for, watched until its result, escalated when late, concluded."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ from portal_chassis.process import Done, Effect, Next, Outcome, ProcessDefinitio
 from portal_contracts.eligibility import EligibilitySpeed
 from portal_orders import tell_staff
 from portal_orders.eligibility import FoundEligibility, KeptEligibility
-from portal_orders.eligibility_ports import AccountEligibility, EligibilityBook
+from portal_orders.eligibility_ports import AccountEligibility, EligibilityBook, StaffCases
 from portal_orders.metrics import DEADLINES_MISSED
 from portal_orders.ports import Customers
 from portal_orders.take_eligibility import CHECK, TakeEligibility
@@ -22,6 +22,8 @@ from portal_orders.tell_staff import SUPERVISOR, CaseToOpen
 LOOK: Final = "eligibility_look"
 LOOK_AGAIN: Final = timedelta(hours=24)
 """How often an open check is looked at without a word from the org: an event may be lost (C24)."""
+CASE_SOON: Final = timedelta(minutes=1)
+"""How soon a check with a result looks again whether its own case has been opened meanwhile."""
 
 _log = get_logger(__name__)
 
@@ -38,9 +40,10 @@ class CheckState(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class EligibilityCheck:
-    """Writes the request, then looks until somebody has come to a result (R181-R192)."""
+    """Writes the request, looks until somebody has come to a result, and closes what was opened (R181-R192)."""
 
     accounts: AccountEligibility
+    cases: StaffCases
     book: EligibilityBook
     take: TakeEligibility
     processes: ProcessEngine
@@ -48,7 +51,8 @@ class EligibilityCheck:
 
     def definition(self) -> ProcessDefinition[CheckState]:
         """Give the process as a list."""
-        return ProcessDefinition(CHECK, CheckState, (Step("submit", self.submit), Step("watch", self.watch)))
+        steps = (Step("submit", self.submit), Step("watch", self.watch), Step("conclude", self.conclude))
+        return ProcessDefinition(CHECK, CheckState, steps)
 
     async def submit(self, run: Run[CheckState]) -> Outcome:
         """Write the account's fields and see to the opportunity."""
@@ -62,11 +66,11 @@ class EligibilityCheck:
         """Look for a result; say so once when it is late."""
         state = run.state
         if not _is_open(await self.book.read(state.account_id), run.key):
-            return Done()
+            return Next()
         found = await self.accounts.read(state.account_id)
         effects = self._taking(state.account_id, found)
         if found is None or found.state != "pending":
-            return Done(effects=effects)
+            return Next(effects=effects)
         now = self.clock.now()
         if now >= state.due_by and not state.late:
             state.late = True
@@ -75,6 +79,23 @@ class EligibilityCheck:
             effects = (*effects, self._escalation(run.key, state))
         due = min(state.due_by, now + LOOK_AGAIN) if now < state.due_by else now + LOOK_AGAIN
         return Wait(until=due, because="staff check the address", effects=effects)
+
+    async def conclude(self, run: Run[CheckState]) -> Outcome:
+        """Move the enquiry on and close its case (R189); a check that ended without a result leaves both to staff."""
+        kept = await self.book.read(run.state.account_id)
+        if kept is None or (kept.check_id == run.key and not kept.has_result):
+            return Done()
+        opening = await self.processes.read(tell_staff.KIND, case_key(run.key))
+        if opening is not None and not opening.ended:
+            return Wait(after=CASE_SOON, because="its case is not open yet")
+        if kept.check_id == run.key:  # a later check has the enquiry for its own
+            async with run.outside("conclude_check", fingerprint=run.key):
+                await self.accounts.conclude(
+                    run.state.account_id, run.key, eligible=kept.state == "eligible", on=self.clock.today()
+                )
+        async with run.outside("close_case", fingerprint=run.key):
+            await self.cases.close(case_key(run.key))
+        return Done()
 
     def _taking(self, account_id: str, found: FoundEligibility | None) -> tuple[Effect, ...]:
         if found is None:
@@ -96,6 +117,11 @@ class EligibilityCheck:
             await tell_staff.tell(transaction, self.processes, f"late-{key}", case)
 
         return effect
+
+
+def case_key(check_id: str) -> str:
+    """Give the key of the case staff work a check off by (R181)."""
+    return f"eligibility-{check_id}"
 
 
 def _is_open(kept: KeptEligibility | None, key: str) -> bool:

@@ -22,8 +22,10 @@ class KeptCarts(Protocol):
     ) -> bool:
         """Insert or replace a cart that nobody has; False when somebody has it."""
 
-    async def give(self, transaction: Transaction, cart_id: str, account_id: str, now: datetime) -> None:
-        """Make a cart an account's; nothing when there is none or somebody has it."""
+    async def give(
+        self, transaction: Transaction, cart_id: str, account_id: str, now: datetime, *, user_id: str
+    ) -> None:
+        """Make a cart an account's; nothing when there is none, somebody has it, or its user was forgotten (D17)."""
 
     async def of_account(self, account_id: str, now: datetime) -> KeptCart | None:
         """Give the account's newest cart that is still kept."""

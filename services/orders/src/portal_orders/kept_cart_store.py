@@ -15,6 +15,7 @@ RETURNING cart_id
 """
 _GIVE: Final = """
 UPDATE kept_cart SET account_id = $2 WHERE cart_id = $1 AND account_id IS NULL AND kept_until > $3
+AND NOT EXISTS (SELECT FROM forgotten_customer WHERE user_id = $4)
 """
 _OF_ACCOUNT: Final = """
 SELECT lines::text, kept_until FROM kept_cart WHERE account_id = $1 AND kept_until > $2
@@ -35,9 +36,11 @@ class PostgresKeptCarts:
         body = json.dumps([line.model_dump(mode="json") for line in lines])
         return await transaction.fetchval(_KEEP, cart_id, body, until) is not None
 
-    async def give(self, transaction: Transaction, cart_id: str, account_id: str, now: datetime) -> None:
-        """Write the account, once."""
-        await transaction.execute(_GIVE, cart_id, account_id, now)
+    async def give(
+        self, transaction: Transaction, cart_id: str, account_id: str, now: datetime, *, user_id: str
+    ) -> None:
+        """Write the account, once; not for a user who was forgotten since."""
+        await transaction.execute(_GIVE, cart_id, account_id, now, user_id)
 
     async def of_account(self, account_id: str, now: datetime) -> KeptCart | None:
         """Read by the account's index."""

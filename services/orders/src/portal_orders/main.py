@@ -17,7 +17,7 @@ from portal_orders import (
     consumers,
     customer_consumers,
     eligibility_consumers,
-    review_process,
+    forgetting_consumers,
     sweep_orders,
 )
 from portal_orders.aftercare_process import AftercareProcess
@@ -33,6 +33,7 @@ from portal_orders.comparison_process import ComparisonProcess, ComparisonState,
 from portal_orders.comparison_store import PostgresDifferences
 from portal_orders.customer_consumers import CustomerUse
 from portal_orders.eligibility_consumers import EligibilityUse
+from portal_orders.eligibility_ports import AccountEligibility
 from portal_orders.eligibility_process import EligibilityCheck, EligibilityLook
 from portal_orders.eligibility_store import PostgresEligibility
 from portal_orders.follow_orders import FollowOrders
@@ -40,6 +41,7 @@ from portal_orders.jobs import Follower
 from portal_orders.keep_cart import Carts
 from portal_orders.kept_cart_store import PostgresKeptCarts
 from portal_orders.order import KeptOrder
+from portal_orders.own_orders import FetchOlderOrders, OwnOrder
 from portal_orders.pass_signals import PassSignals
 from portal_orders.ports import (
     Billing,
@@ -56,11 +58,12 @@ from portal_orders.ports import (
 from portal_orders.projection import PostgresOrderBook
 from portal_orders.read_for_provisioning import ReadForProvisioning
 from portal_orders.read_internet_standing import ReadInternetStanding
-from portal_orders.read_orders import FetchOlderOrders, ReadOrders
+from portal_orders.read_orders import ReadOrders
 from portal_orders.rebuild_orders import Rebuild
 from portal_orders.record_outcome import WriteProgress
 from portal_orders.repair_difference import Desk, Drifts, RepairProcess
-from portal_orders.review_process import GatherFacts, ReviewProcess, ReviewState
+from portal_orders.review_process import GatherFacts, ReviewProcess
+from portal_orders.review_state import REVIEW, ReviewState
 from portal_orders.salesforce import SalesforceOrders
 from portal_orders.salesforce_comparison import SalesforceRecords
 from portal_orders.salesforce_eligibility import SalesforceEligibility
@@ -75,7 +78,7 @@ from portal_orders.take_reading import SoldProducts, TakeReading
 from portal_orders.take_signed_call import TakeSignedCall
 from portal_orders.tell_staff import TellStaff
 from portal_orders.upkeep import Upkeep
-from portal_orders.withdraw_order import Withdraw
+from portal_orders.withdraw_order import Withdraw, WithdrawalProcess
 from portal_salesforce import Salesforce, SalesforceSettings
 from portal_salesforce.setup_checks import org_look
 
@@ -94,6 +97,7 @@ class Outside:
     customers: Customers
     products: Products
     billing: Billing
+    accounts: AccountEligibility
     records: SalesRecords
     clients: BilledClients
     links: ClientLinks
@@ -141,9 +145,17 @@ async def wire(service: Service) -> None:
         early=settings.early,
         hinted=follower.nudge,
     )
-    consumers.register(service.bus, orders.use, desk)
+    consumers.register(service.bus, orders.use, desk, service.machine)
     register_for_customers(service.bus, orders, outside, service.processes)
-    wire_services(service, salesforce, orders.take_reading, outside.book, outside.products)
+    forgetting_consumers.register(service, orders.use.read_orders.fetch_older)
+    wire_services(
+        service,
+        salesforce,
+        orders.take_reading,
+        outside.book,
+        outside.products,
+        outside.sales,
+    )
     serve_setup(service, org_look(salesforce, NEEDS))
     await _start_endless(service.database, service.processes)
     service.background("follower of orders", follower.run)
@@ -163,13 +175,13 @@ def _outside(service: Service, salesforce: Salesforce, settings: OrdersSettings)
         customers=BusCustomers(bus),
         products=BusProducts(bus),
         billing=BusBilling(bus),
+        accounts=SalesforceEligibility(salesforce, internet_commodity=settings.internet_commodity),
         records=SalesforceRecords(salesforce),
         clients=BusBilledClients(bus),
         links=BusLinks(bus),
         differences=PostgresDifferences(database),
         desk=service.operator_desk,
         staff=StaffSide(
-            accounts=SalesforceEligibility(salesforce, internet_commodity=settings.internet_commodity),
             eligibility=PostgresEligibility(database),
             shelf=BusShelf(bus),
             cases=BusStaffCases(bus),
@@ -182,7 +194,7 @@ def _outside(service: Service, salesforce: Salesforce, settings: OrdersSettings)
 def register_for_customers(bus: Bus, orders: Orders, outside: Outside, processes: ProcessEngine) -> None:
     """Answer and take what customers do beside checking out, where it is joined."""
     if orders.for_customers is not None and outside.staff is not None:
-        eligibility_consumers.register(bus, orders.for_customers.eligibility, outside.staff.accounts, processes)
+        eligibility_consumers.register(bus, orders.for_customers.eligibility, outside.accounts, processes)
         customer_consumers.register(bus, orders.for_customers.customers)
 
 
@@ -212,9 +224,10 @@ def join(
     `hinted` is called after a hint was committed.
     """
     transactions, book, hints, sales = outside.transactions, outside.book, outside.hints, outside.sales
-    take_reading = TakeReading(book, outside.checkouts, processes, clock)
+    take_reading = TakeReading(book, outside.checkouts, processes, clock, reviews=outside.staff is not None)
     products = SoldProducts(outside.products)
     fetch_older = FetchOlderOrders(transactions, book, sales, products, take_reading, machine)
+    own = OwnOrder(book, fetch_older)
     look = LookAtClients(outside.links, outside.records, products, book, clock)
     _register_processes(outside, processes, clock, settings, look=look, take_reading=take_reading, products=products)
     signal = CustomersSignal(hints, clock, hinted)
@@ -226,14 +239,14 @@ def join(
             book,
             outside.products,
             outside.billing,
-            sales,
+            outside.accounts,
             processes,
             clock,
             terms,
             new_id=lambda: uuid4().hex,
         ),
         look_at_checkout=LookAtCheckout(outside.checkouts, processes),
-        read_orders=ReadOrders(book, fetch_older, clock, settings.stuck_after),
+        read_orders=ReadOrders(book, fetch_older, own, clock, settings.stuck_after),
         read_for_provisioning=ReadForProvisioning(
             sales,
             outside.products,
@@ -245,9 +258,18 @@ def join(
         take_signed_call=TakeSignedCall(
             transactions, outside.signed_calls, hints, book, clock, early=settings.early, hinted=hinted
         ),
-        recheck=Recheck(transactions, outside.commands, book, signal),
+        recheck=Recheck(transactions, outside.commands, own, signal),
         give_new_reservation=GiveNewReservation(
-            transactions, outside.commands, book, sales, products, take_reading, signal, settings.porting_terms, clock
+            transactions,
+            outside.commands,
+            own,
+            book,
+            sales,
+            products,
+            take_reading,
+            signal,
+            settings.porting_terms,
+            clock,
         ),
         rebuild=Rebuild(sales, hints, outside.desk, clock, hinted),
         drifts=Drifts(outside.differences, outside.clients, look, hints, processes, outside.desk, clock, hinted),
@@ -267,9 +289,11 @@ def join(
         clock,
     )
     carts = outside.staff.carts if outside.staff else None
-    upkeep = Upkeep(transactions, outside.signed_calls, book, outside.differences, processes, clock, carts)
+    upkeep = Upkeep(
+        transactions, outside.signed_calls, book, outside.differences, processes, clock, settings.calendar, carts
+    )
     for_customers = _join_for_customers(
-        outside, outside.staff, processes, clock, settings, take_reading=take_reading, products=products
+        outside, outside.staff, processes, clock, settings, take_reading=take_reading, products=products, own=own
     )
     return Orders(use, follow, take_reading, upkeep, for_customers)
 
@@ -283,21 +307,23 @@ def _join_for_customers(
     *,
     take_reading: TakeReading,
     products: SoldProducts,
+    own: OwnOrder,
 ) -> ForCustomers | None:
     """Join eligibility, reviews, withdrawals and kept carts, with their processes."""
     if staff is None:
         return None
     transactions, commands, book, billing = outside.transactions, outside.commands, outside.book, outside.billing
     take = TakeEligibility(staff.eligibility, processes, clock)
-    known = KnownEligibility(transactions, staff.eligibility, staff.accounts, take, clock)
+    known = KnownEligibility(transactions, staff.eligibility, outside.accounts, take, clock)
     show = ShowEligibility(known, staff.shelf)
     gather = GatherFacts(
-        outside.customers, products, billing, staff.verifications, staff.accounts, staff.eligibility, book
+        outside.customers, products, billing, staff.verifications, outside.accounts, staff.eligibility, book
     )
     review = ReviewProcess(outside.sales, gather, book, processes, clock, settings.review_terms)
     processes.register(TellStaff(staff.cases).definition())
-    processes.register(EligibilityCheck(staff.accounts, staff.eligibility, take, processes, clock).definition())
-    processes.register(EligibilityLook(staff.accounts, staff.eligibility, take, outside.customers).definition())
+    check = EligibilityCheck(outside.accounts, staff.cases, staff.eligibility, take, processes, clock)
+    processes.register(check.definition())
+    processes.register(EligibilityLook(outside.accounts, staff.eligibility, take, outside.customers).definition())
     processes.register(review.definition())
     ask = AskForCheck(
         transactions,
@@ -312,7 +338,9 @@ def _join_for_customers(
         new_id=lambda: uuid4().hex,
     )
     doubt = DoubtResult(transactions, commands, staff.eligibility, known, show, processes)
-    withdraw = Withdraw(transactions, commands, book, outside.sales, products, take_reading, processes)
+    withdrawal = WithdrawalProcess(outside.sales, book, products, take_reading, processes, clock)
+    processes.register(withdrawal.definition())
+    withdraw = Withdraw(transactions, commands, own, book, processes)
     carts = Carts(transactions, staff.carts, clock)
     standing = ReadInternetStanding(known, billing, book, settings.internet_group_names)
     return ForCustomers(EligibilityUse(show, ask, doubt), CustomerUse(withdraw, carts, standing))
@@ -335,7 +363,7 @@ def _register_processes(
     async def placed(transaction: Transaction, order: KeptOrder) -> None:
         if staff is not None:
             state = ReviewState(order_id=order.order_id, account_id=order.account_id)
-            await processes.start(transaction, review_process.KIND, order.order_id, state)
+            await processes.start(transaction, REVIEW, order.order_id, state)
             await staff.carts.spend(transaction, order.account_id)
 
     checkout = CheckoutProcess(outside.billing, sales, book, outside.checkouts, clock, groups, placed)

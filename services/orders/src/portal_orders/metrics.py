@@ -18,7 +18,8 @@ REVIEW_SECONDS: Final = histogram(
     buckets=tuple(hours * 3600 for hours in _HOURS),
 )
 REVIEW_OLDEST: Final = gauge(
-    "portal_orders_review_oldest_seconds", "How long the oldest order pending review has been waiting"
+    "portal_orders_review_oldest_seconds",
+    "How much business time the oldest order pending review has been waiting (R130)",
 )
 REVIEW_WAITING: Final = gauge("portal_orders_review_waiting", "Orders pending review")
 PRICE_MISMATCHES: Final = counter(

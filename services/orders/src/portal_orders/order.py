@@ -39,6 +39,12 @@ class KeptItem(BaseModel):
     quantity: int
     unit_price: int
     esim: bool = False
+    config_options: dict[int, int] = {}
+    """WHMCS's configurable options as they were when it was ordered, by their ids (R087)."""
+    options: dict[str, str] = {}
+    """What the customer chose, by the catalog's names (R089, R094)."""
+    key: str | None = None
+    """The sales system's key of it, which keeps two items of one product apart; rows of old have none."""
 
     @property
     def amount(self) -> int:
@@ -54,6 +60,7 @@ class KeptItem(BaseModel):
             billing_cycle=self.billing_cycle,
             quantity=self.quantity,
             unit_price=self.unit_price,
+            options=self.options,
         )
 
 
@@ -64,6 +71,10 @@ class SalesItem:
     product_id: str
     quantity: int
     unit_price: Decimal
+    options: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """What was chosen, where the org has a field for it (C30)."""
+    key: str | None = field(default=None, compare=False)
+    """The portal's key of it; items that staff add have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,21 +272,45 @@ def keep_items(
 
     An item of a product nobody knows is left out.
     """
-    kept = {item.product_id: item for item in known}
     sold = {product.product_id: product for product in products}
-    joined: list[KeptItem] = []
-    for item in items:
+    joined: list[tuple[int, KeptItem]] = []
+    for item, place in zip(items, places_of(items, known), strict=True):
         price = int(item.unit_price.to_integral_value())
-        if item.product_id in kept:
+        if place is not None:
             update = {"quantity": item.quantity, "unit_price": price}
-            joined.append(kept[item.product_id].model_copy(update=update))
+            joined.append((place, known[place].model_copy(update=update)))
         elif item.product_id in sold:
-            joined.append(_kept_item(sold[item.product_id], item.quantity, price))
-    places = {item.product_id: place for place, item in enumerate(known)}
-    return tuple(sorted(joined, key=lambda item: places.get(item.product_id, len(places))))
+            joined.append((len(known), _kept_item(sold[item.product_id], item, price)))
+    return tuple(kept for _, kept in sorted(joined, key=lambda pair: pair[0]))
 
 
-def _kept_item(product: SoldProduct, quantity: int, price: int) -> KeptItem:
+def places_of(items: Sequence[SalesItem], known: Sequence[KeptItem]) -> Sequence[int | None]:
+    """Give the place of each item among the kept ones; None for one that came later.
+
+    The key decides; rows of old, which have none, are found by their product, one after the other.
+    """
+    keyed = {kept.key: place for place, kept in enumerate(known) if kept.key is not None}
+    old: dict[str, list[int]] = {}
+    for place, kept in enumerate(known):
+        if kept.key is None:
+            old.setdefault(kept.product_id, []).append(place)
+    return [keyed[item.key] if item.key in keyed else _first(old.get(item.product_id)) for item in items]
+
+
+def _first(places: list[int] | None) -> int | None:
+    return places.pop(0) if places else None
+
+
+def config_options_of(product: SoldProduct, chosen: Mapping[str, str]) -> dict[int, int]:
+    """Give WHMCS's configurable options of an order that chose so; what was not chosen is left to WHMCS (R087)."""
+    found = {
+        one.option_id: one.value_id or one.values.get(chosen.get(one.choice or "", ""))
+        for one in product.config_options
+    }
+    return {option: value for option, value in found.items() if value is not None}
+
+
+def _kept_item(product: SoldProduct, item: SalesItem, price: int) -> KeptItem:
     return KeptItem(
         product_id=product.product_id,
         sku=product.sku,
@@ -283,7 +318,10 @@ def _kept_item(product: SoldProduct, quantity: int, price: int) -> KeptItem:
         category=product.category,
         item_class=product.item_class,
         billing_cycle=product.billing_cycle,
-        quantity=quantity,
+        quantity=item.quantity,
         unit_price=price,
         esim=product.esim,
+        config_options=config_options_of(product, item.options),
+        options=dict(item.options),
+        key=item.key,
     )

@@ -128,9 +128,6 @@ class SalesOrders(Protocol):
     raised. So one whose answer was lost cannot undo, minutes later, what was written after it.
     """
 
-    async def eligibility(self, account_id: str) -> frozenset[str]:
-        """Give the Internet types staff found available, in comparable form, live (R080); empty for none."""
-
     async def prospects(self, order: NewOrder) -> Prospects:
         """Look for the order itself and for opportunities it could belong to."""
 
@@ -147,7 +144,10 @@ class SalesOrders(Protocol):
         """Cancel an order pending review with a note and void its opportunity, in one go; gives how it stands then."""
 
     async def write_review(self, order: SalesOrder, card: str) -> SalesOrder:
-        """Put the review card at the front of the description (R127); gives the order as it stands then."""
+        """Put the review card at the front of the description (R127); gives the order as it stands then.
+
+        Raises OrderMoved too for an order that is not in review any more.
+        """
 
     async def read(self, order_ids: Collection[str]) -> Mapping[str, SalesOrder]:
         """Read orders live, up to 200 in one call; those that do not exist are left out."""

@@ -1,6 +1,6 @@
 """An order read live with all that provisioning needs (R161, C05, C12)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from portal_contracts.billing import OrderLine
@@ -9,7 +9,7 @@ from portal_contracts.orders import ProvisioningOrder
 from portal_contracts.problems import Refused
 from portal_orders.eligibility_ports import Verifications
 from portal_orders.metrics import PRICE_MISMATCHES
-from portal_orders.order import KeptOrder, SalesItem, SalesOrder, schedule_of
+from portal_orders.order import KeptItem, KeptOrder, SalesItem, SalesOrder, config_options_of, places_of, schedule_of
 from portal_orders.porting import porting_of
 from portal_orders.ports import Customers, OrderBook, Products, SalesOrders
 from portal_orders.review import commodity_of
@@ -67,7 +67,7 @@ class ReadForProvisioning:
             account_id=order.account_id,
             whmcs_client_id=whmcs_client_id,
             category=service.category,
-            lines=[_line(item, products) for item in order.items],
+            lines=[_line(item, products, snapshot) for item, snapshot in _with_snapshots(order, kept)],
             eid=order.eid or (kept.eid if kept else None),
             esim=service.esim,
             voice=service.voice,
@@ -88,7 +88,14 @@ def _sold(item: SalesItem, products: Mapping[str, SoldProduct]) -> SoldProduct:
     return product
 
 
-def _line(item: SalesItem, products: Mapping[str, SoldProduct]) -> OrderLine:
+def _with_snapshots(order: SalesOrder, kept: KeptOrder | None) -> Iterator[tuple[SalesItem, KeptItem | None]]:
+    """Give each item with what the portal kept of the day it was ordered (C30)."""
+    known = kept.items if kept else ()
+    for item, place in zip(order.items, places_of(order.items, known), strict=True):
+        yield item, None if place is None else known[place]
+
+
+def _line(item: SalesItem, products: Mapping[str, SoldProduct], snapshot: KeptItem | None) -> OrderLine:
     product = _sold(item, products)
     if product.whmcs_product_id is None:
         raise Refused("PRODUCT_UNMAPPED", facts={"sku": product.sku})
@@ -104,7 +111,13 @@ def _line(item: SalesItem, products: Mapping[str, SoldProduct]) -> OrderLine:
         quantity=item.quantity,
         unit_price=int(price),
         service=product.item_class == "service",
+        config_options=_config_options(item, product, snapshot),
     )
+
+
+def _config_options(item: SalesItem, product: SoldProduct, snapshot: KeptItem | None) -> dict[int, int]:
+    """Give those of the day it was ordered (C30); an order the portal never saw has those of today."""
+    return snapshot.config_options if snapshot is not None else config_options_of(product, item.options)
 
 
 def _service(order: SalesOrder, products: Mapping[str, SoldProduct]) -> SoldProduct:

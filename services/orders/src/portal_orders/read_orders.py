@@ -1,72 +1,17 @@
 """What the customer sees of orders, what a mail says and what staff see of one order. From the read model."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
 
-from portal_chassis.clocks import BusinessClock, MachineClock
-from portal_chassis.deadline import Deadline, current_deadline, within
-from portal_chassis.logs import get_logger
+from portal_chassis.clocks import BusinessClock
 from portal_contracts.orders import OrderDetail, OrderList, OrderMail, OrderSummary, Timeline
-from portal_contracts.problems import PortalProblem, Refused
+from portal_contracts.problems import Refused
 from portal_contracts.provisioning_requests import OrderFile
-from portal_orders.checkout import checkout_of
 from portal_orders.order import KeptOrder, monthly_and_one_time, shown_activation
-from portal_orders.ports import OrderBook, SalesOrders, Transactions
+from portal_orders.own_orders import FetchOlderOrders, OwnOrder
+from portal_orders.ports import OrderBook
 from portal_orders.rejection import rejection_words
-from portal_orders.take_reading import SoldProducts, TakeReading
 from portal_orders.wording import status_words, who_acts
-
-_log = get_logger(__name__)
-
-
-FETCH_SECONDS: Final = 2.0
-"""How long a customer's list waits for Salesforce; without its answer the list is what the portal knows."""
-FETCH_AGAIN_SECONDS: Final = 30.0
-MOST_REMEMBERED: Final = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class FetchOlderOrders:
-    """Fetches an account's orders once: those that were there before its customer came to the portal."""
-
-    transactions: Transactions
-    book: OrderBook
-    sales: SalesOrders
-    products: SoldProducts
-    take_reading: TakeReading
-    machine: MachineClock
-    failed: dict[str, float] = field(default_factory=dict)
-
-    async def __call__(self, account_id: str) -> None:
-        """Do nothing the second time, and nothing lasting while Salesforce is away."""
-        if await self.book.is_complete(account_id) or self._failed_just_now(account_id):
-            return
-        try:
-            with within(_shorter(current_deadline())):
-                readings = await self.sales.of_account(account_id)
-                products = await self.products.of(readings)
-        except PortalProblem as problem:
-            _log.info("an account's older orders are fetched later", problem=str(problem))
-            if len(self.failed) >= MOST_REMEMBERED:
-                self.failed.clear()
-            self.failed[account_id] = self.machine.monotonic()
-            return
-        for reading in readings:
-            checkout_id = checkout_of(reading.key)
-            if checkout_id is None or await self.take_reading.checkouts.is_settled(checkout_id):
-                async with self.transactions() as transaction:
-                    await self.take_reading(transaction, reading, products, ours=False)
-        async with self.transactions() as transaction:
-            await self.book.set_complete(transaction, account_id)
-
-    def _failed_just_now(self, account_id: str) -> bool:
-        at = self.failed.get(account_id)
-        return at is not None and self.machine.monotonic() - at < FETCH_AGAIN_SECONDS
-
-
-def _shorter(deadline: Deadline | None) -> Deadline:
-    return Deadline.after(FETCH_SECONDS if deadline is None else deadline.capped(FETCH_SECONDS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +20,12 @@ class ReadOrders:
 
     book: OrderBook
     fetch_older: FetchOlderOrders
+    own: OwnOrder
     clock: BusinessClock
     stuck_after: timedelta
 
     async def all(self, account_id: str) -> OrderList:
-        """List the account's orders, the newest first."""
+        """List the account's orders, the newest first; TryLater while those of old cannot be fetched (R255)."""
         await self.fetch_older(account_id)
         now = self.clock.now()
         orders = await self.book.of_account(account_id)
@@ -87,7 +33,7 @@ class ReadOrders:
 
     async def one(self, order_id: str, account_id: str) -> OrderDetail:
         """Give one order; Refused NOT_FOUND for anybody else's."""
-        order = await self._own(order_id, account_id)
+        order = await self.own(order_id, account_id, removed=True)
         summary = self._summary(order, self.clock.now())
         _, last = await self.book.entries(order_id, 2**31 - 1)
         return OrderDetail(
@@ -104,7 +50,7 @@ class ReadOrders:
 
     async def timeline(self, order_id: str, account_id: str, after: int) -> Timeline:
         """Give the entries after a number; Refused NOT_FOUND for anybody else's order."""
-        await self._own(order_id, account_id)
+        await self.own(order_id, account_id, removed=True)
         entries, last = await self.book.entries(order_id, after)
         return Timeline(order_id=order_id, entries=entries, last_sequence=last)
 
@@ -144,12 +90,6 @@ class ReadOrders:
             items=[item.shown() for item in order.items],
             timeline=await self.book.staff_entries(order_id),
         )
-
-    async def _own(self, order_id: str, account_id: str) -> KeptOrder:
-        order = await self.book.read(order_id)
-        if order is None or order.account_id != account_id or order.state == "draft":
-            raise Refused("NOT_FOUND")
-        return order
 
     def _summary(self, order: KeptOrder, now: datetime) -> OrderSummary:
         monthly, one_time = monthly_and_one_time(order.items)

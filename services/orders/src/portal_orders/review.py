@@ -12,7 +12,6 @@ from portal_chassis.clocks import TOKYO
 from portal_contracts.billing import Subscription
 from portal_contracts.catalog import Category, SoldProduct
 from portal_contracts.identity_verification import VerificationCheck, VerifiedCommodity
-from portal_contracts.values import comparable_text
 from portal_orders.business_calendar import BusinessCalendar
 from portal_orders.eligibility import FoundEligibility, KeptEligibility, mark_of
 from portal_orders.internet_line import IN_USE, line_in_use
@@ -143,8 +142,7 @@ def _internet_type(facts: ReviewFacts) -> Finding:
     types = ", ".join(facts.found.types)
     if wanted is None:
         return Finding(name, None, f"the plan names no type; available: {types}")
-    fits = comparable_text(wanted) in {comparable_text(text) for text in facts.found.types}
-    return Finding(name, fits, f"ordered {wanted}; available: {types}")
+    return Finding(name, facts.found.allows(wanted), f"ordered {wanted}; available: {types}")
 
 
 def _address(facts: ReviewFacts) -> Finding:

@@ -2,37 +2,29 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
 from typing import Final
-
-from pydantic import BaseModel
 
 from portal_chassis.clocks import BusinessClock
 from portal_chassis.logs import get_logger
 from portal_chassis.postgres import Transaction
-from portal_chassis.process import Done, Next, Outcome, ProcessDefinition, ProcessEngine, Run, Step, Wait
+from portal_chassis.process import Done, Effect, Next, Outcome, ProcessDefinition, ProcessEngine, Run, Step, Wait
 from portal_contracts.catalog import SoldProduct
+from portal_contracts.problems import PortalProblem
 from portal_orders import tell_staff
 from portal_orders.eligibility_ports import AccountEligibility, EligibilityBook, Verifications
 from portal_orders.metrics import DEADLINES_MISSED
 from portal_orders.order import SalesOrder
 from portal_orders.ports import Billing, Customers, OrderBook, SalesOrders
-from portal_orders.review import ReviewFacts, ReviewTerms, card_of, commodity_of
+from portal_orders.review import ReviewFacts, ReviewTerms, card_of, commodity_of, with_card
+from portal_orders.review_state import REVIEW, ReviewState
 from portal_orders.take_reading import SoldProducts
 from portal_orders.tell_staff import SUPERVISOR, CaseToOpen
 
-KIND: Final = "order_review"
+LOOK_AGAIN: Final = timedelta(hours=1)
+"""How often the card is worked out anew: what it says, others know, and they tell nobody when it changes."""
 
 _log = get_logger(__name__)
-
-
-class ReviewState(BaseModel):
-    """An order that waits for staff, and by when they mean to have looked at it."""
-
-    order_id: str
-    account_id: str
-    due_by: datetime | None = None
-    priority: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +59,7 @@ class GatherFacts:
 
 @dataclass(frozen=True, slots=True)
 class ReviewProcess:
-    """Two steps: write the card where staff see it; say so once when they are late."""
+    """Writes the card where staff see it, keeps it true while they look, and says so once when they are late."""
 
     sales: SalesOrders
     gather: GatherFacts
@@ -78,41 +70,60 @@ class ReviewProcess:
 
     def definition(self) -> ProcessDefinition[ReviewState]:
         """Give the process as a list."""
-        return ProcessDefinition(KIND, ReviewState, (Step("prepare", self.prepare), Step("watch", self.watch)))
+        return ProcessDefinition(REVIEW, ReviewState, (Step("prepare", self.prepare), Step("watch", self.watch)))
 
     async def prepare(self, run: Run[ReviewState]) -> Outcome:
         """Gather the facts and write the card, unless the order went on already."""
-        order = (await self.sales.read([run.state.order_id])).get(run.state.order_id)
-        if order is None or order.state != "pending_review":
-            return Done()
-        card = card_of(await self.gather(order), self.terms)
-        async with run.outside("write_review", fingerprint=run.key):
-            await self.sales.write_review(order, card.text)
-        run.state.due_by, run.state.priority = card.due_by, card.priority
-        return Next()
+        return Next() if await self._write_card(run) else Done()
 
     async def watch(self, run: Run[ReviewState]) -> Outcome:
-        """Wait for the deadline; an order that still waits then is escalated (R130, R131)."""
-        state, now = run.state, self.clock.now()
+        """Bring the card up to date, and escalate an order that waits for longer than its deadline (R130, R131).
+
+        While somebody who knows is away the card stays as it is: the deadline does not wait for them.
+        """
+        state = run.state
         kept = await self.book.read(state.order_id)
         if kept is None or kept.state != "pending_review":
             return Done()
-        if state.due_by is not None and now < state.due_by:
-            return Wait(until=state.due_by, because="staff review the order")
+        try:
+            if not await self._write_card(run):
+                return Done()
+        except PortalProblem as problem:
+            _log.info("a review card is brought up to date later", order_id=state.order_id, problem=str(problem))
+        now = self.clock.now()
+        if state.late or (state.due_by is not None and now < state.due_by):
+            due = now + LOOK_AGAIN if state.late or state.due_by is None else min(state.due_by, now + LOOK_AGAIN)
+            return Wait(until=due, because="staff review the order")
+        state.late = True
         kind = "priority" if state.priority else "standard"
         DEADLINES_MISSED.labels(f"review_{kind}").inc()
         _log.error("an order was not reviewed in time", alert=True, order_id=state.order_id, review=kind)
+        effects = (self._escalation(state, kept.order_number, kind),)
+        return Wait(until=now + LOOK_AGAIN, because="staff review the order", effects=effects)
 
+    async def _write_card(self, run: Run[ReviewState]) -> bool:
+        """Write the card if it says something new; take deadline and priority from it. False when staff are done."""
+        order = (await self.sales.read([run.state.order_id])).get(run.state.order_id)
+        if order is None or order.state != "pending_review":
+            return False
+        card = card_of(await self.gather(order), self.terms)
+        if with_card(order.description, card.text) != order.description:
+            async with run.outside("write_review", fingerprint=run.key):
+                await self.sales.write_review(order, card.text)
+        run.state.due_by, run.state.priority = card.due_by, card.priority
+        return True
+
+    def _escalation(self, state: ReviewState, order_number: str, kind: str) -> Effect:
         async def effect(transaction: Transaction) -> None:
             case = CaseToOpen(
                 account_id=state.account_id,
                 type="general_inquiry",
-                title=f"{SUPERVISOR}order {kept.order_number} waits for its review",
+                title=f"{SUPERVISOR}order {order_number} waits for its review",
                 description=f"The {kind} review was due by {state.due_by.isoformat() if state.due_by else '-'}.",
             )
             await tell_staff.tell(transaction, self.processes, f"review-{state.order_id}", case)
 
-        return Done(effects=(effect,))
+        return effect
 
 
 def _service(products: Sequence[SoldProduct]) -> SoldProduct | None:

@@ -15,7 +15,6 @@ from portal_chassis.clocks import TOKYO
 from portal_chassis.logs import get_logger
 from portal_contracts.porting import NumberPorting
 from portal_contracts.problems import Refused, TryLater
-from portal_contracts.values import comparable_text
 from portal_orders import review
 from portal_orders import salesforce_records as records
 from portal_orders.order import BEFORE_APPROVAL, SalesOrder
@@ -54,20 +53,10 @@ class SalesforceOrders:
     def __init__(self, salesforce: Salesforce, *, internet_commodity: str) -> None:
         self._salesforce = salesforce
         self._internet = internet_commodity
-        self._dialect = DialectSource(salesforce, "Account", records.ORDER, records.ITEM, records.OPPORTUNITY)
+        self._dialect = DialectSource(salesforce, records.ORDER, records.ITEM, records.OPPORTUNITY)
         fields = load_profile(salesforce.settings.dialect).fields
         self._approval_fields = {"Status", *fields["order.activationStatus"]}
         self._data_fields = {name for logical in _PROVISIONING_DATA for name in fields[logical]}
-
-    async def eligibility(self, account_id: str) -> frozenset[str]:
-        """Read the account; only a finished check counts (C25)."""
-        dialect = await self._dialect.current()
-        result, status = dialect.field("account.eligibility"), dialect.field("account.eligibilityStatus")
-        found = await self._salesforce.read("Account", account_id, [result, status]) or {}
-        if str(found.get(status) or "").strip().casefold() != "checked":
-            return frozenset()
-        types = str(found.get(result) or "").replace(",", ";").split(";")
-        return frozenset(comparable_text(text) for text in types if text.strip())
 
     async def prospects(self, order: NewOrder) -> Prospects:
         """Ask for the order by its key and for opportunities without orders, in one call."""
@@ -147,9 +136,12 @@ class SalesforceOrders:
         return await self._written(dialect, order, steps, only="pending_review")
 
     async def write_review(self, order: SalesOrder, card: str) -> SalesOrder:
-        """Change the description; what others wrote in it stays."""
+        """Change the description; what others wrote in it stays, a rejection of the same second too (C36)."""
         dialect = await self._dialect.current()
-        return await self._changed(dialect, order, {"Description": review.with_card(order.description, card)})
+        fields = {"Description": review.with_card(order.description, card)}
+        return await self._written(
+            dialect, order, [change("order", records.ORDER, _SAME_ORDER, fields)], only="pending_review"
+        )
 
     async def read(self, order_ids: Collection[str]) -> Mapping[str, SalesOrder]:
         """Query by id, 200 a call."""

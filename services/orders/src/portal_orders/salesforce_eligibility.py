@@ -1,7 +1,7 @@
 """An account's eligibility in Salesforce (reference salesforce.md 3.2): the `AccountEligibility` port."""
 
-from collections.abc import Collection
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from datetime import date, datetime
 from typing import Any, Final
 
 from portal_chassis.clocks import TOKYO
@@ -12,9 +12,11 @@ from portal_orders.eligibility import FoundEligibility, state_of
 from portal_salesforce import (
     Dialect,
     DialectSource,
+    Record,
     Reference,
     Salesforce,
     SalesforceRefusal,
+    SubRequest,
     change,
     creation,
     load_profile,
@@ -31,7 +33,10 @@ FIELDS: Final = (
     "account.eligibilityRequestedAt",
     "account.eligibilityCheckedAt",
 )
+INTRODUCTION: Final = "introduction"
+NOT_ELIGIBLE: Final = "No Internet line is available at the address."
 _UNASKED: Final = "unasked"
+_AT_FIRST: Final = "introduced"
 _log = get_logger(__name__)
 
 
@@ -85,6 +90,9 @@ class SalesforceEligibility:
         if not await self._has_opportunity(dialect, account_id):
             fields = self._opportunity(dialect, account_id, key, at)
             steps.append(creation("opportunity", records.OPPORTUNITY, fields))
+        await self._written(steps)
+
+    async def _written(self, steps: Sequence[SubRequest]) -> None:
         try:
             await self._salesforce.composite(steps)
         except SalesforceRefusal as refusal:
@@ -92,6 +100,38 @@ class SalesforceEligibility:
                 return  # an earlier try got through
             _log.error("salesforce refused a write of ours", code=refusal.error_code, fields=refusal.fields)
             raise TryLater("SALESFORCE_UNAVAILABLE", retry_after=60) from None
+
+    async def conclude(self, account_id: str, key: str, *, eligible: bool, on: date) -> None:
+        """Change each enquiry that is still in Introduction; the composite looks for that once more."""
+        dialect = await self._dialect.current()
+        for enquiry in await self._enquiries(dialect, account_id, key):
+            if not enquiry.get("Orders"):
+                await self._move(dialect, enquiry, eligible=eligible, on=on)
+
+    async def _enquiries(self, dialect: Dialect, account_id: str, key: str) -> Sequence[Record]:
+        if dialect.has("opportunity.commodityType"):
+            commodities = records.commodities("internet", self._internet)
+            found = records.open_opportunities(dialect, account_id, commodities, [INTRODUCTION])
+        else:
+            own = soql.equals(dialect.field("opportunity.key"), f"eligibility-{key}")
+            orders = soql.select("Orders", "Id").limit(1)
+            found = soql.select(records.OPPORTUNITY, "Id", "Description").with_children("Orders", orders).where(own)
+        return await self._salesforce.query(found)
+
+    async def _move(self, dialect: Dialect, enquiry: Record, *, eligible: bool, on: date) -> None:
+        """Move one; where it went on meanwhile, or was moved by an earlier try, nothing is written."""
+        fields: dict[str, Any] = {"StageName": dialect.write("opportunity.stage", "ready" if eligible else "void")}
+        if not eligible:
+            fields["Description"] = records.reason_appended(enquiry.get("Description"), NOT_ELIGIBLE, on)
+        first = dialect.picklist("opportunity.stage").texts(INTRODUCTION)
+        still = soql.select(records.OPPORTUNITY, "Id").where(
+            soql.equals("Id", enquiry["Id"]), soql.one_of("StageName", first)
+        )
+        steps = [
+            lookup(_AT_FIRST, still),
+            change("opportunity", records.OPPORTUNITY, Reference(_AT_FIRST, found=True), fields),
+        ]
+        await self._written(steps)
 
     def concerns(self, fields: Collection[str]) -> bool:
         """Compare with every name the eligibility fields may have."""

@@ -23,6 +23,8 @@ ORDER: Final = "Order"
 ITEM: Final = "OrderItem"
 OPPORTUNITY: Final = "Opportunity"
 ITEMS: Final = "OrderItems"
+ITEM_KEY: Final = "orderItem.key"
+OPTIONS: Final = "orderItem.configOptions"
 SOURCE: Final = "Portal - Order Placement"
 ADDRESS_MARK: Final = "Address changed at checkout."
 REJECTION_MARK: Final = "Rejected:"
@@ -67,7 +69,8 @@ def order_query(dialect: Dialect) -> soql.Select:
     fields = [*_ORDER_FIELDS, *(dialect.field(name) for name in _CUSTOM if dialect.has(name))]
     if dialect.has("opportunity.serviceId"):
         fields.append(f"{OPPORTUNITY}.{dialect.field('opportunity.serviceId')}")
-    items = soql.select(ITEMS, "Id", "Product2Id", "Quantity", "UnitPrice").order_by("Id")
+    own = [dialect.field(name) for name in (ITEM_KEY, OPTIONS) if dialect.has(name)]
+    items = soql.select(ITEMS, "Id", "Product2Id", "Quantity", "UnitPrice", *own).order_by("Id")
     return soql.select(ORDER, *fields).with_children(ITEMS, items)
 
 
@@ -94,7 +97,7 @@ def sales_order(record: Record, dialect: Dialect) -> SalesOrder:
         activation=cast("ReadActivation", dialect.read("order.activation", custom("order.activationStatus"))),
         changed_at=changed_at,
         created_at=created_at,
-        items=tuple(_item(item) for item in record.get(ITEMS) or ()),
+        items=tuple(_item(item, dialect) for item in record.get(ITEMS) or ()),
         error_code=_error_code(custom("order.errorCode"), custom("order.activationError")),
         error_text=custom("order.activationError") or None,
         error_at=moment(custom("order.activationErrorAt")),
@@ -118,12 +121,23 @@ def has_schedule(dialect: Dialect) -> bool:
     return all(dialect.has(name) for name in SCHEDULE)
 
 
-def _item(record: Record) -> SalesItem:
+def _item(record: Record, dialect: Dialect) -> SalesItem:
     return SalesItem(
         product_id=record["Product2Id"],
         quantity=max(1, int(Decimal(str(record["Quantity"] or 1)))),
         unit_price=Decimal(str(record["UnitPrice"] or 0)),
+        options=_options(record.get(dialect.field(OPTIONS)) if dialect.has(OPTIONS) else None),
+        key=record.get(dialect.field(ITEM_KEY)) or None,
     )
+
+
+def _options(text: Any) -> dict[str, str]:
+    """Read what was chosen; what somebody typed there in another form says nothing."""
+    try:
+        found = json.loads(str(text or "{}"))
+    except (ValueError, RecursionError):
+        return {}
+    return {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else {}
 
 
 def whole_id(value: Any) -> int | None:
@@ -219,12 +233,12 @@ def item_fields(item: NewItem, dialect: Dialect, order: Reference) -> Fields:
         "PricebookEntryId": item.entry_id,
         "Quantity": item.quantity,
         "UnitPrice": item.unit_price,
-        dialect.field("orderItem.key"): item.key,
+        dialect.field(ITEM_KEY): item.key,
     }
     if dialect.has("orderItem.billingCycle"):
         fields[dialect.field("orderItem.billingCycle")] = CYCLES[item.billing_cycle]
-    if item.options and dialect.has("orderItem.configOptions"):
-        fields[dialect.field("orderItem.configOptions")] = json.dumps(dict(item.options), ensure_ascii=False)
+    if item.options and dialect.has(OPTIONS):
+        fields[dialect.field(OPTIONS)] = json.dumps(dict(item.options), ensure_ascii=False)
     return fields
 
 
@@ -250,14 +264,16 @@ def commodities(category: Category, internet: str) -> tuple[str, ...]:
     return (internet, *(name for name in both if name != internet))
 
 
-def open_opportunities(dialect: Dialect, account_id: str, kinds: Sequence[str]) -> soql.Select:
-    """Select an account's opportunities of a commodity that nothing was ordered from, the newest first (C13)."""
+def open_opportunities(
+    dialect: Dialect, account_id: str, kinds: Sequence[str], stages: Sequence[str] = ("introduction", "ready")
+) -> soql.Select:
+    """Select an account's opportunities of a commodity that may have no order yet, the newest first (C13)."""
     return (
-        soql.select(OPPORTUNITY, "Id")
+        soql.select(OPPORTUNITY, "Id", "Description")
         .with_children("Orders", soql.select("Orders", "Id").limit(1))
         .where(
             soql.equals("AccountId", account_id),
-            soql.one_of("StageName", dialect.picklist("opportunity.stage").texts("introduction", "ready")),
+            soql.one_of("StageName", dialect.picklist("opportunity.stage").texts(*stages)),
             soql.one_of(dialect.field("opportunity.commodityType"), kinds),
         )
         .order_by("CreatedDate", descending=True)

@@ -1,8 +1,8 @@
-"""What stands behind eligibility, reviews and kept carts, as one bundle for the wiring."""
+"""What stands behind eligibility checks, reviews and kept carts, as one bundle for the wiring."""
 
 from dataclasses import dataclass
 
-from portal_orders.eligibility_ports import AccountEligibility, EligibilityBook, Shelf, StaffCases, Verifications
+from portal_orders.eligibility_ports import EligibilityBook, Shelf, StaffCases, Verifications
 from portal_orders.keep_cart import KeptCarts
 
 
@@ -10,7 +10,6 @@ from portal_orders.keep_cart import KeptCarts
 class StaffSide:
     """The ports."""
 
-    accounts: AccountEligibility
     eligibility: EligibilityBook
     shelf: Shelf
     cases: StaffCases

@@ -17,6 +17,7 @@ from portal_orders.metrics import REVIEW_SECONDS
 from portal_orders.order import OPEN_STATES, KeptOrder, SalesOrder, keep_items
 from portal_orders.order_changes import noticed, updated
 from portal_orders.ports import Checkouts, NewEntry, OrderBook, Products
+from portal_orders.review_state import REVIEW, ReviewState
 
 YOUNG: Final = timedelta(minutes=10)
 
@@ -29,6 +30,8 @@ class TakeReading:
     checkouts: Checkouts
     processes: ProcessEngine
     clock: BusinessClock
+    reviews: bool = True
+    """False for those who look at provisioning alone."""
 
     async def __call__(
         self, transaction: Transaction, reading: SalesOrder, products: Sequence[SoldProduct], *, ours: bool
@@ -48,6 +51,8 @@ class TakeReading:
                 await self.tell(transaction, after.order_id, timeline.told(what, after, now))
                 if what == "approved":
                     REVIEW_SECONDS.observe(max(0.0, (after.changed_at - after.placed_at).total_seconds()))
+        if self.reviews and after.state == "pending_review":
+            await self._review(transaction, before, after)
         if after.state not in OPEN_STATES:
             await self.checkouts.release_claim(transaction, order_id=after.order_id)
         if after.rejected and before is not None and not before.rejected:
@@ -73,6 +78,14 @@ class TakeReading:
             entry = replace(entry, staff=replace(entry.staff, trace_id=ids[0]))
         number = await self.book.append(transaction, order_id, entry)
         await transaction.record(TimelineGrew(order_id=order_id, sequence=number))
+
+    async def _review(self, transaction: Transaction, before: KeptOrder | None, after: KeptOrder) -> None:
+        """Have staff see what they need of an order that sales entered, and anew when it was changed (R127)."""
+        if before is None or before.state != after.state:
+            state = ReviewState(order_id=after.order_id, account_id=after.account_id)
+            await self.processes.start(transaction, REVIEW, after.order_id, state)
+        else:
+            await self.processes.wake(transaction, REVIEW, after.order_id)
 
     async def _rejected(self, transaction: Transaction, order: KeptOrder) -> None:
         """Announce the rejection and see to the opportunity (R129, R265, C40)."""

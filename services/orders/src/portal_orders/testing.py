@@ -12,7 +12,7 @@ from portal_contracts.catalog import BillingCycle, Category, ItemClass, Localize
 from portal_contracts.identity import CustomerLink
 from portal_contracts.porting import NumberPorting
 from portal_contracts.problems import PortalProblem, Refused, TryLater
-from portal_contracts.values import Address, comparable_text, long_salesforce_id
+from portal_contracts.values import Address, long_salesforce_id
 from portal_orders.order import BEFORE_APPROVAL, SalesItem, SalesOrder
 from portal_orders.porting import PortingOnFile
 from portal_orders.ports import Concern, NewOrder, OrderMoved, Prospects
@@ -169,7 +169,6 @@ class InMemorySales:
     def __init__(self, clock: BusinessClock, products: Sequence[SoldProduct] = PRICE_LIST) -> None:
         self.orders: dict[str, SalesOrder] = {}
         self.opportunities: dict[str, FakeOpportunity] = {}
-        self.eligible: dict[str, frozenset[str]] = {ACCOUNT: frozenset({comparable_text("Home 1G")})}
         self.has_fields = True
         self.away = False
         self.lost_answers: list[str] = []
@@ -198,11 +197,6 @@ class InMemorySales:
         return opportunity_id
 
     # the port
-
-    async def eligibility(self, account_id: str) -> frozenset[str]:
-        """Give the types."""
-        self._look()
-        return self.eligible.get(account_id, frozenset())
 
     async def prospects(self, order: NewOrder) -> Prospects:
         """Look by key and by commodity."""
@@ -244,7 +238,14 @@ class InMemorySales:
             changed_at=now,
             created_at=now,
             items=tuple(
-                SalesItem(self._entries[item.entry_id], item.quantity, Decimal(item.unit_price)) for item in order.items
+                SalesItem(
+                    self._entries[item.entry_id],
+                    item.quantity,
+                    Decimal(item.unit_price),
+                    options=item.options,
+                    key=item.key,
+                )
+                for item in order.items
             ),
             scheduled=order.activate_at is not None and self.has_fields,
             scheduled_at=order.activate_at if self.has_fields else None,

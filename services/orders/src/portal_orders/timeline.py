@@ -104,6 +104,15 @@ def removed(at: datetime) -> NewEntry:
     return NewEntry("order.removed", at, text, "staff", NOBODY)
 
 
+def withdrawn_too_late(at: datetime) -> NewEntry:
+    """The customer wished to withdraw the order when staff had gone on with it already."""
+    text = both(
+        "The order could not be withdrawn any more, because it was approved already. You can cancel the service.",
+        "ご注文はすでに承認されていたため、取り下げできませんでした。サービスの解約をお申し込みいただけます。",
+    )
+    return NewEntry("order.withdrawn_too_late", at, text, "portal", WE_ACTIVATE)
+
+
 def porting_changed(at: datetime) -> NewEntry:
     """The customer gave another reservation for the number the order brings along."""
     text = both("You gave a new MNP reservation.", "新しいMNP予約番号を受け付けました。")

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final, get_args
 
 from portal_chassis.clocks import BusinessClock
@@ -11,6 +12,7 @@ from portal_contracts.drift import DriftKind
 from portal_contracts.problems import TryLater
 from portal_orders import comparison_process as comparison
 from portal_orders import metrics
+from portal_orders.business_calendar import BusinessCalendar
 from portal_orders.comparison_ports import Differences
 from portal_orders.comparison_process import ComparisonState
 from portal_orders.keep_cart import KeptCarts
@@ -31,6 +33,7 @@ class Upkeep:
     differences: Differences
     processes: ProcessEngine
     clock: BusinessClock
+    calendar: BusinessCalendar
     carts: KeptCarts | None = None
 
     async def run(self) -> None:
@@ -50,7 +53,8 @@ class Upkeep:
                 await self.carts.prune(transaction, self.clock.now())
         waiting, since = await self.book.reviewing()
         metrics.REVIEW_WAITING.set(waiting)
-        metrics.REVIEW_OLDEST.set((self.clock.now() - since).total_seconds() if since else 0)
+        waited = self.calendar.worked(since, self.clock.now()) if since else timedelta()
+        metrics.REVIEW_OLDEST.set(waited.total_seconds())
         totals = await self.differences.totals()
         for kind in get_args(DriftKind):
             metrics.DIFFERENCES.labels(kind).set(totals.get(kind, 0))

@@ -37,6 +37,7 @@ _ACTIVATIONS: Final[Mapping[ActivationState, LocalizedText]] = {
     "unknown": both("Being checked", "確認中"),
 }
 _WITHDRAWN: Final = both("Withdrawn", "取り下げ済み")
+_WITHDRAWING: Final = both("Being withdrawn", "取り下げ手続き中")
 _REJECTED: Final = both("Not accepted", "お受けできませんでした")
 
 NOBODY: Final = WhoActs(owner="nobody", text=both("Nothing to do.", "お手続きは必要ありません。"))
@@ -47,6 +48,7 @@ STAFF_REVIEW: Final = WhoActs(
 WE_ACTIVATE: Final = WhoActs(
     owner="us", text=both("We are setting your service up.", "サービスの開通作業を進めております。")
 )
+_WE_WITHDRAW: Final = WhoActs(owner="us", text=both("We withdraw your order.", "ご注文の取り下げを進めております。"))
 _WE_LOOK: Final = WhoActs(
     owner="us", text=both("We are looking into it.", "状況を確認しております。今しばらくお待ちください。")
 )
@@ -62,6 +64,8 @@ def status_words(order: KeptOrder, now: datetime, stuck_after: timedelta) -> Loc
     """Give the one line a customer reads about an order."""
     if order.state == "cancelled" and (order.withdrawn or order.rejected):
         return _WITHDRAWN if order.withdrawn else _REJECTED
+    if order.state == "pending_review" and order.withdrawn:
+        return _WITHDRAWING
     if order.state != "approved":
         return _STATES[order.state]
     activation = shown_activation(order, now, stuck_after=stuck_after)
@@ -72,10 +76,8 @@ def status_words(order: KeptOrder, now: datetime, stuck_after: timedelta) -> Loc
 
 def who_acts(order: KeptOrder, now: datetime, stuck_after: timedelta) -> WhoActs:
     """Say who must act next on an order, what for, until when, and where the customer can."""
-    if order.state in ("completed", "cancelled"):
-        return NOBODY
     if order.state != "approved":
-        return STAFF_REVIEW if order.state == "pending_review" else _WE_LOOK
+        return _who_acts_around_approval(order)
     activation = shown_activation(order, now, stuck_after=stuck_after)
     if activation in ("awaiting_payment_method", "failed"):
         return _who_mends(order, order.error_code)
@@ -84,6 +86,14 @@ def who_acts(order: KeptOrder, now: datetime, stuck_after: timedelta) -> WhoActs
     if activation == "scheduled" and order.scheduled_at is not None:
         return _who_acts_before(order, order.scheduled_at)
     return NOBODY if activation == "activated" else WE_ACTIVATE
+
+
+def _who_acts_around_approval(order: KeptOrder) -> WhoActs:
+    if order.state in ("completed", "cancelled"):
+        return NOBODY
+    if order.state != "pending_review":
+        return _WE_LOOK
+    return _WE_WITHDRAW if order.withdrawn else STAFF_REVIEW
 
 
 def _who_acts_before(order: KeptOrder, scheduled_at: datetime) -> WhoActs:

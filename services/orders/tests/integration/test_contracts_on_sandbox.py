@@ -131,5 +131,5 @@ async def test_a_service_has_one_open_cancellation_and_a_request_one(cancellatio
     assert not await add(kept(3, newest.request))
     assert await add(kept(4, "r-4"))
     async with database.transaction() as transaction:
-        await rows.postpone(transaction, kept(4).cancellation_id, date(2026, 12, 31), ENDS + timedelta(days=31))
+        await rows.reschedule(transaction, kept(4).cancellation_id, date(2026, 12, 31), ENDS + timedelta(days=31))
     assert (await rows.of_service(account_id("SNX-10001"), SERVICE)).ends_on == date(2026, 12, 31)

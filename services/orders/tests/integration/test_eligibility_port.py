@@ -80,12 +80,65 @@ async def test_an_answer_that_was_lost_is_cured_by_a_repeat(usual, staff):
     assert len(await enquiries(staff)) == 1
 
 
+@pytest.mark.parametrize(("eligible", "stage"), [(True, "Ready"), (False, "Void")])
+async def test_a_result_moves_the_enquiry_on_once(accounts, staff, eligible, stage):
+    """R189, R224, R225, R230; what staff moved on meanwhile stays there."""
+    await accounts.submit(ACCOUNT, "check-1", AT)
+    (enquiry,) = await enquiries(staff)
+    staff.fault("composite", "after_effect", times=1)
+    with pytest.raises(TryLater):
+        await accounts.conclude(ACCOUNT, "check-1", eligible=eligible, on=AT.date())
+    await accounts.conclude(ACCOUNT, "check-1", eligible=eligible, on=AT.date())
+    concluded = await staff.read("Opportunity", enquiry["Id"])
+    assert concluded["StageName"] == stage
+    assert (concluded["Description"] or "").count("Void 2027-01-05:") == (0 if eligible else 1)
+    await staff.change("Opportunity", enquiry["Id"], StageName="Post Processing")
+    await accounts.conclude(ACCOUNT, "check-1", eligible=False, on=AT.date())
+    assert (await staff.read("Opportunity", enquiry["Id"]))["StageName"] == "Post Processing"
+
+
+async def test_a_checkout_that_comes_between_keeps_its_opportunity(usual, staff):
+    """R189: the enquiry is looked for once more in the write itself."""
+    await usual.submit(ACCOUNT, "check-1", AT)
+    (enquiry,) = await enquiries(staff)
+    query = usual._salesforce.query
+
+    async def in_between(*args, **facts):
+        found = await query(*args, **facts)
+        await staff.change("Opportunity", enquiry["Id"], StageName="Post Processing")
+        return found
+
+    usual._salesforce.query = in_between
+    await usual.conclude(ACCOUNT, "check-1", eligible=False, on=AT.date())
+    assert (await staff.read("Opportunity", enquiry["Id"]))["StageName"] == "Post Processing"
+
+
+async def test_the_profiles_own_word_for_checked_opens_the_checkout(sandbox, staff, connected, tmp_path):
+    """C02, C25: the gate of the checkout reads what everything else reads."""
+    profile = tmp_path / "org.toml"
+    profile.write_text('name = "org"\n[picklists."account.eligibilityStatus"]\nchecked = ["Finished"]\n')
+    accounts = SalesforceEligibility(connected(sandbox, SF_DIALECT=str(profile)), internet_commodity=INTERNET)
+    staff.switch(flowEnabled=False)
+    await staff.change("Account", ACCOUNT, **{RESULT: "Home 1G", STATUS: "Finished"})
+    found = await accounts.read(ACCOUNT)
+    assert (found.allows("home　1g"), found.allows("Apartment 1G")) == (True, False)
+
+
 async def test_a_review_card_and_staffs_notes_stand_side_by_side(org):
     order = await org.placed(instructions="Call first. Rejected: never")
     written = await org.port.write_review(order, f"{BEGIN}\nfirst\n--- end of portal review ---")
     assert written.description.startswith(BEGIN)
     assert without_card(written.description) == without_card(order.description)
     assert (await org.read(order.order_id)).rejection_reason == ""
+
+
+async def test_a_review_card_leaves_a_rejection_of_the_same_second_alone(org):
+    """C36."""
+    order = await org.placed()
+    await org.reject(order.order_id, "IDENTITY another person")
+    with pytest.raises(TryLater):
+        await org.port.write_review(order, f"{BEGIN}\nfirst\n--- end of portal review ---")
+    assert (await org.read(order.order_id)).rejection_reason == "IDENTITY another person"
 
 
 async def test_a_customers_cancelled_order_takes_its_opportunity_along(org):

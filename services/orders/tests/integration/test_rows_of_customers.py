@@ -76,9 +76,9 @@ async def test_a_cart_is_one_customers_for_ever_and_forgotten_in_time(customers)
     async with customers.transaction() as transaction:
         assert await carts.keep(transaction, "cart-example-0001", LINES, SOON)
         assert await carts.keep(transaction, "cart-example-0001", LINES * 2, LATER)
-        await carts.give(transaction, "no-such-cart", ACCOUNT, NOW)
-        await carts.give(transaction, "cart-example-0001", ACCOUNT, NOW)
-        await carts.give(transaction, "cart-example-0001", "001000000000009AAA", NOW)
+        await carts.give(transaction, "no-such-cart", ACCOUNT, NOW, user_id="user-1")
+        await carts.give(transaction, "cart-example-0001", ACCOUNT, NOW, user_id="user-1")
+        await carts.give(transaction, "cart-example-0001", "001000000000009AAA", NOW, user_id="user-9")
         assert not await carts.keep(transaction, "cart-example-0001", LINES, LATER)
     kept = await carts.of_account(ACCOUNT, NOW)
     assert (list(kept.lines), kept.kept_until) == (LINES * 2, LATER)
@@ -91,6 +91,6 @@ async def test_a_cart_is_one_customers_for_ever_and_forgotten_in_time(customers)
 async def test_carts_are_spent_together(customers):
     async with customers.transaction() as transaction:
         await customers.carts.keep(transaction, "cart-example-0002", LINES, SOON)
-        await customers.carts.give(transaction, "cart-example-0002", ACCOUNT, NOW)
+        await customers.carts.give(transaction, "cart-example-0002", ACCOUNT, NOW, user_id="user-1")
         await customers.carts.spend(transaction, ACCOUNT)
     assert await customers.carts.of_account(ACCOUNT, NOW) is None

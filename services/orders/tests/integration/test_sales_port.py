@@ -192,12 +192,6 @@ async def test_an_order_nobody_knows_is_left_out(org):
     assert set(await org.port.read([order.order_id, "801000000000009AAA"])) == {order.order_id}
 
 
-async def test_eligibility_is_what_staff_checked(org):
-    """R080, C25."""
-    assert await org.port.eligibility(org.account) == {"home1g"}
-    assert await org.port.eligibility("001000000000009AAA") == frozenset()
-
-
 async def test_a_change_concerns_provisioning_or_what_it_waits_for_or_neither(org):
     """C15, §2.1: what an approved order waits for wakes it; what staff write besides does not."""
     concern = org.port.concern_of

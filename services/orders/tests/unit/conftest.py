@@ -38,7 +38,7 @@ from portal_orders.staff_side import StaffSide
 from portal_orders.sweep_orders import KEY, KIND, SweepState
 from portal_orders.testing import ACCOUNT, CLIENT, EID, FixedBilling, FixedCustomers, FixedProducts, InMemorySales
 
-BUYER = Buyer(ACCOUNT, CLIENT)
+BUYER = Buyer(ACCOUNT, CLIENT, may_change_address=True)
 
 
 class World:
@@ -62,7 +62,7 @@ class World:
         self.differences = InMemoryDifferences()
         self.desk = InMemoryOperatorDesk(self.database)
         self.accounts = InMemoryAccounts(self.clock)
-        self.accounts.staff_say(ACCOUNT)
+        self.accounts.staff_say(ACCOUNT, state="eligible", types=("Home 1G",))
         self.eligibility = InMemoryEligibility()
         self.shelf = FixedShelf()
         self.cases = RecordedCases()
@@ -84,8 +84,8 @@ class World:
             links=self.links,
             differences=self.differences,
             desk=self.desk,
+            accounts=self.accounts,
             staff=StaffSide(
-                accounts=self.accounts,
                 eligibility=self.eligibility,
                 shelf=self.shelf,
                 cases=self.cases,
@@ -107,7 +107,7 @@ class World:
             early=timedelta(seconds=60),
             hinted=self._count,
         )
-        consumers.register(self.bus, self.orders.use, desk)
+        consumers.register(self.bus, self.orders.use, desk, self.clock)
         register_for_customers(self.bus, self.orders, outside, self.processes)
 
     def _count(self):

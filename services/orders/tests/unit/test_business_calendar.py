@@ -46,6 +46,7 @@ def test_business_time_passes_only_while_staff_work(begin, hours, end):
     moment = datetime.fromisoformat(begin).replace(tzinfo=TOKYO)
     due = CALENDAR.after(moment, timedelta(hours=hours))
     assert f"{due.astimezone(TOKYO):%Y-%m-%d %H:%M}" == end
+    assert CALENDAR.worked(moment, due) == timedelta(hours=hours)
 
 
 def test_the_companys_own_closed_days_do_not_count():

@@ -15,22 +15,25 @@ from portal_contracts.cancellation import (
     RequestPlanChange,
     RevokeCancellation,
 )
-from portal_contracts.customer_news import CancellationProgressed
+from portal_contracts.customer_news import CancellationProgressed, ServiceCancellationProgressed
 from portal_contracts.problems import Refused, TryLater
-from portal_contracts.sim_lines import LineChanged
-from portal_contracts.values import long_salesforce_id
+from portal_contracts.sim_lines import LineChanged, LineEnding
+from portal_contracts.values import comparable_text, long_salesforce_id
 from portal_orders.cancellation_consumers import line_changed
 from portal_orders.cancellation_ports import Contract
 from portal_orders.cancellation_process import KIND
 from portal_orders.cancellation_settings import CancellationSettings
 from portal_orders.cancellation_testing import (
     FixedServiceBilling,
+    FixedServiceLines,
     InMemoryCancellations,
     InMemoryContracts,
     InMemoryRequestCases,
 )
 from portal_orders.cancellation_wiring import ServiceSide, join_services
 from portal_orders.check_out import Buyer
+from portal_orders.rows_in_memory import InMemoryCommandLog
+from portal_orders.tell_staff import SUPERVISOR
 from portal_orders.testing import ACCOUNT, CLIENT
 
 SIM, INTERNET, VPN = 7001, 7002, 7003
@@ -44,15 +47,18 @@ class Life:
         self.world, self.buyer, self.clock = world, buyer, world.clock
         self.contracts = InMemoryContracts(world.clock)
         self.kept, self.cases = InMemoryCancellations(), InMemoryRequestCases()
-        self.billing = FixedServiceBilling(CLIENT)
+        self.billing, self.lines = FixedServiceBilling(CLIENT), FixedServiceLines({SIM})
         side = ServiceSide(
             self.contracts,
             self.kept,
             self.billing,
+            self.lines,
             self.cases,
             world.database.transaction,
             world.book,
             world.products,
+            world.sales,
+            InMemoryCommandLog(),
         )
         take_reading = world.orders.take_reading
         self.use = join_services(side, world.processes, take_reading, world.clock, CancellationSettings(**settings))
@@ -202,6 +208,9 @@ async def test_a_service_that_stays_on_is_a_persons_turn_after_a_day_and_ends_wh
     await life.run(timedelta(hours=3))
     view = await life.view()
     assert (view.status, view.code) == ("needs_human", "CANCELLATION_OVERDUE")
+    await life.run(timedelta(days=2))
+    told = [title for title in life.world.cases.titles if title.startswith(f"{SUPERVISOR}Cancellation")]
+    assert len(told) == 1, "a supervisor is told once, however often it is looked at"
     life.billing.set_state(SIM, "terminated")
     await life.run(timedelta(hours=2))
     assert life.state() == ["completed"]
@@ -324,8 +333,9 @@ async def test_staff_may_take_it_back_in_salesforce(life):
     cancelled = await life.request()
     await life.run()
     life.contracts.change(SIM, stage="active")
-    await life.run(cancelled.effective_at - life.clock.now() + timedelta(minutes=1))
-    assert life.state() == ["withdrawn"]
+    assert cancelled.effective_at > life.clock.now() + timedelta(days=2)
+    await life.run(timedelta(days=1, minutes=1))
+    assert life.state() == ["withdrawn"], "seen within a day (C33)"
     assert life.told == ["requested", "withdrawn"]
 
 
@@ -340,6 +350,44 @@ async def test_staff_may_give_a_later_date_in_salesforce(automatic):
     assert (kept.effective_at, kept.ends_on) == (later, (later - timedelta(seconds=1)).astimezone(TOKYO).date())
     await automatic.run(timedelta(days=2))
     assert automatic.billing.ended == [SIM]
+    assert automatic.told == ["requested", "rescheduled", "completed"]
+
+
+async def test_staff_may_give_an_earlier_date_in_salesforce_and_the_customer_is_told(automatic, ordered):  # C33
+    cancelled = await automatic.request(INTERNET)
+    await automatic.run()
+    earlier = cancelled.effective_at - timedelta(days=10)
+    automatic.contracts.change(INTERNET, ends_at=earlier)
+    await automatic.run(timedelta(days=1, minutes=1))
+    (kept,) = automatic.kept.rows.values()
+    assert (kept.effective_at, kept.ends_on) == (earlier, cancelled.ends_on - timedelta(days=10))
+    assert automatic.told == ["requested", "rescheduled"]
+    assert automatic.world.book.kinds(ordered)[-1] == "service.cancellation_rescheduled"
+    await automatic.run(earlier - automatic.clock.now() + timedelta(hours=1))
+    assert automatic.billing.ended == [INTERNET]
+    assert automatic.state() == ["completed"]
+
+
+async def test_what_staff_end_before_its_date_is_closed_within_a_day(life):  # C24, C33
+    cancelled = await life.request()
+    await life.run()
+    life.billing.set_state(SIM, "cancelled")
+    assert cancelled.effective_at > life.clock.now() + timedelta(days=2)
+    await life.run(timedelta(days=1, minutes=1))
+    assert (life.state(), life.stage(), life.told) == (["completed"], "cancelled", ["requested", "completed"])
+
+
+@pytest.mark.parametrize("how", ["service", "stage"])
+async def test_what_staff_ended_already_cannot_be_taken_back(life, how):
+    await life.request()
+    await life.run()
+    if how == "service":
+        life.billing.set_state(SIM, "terminated")
+    else:
+        life.contracts.change(SIM, stage="cancelled")
+    with pytest.raises(Refused, match="CANCELLATION_TOO_LATE"):
+        await life.revoke()
+    assert life.state() == ["requested"]
 
 
 # what cannot be
@@ -355,7 +403,7 @@ async def test_the_initial_cancellation_ends_it_at_once_within_eight_days(life):
     assert (cancelled.ends_on, cancelled.initial_cancellation) == (today, True)
     await life.run()
     (case,) = life.cases.opened.values()
-    assert "Initial cancellation (no remaining fees): yes" in case[2]
+    assert "初期契約解除: yes / はい" in case[2]
 
 
 async def test_after_eight_days_there_is_no_initial_cancellation(life):
@@ -415,6 +463,36 @@ async def test_another_plan_is_priced_and_asked_for_in_a_case(life):  # §5 item
     assert "880 yen" in case[2]
 
 
+async def test_a_plan_whmcs_prices_not_is_asked_for_all_the_same(life):  # §5 item 3: else a request case
+    life.billing.price = None
+    wanted = {"service_id": SIM, "sku": "SIM-DATA-ESIM-10G"}
+    found = await life.use.plan_change.preview(PreviewPlanChange(**wanted), life.buyer)
+    assert (found.monthly, found.price_now) == (1650, None)
+    await life.use.plan_change.request(RequestPlanChange(request_id="request-p1", **wanted), life.buyer)
+    (case,) = life.cases.opened.values()
+    assert "to be told" in case[2]
+
+
+async def test_a_key_asks_for_one_plan_and_no_other(life):  # C16
+    life.has(SIM, "sim", product=999)
+    wanted = {"request_id": "request-p1", "service_id": SIM}
+    await life.use.plan_change.request(RequestPlanChange(sku="SIM-DATA-ESIM-10G", **wanted), life.buyer)
+    opened = dict(life.cases.opened)
+    with pytest.raises(Refused, match="IDEMPOTENCY_KEY_REUSED"):
+        await life.use.plan_change.request(RequestPlanChange(sku="SIM-VOICE-ESIM-20G", **wanted), life.buyer)
+    assert life.cases.opened == opened
+
+
+async def test_an_internet_plan_is_offered_where_staff_found_it_available(life):  # R080
+    query = PreviewPlanChange(service_id=INTERNET, sku="INT-HOME-1G")
+    life.world.sales.eligible[ACCOUNT] = frozenset()
+    with pytest.raises(Refused, match="NOT_ELIGIBLE"):
+        await life.use.plan_change.preview(query, life.buyer)
+    plan = (await life.world.products.find(skus=["INT-HOME-1G"]))[0]
+    life.world.sales.eligible[ACCOUNT] = frozenset({comparable_text(plan.eligibility)})
+    assert (await life.use.plan_change.preview(query, life.buyer)).sku == "INT-HOME-1G"
+
+
 @pytest.mark.parametrize("sku", ["INT-HOME-1G", "SIM-VOICE-ESIM-20G", "SIM-ACTIVATION", "NOTHING"])
 async def test_a_plan_that_does_not_fit_is_not_offered(life, sku):
     with pytest.raises(Refused, match="PLAN_CHANGE_NOT_OFFERED"):
@@ -439,3 +517,163 @@ def test_a_change_of_a_line_is_told_in_both_languages(life, ordered, state):
     assert "1000 MB" in entry.text.en
     assert "1000 MB" in entry.text.ja
     assert entry.who_acts.owner == ("staff" if code else "nobody")
+
+
+# the SIM line (C22, automatic mode)
+
+
+def standing(code):
+    return LineEnding(state="stands", code=code)
+
+
+async def over(life, cancelled, by=timedelta(hours=2)):
+    await life.run(cancelled.effective_at - life.clock.now() + by)
+
+
+async def test_the_line_ends_after_the_service_and_before_the_case_is_closed(automatic):
+    automatic.lines.answers = [LineEnding(state="working"), LineEnding(state="working")]
+    cancelled = await automatic.request()
+    await automatic.run(cancelled.effective_at - automatic.clock.now() - timedelta(seconds=1))
+    assert automatic.lines.asked == []
+    automatic.billing.loses = 1
+    await automatic.run(timedelta(seconds=1))
+    assert (automatic.billing.ended, automatic.lines.asked) == ([SIM], [])  # WHMCS's answer was lost: not over yet
+    await automatic.run(timedelta(hours=1))
+    assert automatic.lines.asked == [(cancelled.cancellation_id, SIM)] * 3
+    assert automatic.state() == ["completed"]
+    assert automatic.cases.closed == list(automatic.cases.opened)
+    assert automatic.cases.tasks == {}
+
+
+@pytest.mark.parametrize("answer", [TryLater("SERVICE_UNAVAILABLE"), TryLater("DEADLINE_PASSED")])
+async def test_an_answer_of_fulfillments_that_is_lost_is_asked_for_again_under_the_same_key(automatic, answer):
+    automatic.lines.answers = [answer, answer]
+    cancelled = await automatic.request()
+    await over(automatic, cancelled)
+    assert set(automatic.lines.asked) == {(cancelled.cancellation_id, SIM)}
+    assert (automatic.state(), automatic.billing.ended) == (["completed"], [SIM])
+    assert automatic.told == ["requested", "completed"]
+
+
+@pytest.mark.parametrize("code", ["LINE_CHANGE_REFUSED", "LINE_CHANGE_UNCLEAR"])
+async def test_a_line_that_stands_is_a_persons_turn_and_goes_on_by_itself_when_it_has_ended(automatic, code):
+    automatic.lines.answers = [standing(code)] * 2
+    cancelled = await automatic.request()
+    await over(automatic, cancelled, timedelta(minutes=30))
+    view = await automatic.view()
+    assert (view.status, view.code, view.facts["why"]) == ("needs_human", "CANCELLATION_LINE_STANDS", code)
+    assert (automatic.state(), automatic.stage(), automatic.cases.closed) == (["ending"], "cancelling", [])
+    await automatic.run(timedelta(hours=3))
+    assert (automatic.state(), automatic.stage()) == (["completed"], "cancelled")
+
+
+async def test_a_line_the_operator_does_not_end_within_a_day_is_a_persons_turn(automatic):
+    cancelled = await automatic.request()
+    automatic.lines.answers = [
+        LineEnding(state="working", again_at=cancelled.effective_at + timedelta(hours=hour)) for hour in range(1, 30)
+    ]
+    await over(automatic, cancelled, timedelta(hours=25))
+    assert (await automatic.view()).code == "CANCELLATION_LINE_STANDS"
+
+
+async def test_a_line_from_before_the_portal_is_a_task_of_staffs_alone(automatic):
+    automatic.lines.known.clear()
+    cancelled = await automatic.request()
+    await over(automatic, cancelled)
+    (task,) = automatic.cases.tasks.values()
+    assert "end this SIM line at Freebit by hand" in task[2]
+    assert automatic.state() == ["completed"]
+
+
+@pytest.mark.parametrize("service_id", [INTERNET, VPN])
+async def test_only_a_sim_has_a_line_to_end(world, carts, ordered, service_id):
+    life = Life(world, carts.buyer, cancellation_automatic=True)
+    life.has(service_id, {INTERNET: "internet", VPN: "vpn"}[service_id], order_id=ordered)
+    await over(life, await life.request(service_id))
+    assert (life.state(), life.lines.asked) == (["completed"], [])
+
+
+async def test_by_hand_staff_end_the_line_too(life):
+    cancelled = await life.request()
+    await life.run()
+    (case,) = life.cases.opened.values()
+    assert "SIM回線の手続き: our staff" in case[2]
+    life.billing.set_state(SIM, "terminated")
+    await over(life, cancelled)
+    assert (life.state(), life.lines.asked) == (["completed"], [])
+
+
+async def test_a_cancellation_that_was_taken_back_ends_no_line(automatic):
+    cancelled = await automatic.request()
+    await automatic.revoke()
+    await over(automatic, cancelled)
+    assert (automatic.billing.ended, automatic.lines.asked) == ([], [])
+
+
+# what staff settle, and what nobody sold here
+
+
+@pytest.mark.parametrize("mode", [False, True])
+async def test_what_is_paid_beyond_the_end_is_a_task_with_its_figures(world, carts, ordered, mode):  # R214
+    life = Life(world, carts.buyer, cancellation_automatic=mode)
+    life.has(SIM, "sim", order_id=ordered)
+    cancelled = await life.request()
+    paid = {"next_due_on": cancelled.ends_on + timedelta(days=11), "amount": 3000}
+    life.billing.subscriptions[SIM] = life.billing.subscriptions[SIM].model_copy(update=paid)
+    life.billing.set_state(SIM, "active" if mode else "terminated")
+    await over(life, cancelled)
+    (task,) = life.cases.tasks.values()
+    assert "Paid days after the last one: 10" in task[2]
+    assert "yen" in task[2]
+    assert f"{CLIENT}, {SIM}" in task[2]
+    assert life.state() == ["completed"]
+    assert not set(life.cases.tasks) & set(life.cases.closed)  # it outlives the case of the cancellation
+
+
+async def test_an_initial_cancellation_is_settled_by_staff(life):  # D10
+    today = life.clock.today()
+    service = life.billing.subscriptions[INTERNET]
+    life.billing.subscriptions[INTERNET] = service.model_copy(update={"started_on": today})
+    await life.request(INTERNET, initial_cancellation=True, ends_on=today)
+    life.billing.set_state(INTERNET, "terminated")
+    await life.run(timedelta(hours=2))
+    (task,) = life.cases.tasks.values()
+    assert "Initial cancellation: yes" in task[2]
+
+
+async def test_a_service_from_before_the_portal_has_mails_and_no_timeline(world, carts):
+    life = Life(world, carts.buyer)
+    life.has(SIM, "sim")
+    cancelled = await life.request()
+    await life.run()
+    await life.revoke()
+    await life.run(timedelta(hours=1))
+    told = life.world.recorded(ServiceCancellationProgressed)
+    assert [(one.stage, one.service_id, one.name.ja) for one in told] == [
+        ("requested", SIM, "Service"),
+        ("withdrawn", SIM, "Service"),
+    ]
+    assert {one.cancellation_id for one in told} == {cancelled.cancellation_id}
+    assert life.told == []
+
+
+@pytest.mark.parametrize("service_id", [SIM, INTERNET])
+async def test_the_customer_reads_nothing_internal_in_the_case(life, service_id):
+    await life.request(service_id, reason="引っ越し")
+    await life.run()
+    (case,) = life.cases.opened.values()
+    for internal in ("Freebit", "Opportunity", "006"):
+        assert internal not in case[2]
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_plan_change_of_a_sim_says_how_to_find_the_line(life, known):
+    if not known:
+        life.lines.finds = TryLater("FREEBIT_UNAVAILABLE")
+    command = RequestPlanChange(request_id="request-p1", service_id=SIM, sku="SIM-DATA-ESIM-10G")
+    await life.use.plan_change.request(command, life.buyer)
+    (case,) = life.cases.opened.values()
+    for words in ("2970 yen monthly", "SIM-DATA-ESIM-10G", "1650 yen monthly", "880 yen"):
+        assert words in case[2]
+    line = ("07000006001", "ICCID 8981030000000000015", "PASI_20G", "翌月1日")
+    assert all((words in case[2]) is known for words in line)

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
+from pydantic import ValidationError
 
 from portal_contracts.catalog import Choice, ChoiceValue, LocalizedText
 from portal_contracts.orders import CartLine, CheckOut
@@ -288,6 +289,32 @@ def test_what_a_product_leaves_to_choose_is_chosen_from_what_it_offers(options, 
         assert split_cart(CheckOut(lines=lines), products, NUMBERS)
     else:
         assert faults(*lines, products=products) == {("lines[0].options.region", "FIELD_INVALID")}
+
+
+@pytest.mark.parametrize(
+    ("sku", "options", "field"),
+    [
+        ("VPN-US", {"region": "us", "planCode": "FREE"}, "planCode"),
+        ("VPN-ACTIVATION", {"planCode": "FREE"}, "planCode"),
+        ("VPN-ACTIVATION", {"": ""}, ""),
+    ],
+)
+def test_an_option_that_is_no_choice_of_its_product_is_a_fault_of_its_own(sku, options, field):
+    """C30: what is snapshotted and billed is what the catalog offers."""
+    products = [one.model_copy(update={"choices": [CHOOSE]}) if one.sku == "VPN-US" else one for one in PRICE_LIST]
+    given = {"VPN-US": {"region": "us"}, "VPN-ACTIVATION": {}} | {sku: options}
+    vpn = line("vpn", "VPN-US", options=given["VPN-US"])
+    fee = line("fee", "VPN-ACTIVATION", parent="vpn", options=given["VPN-ACTIVATION"])
+    place = 0 if sku == "VPN-US" else 1
+    assert faults(vpn, fee, products=products) == {(f"lines[{place}].options.{field}", "FIELD_INVALID")}
+
+
+@pytest.mark.parametrize(
+    "options", [{"x" * 81: "us"}, {"x" * 5_000: "us"}, {"region": "x" * 201}, {f"o{n}": "" for n in range(21)}]
+)
+def test_options_longer_than_a_catalogs_are_no_cart_at_all(options):
+    with pytest.raises(ValidationError):
+        line("vpn", "VPN-US", options=options)
 
 
 def test_an_extra_of_another_plan_does_not_fit():

@@ -149,6 +149,20 @@ async def test_a_changed_address_goes_to_the_profile_and_is_marked(world, carts)
     assert (await world.detail(checkout.orders[0].order_id)).address == ELSEWHERE
 
 
+async def test_an_old_sign_in_changes_no_billing_address_at_checkout(world, carts):  # architecture §9, C09
+    old = Buyer(ACCOUNT, 42)
+    typed = {"address_confirmed": True, "buyer": old, "installation_address": ELSEWHERE}
+    assert await refused(world.check_out(*carts.internet(), key="request-0001", **typed)) == "STEP_UP_REQUIRED"
+    assert world.billing.changes == {}
+    typed["buyer"] = Buyer(ACCOUNT, 42, may_change_address=True)
+    assert (await world.check_out(*carts.internet(), key="request-0001", **typed)).state == "placed"
+
+
+async def test_typing_the_profiles_own_address_needs_no_fresh_sign_in(world, carts):
+    typed = {"address_confirmed": True, "buyer": Buyer(ACCOUNT, 42), "installation_address": HOME}
+    assert (await world.check_out(*carts.internet(), **typed)).state == "placed"
+
+
 async def test_an_internet_order_without_any_address_is_refused(world, carts):
     world.billing.home = None
     assert await refused(world.check_out(*carts.internet(), address_confirmed=True)) == "ADDRESS_NOT_CONFIRMED"

@@ -5,13 +5,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from portal_chassis.clocks import TOKYO
 from portal_contracts.catalog import LocalizedText, Product
 from portal_contracts.changefeed import AccountChanged
 from portal_contracts.customer_news import EligibilityChanged
 from portal_contracts.eligibility import DisputeEligibility, RequestEligibility
 from portal_contracts.problems import Refused, TryLater
 from portal_contracts.values import Address
-from portal_orders.eligibility import FoundEligibility, KeptEligibility, state_of, taken
+from portal_orders.business_calendar import BusinessCalendar
+from portal_orders.eligibility import CheckTerms, FoundEligibility, KeptEligibility, state_of, taken
 from portal_orders.testing import ACCOUNT, HOME
 
 ELSEWHERE = Address(postcode="530-0001", prefecture="大阪府", city="大阪市北区", street="梅田1-1-1")
@@ -78,6 +80,7 @@ class Customer:
 
 @pytest.fixture
 def customer(world, carts):
+    world.accounts.staff_say(ACCOUNT, state="not_requested", types=())
     return Customer(world, carts)
 
 
@@ -118,8 +121,9 @@ async def test_a_request_becomes_a_case_the_accounts_fields_and_an_opportunity(w
     assert (case.kind, case.for_customer) == ("eligibility_check", True)
     assert HOME.street in case.description
     assert "The building is new." in case.description
+    assert f"Due by: {shown.due_by.astimezone(TOKYO):%Y-%m-%d %H:%M} JST" in case.description  # R191
     assert world.accounts.found[ACCOUNT].state == "pending"
-    assert world.accounts.opportunities == {ACCOUNT}
+    assert world.accounts.opportunities == {ACCOUNT: "introduction"}
 
 
 async def test_one_open_check_is_one_however_often_it_is_asked_for(world, customer):
@@ -238,6 +242,26 @@ async def test_an_address_that_could_not_be_verified_is_escalated(world, custome
     assert (await customer.sees()).who_acts.owner == "staff"
 
 
+@pytest.mark.parametrize(
+    ("speed", "asked", "due"),
+    [
+        ("express", "2026-04-30 23:59", "2026-05-01 13:00"),  # one minute to midnight at the end of a month
+        ("express", "2026-05-01 16:00", "2026-05-07 11:00"),  # Golden Week
+        ("express", "2028-02-28 17:00", "2028-02-29 12:00"),  # a leap day
+        ("express", "2028-02-29 23:59", "2028-03-01 13:00"),
+        ("express", "2027-02-28 23:59", "2027-03-01 13:00"),  # a Sunday, and no leap day
+        ("standard", "2026-04-01 09:00", "2026-04-08 12:00"),
+        ("standard", "2026-12-31 23:59", "2027-01-12 12:00"),  # New Year and Coming of Age Day
+        ("standard", "2028-02-25 18:00", "2028-03-06 12:00"),
+    ],
+)
+def test_a_check_is_due_after_so_many_business_hours(speed, asked, due):
+    """R191, R192."""
+    terms = CheckTerms(BusinessCalendar(), standard=timedelta(hours=48), express=timedelta(hours=4))
+    found = terms.due_by(speed, datetime.fromisoformat(asked).replace(tzinfo=TOKYO)).astimezone(TOKYO)
+    assert f"{found:%Y-%m-%d %H:%M}" == due
+
+
 @pytest.mark.parametrize(("speed", "hours"), [("standard", 48), ("express", 4)])
 async def test_a_check_that_is_late_is_escalated_once(world, customer, speed, hours):
     """R191, R192."""
@@ -261,3 +285,54 @@ async def test_a_result_whose_event_was_lost_is_found_all_the_same(world, custom
     world.clock.advance(timedelta(hours=25))
     await world.processes.run_until_idle()
     assert customer.news == ["eligible"]
+
+
+@pytest.mark.parametrize(("types", "stage"), [(("Home 1G",), "ready"), ((), "void")])
+async def test_a_result_moves_the_enquiry_on_and_closes_its_case(world, customer, types, stage):
+    """R189, R225, R230."""
+    await customer.asks()
+    (key,) = world.cases.opened
+    world.accounts.lost_answers = 1
+    await customer.gets_result(*types)
+    world.clock.advance(timedelta(minutes=5))
+    await world.processes.run_until_idle()
+    assert world.accounts.opportunities == {ACCOUNT: stage}
+    assert world.accounts.concluded == [ACCOUNT]
+    assert world.cases.closed == [key]
+
+
+async def test_a_result_whose_event_was_lost_closes_its_case_too(world, customer):
+    """R189, C24: the check itself finds the result, or finds that somebody took it before."""
+    await customer.asks()
+    world.accounts.staff_say(ACCOUNT, state="not_eligible", checked_at=world.clock.now())
+    world.clock.advance(timedelta(hours=25))
+    await world.processes.run_until_idle()
+    assert (world.accounts.opportunities, len(world.cases.closed)) == ({ACCOUNT: "void"}, 1)
+
+
+async def test_a_case_that_opens_after_the_result_is_closed_all_the_same(world, customer):
+    """R189: support was away for as long as staff needed."""
+    await customer.sees()
+    world.cases.away = True
+    await customer.asks()
+    await customer.gets_result("Home 1G")
+    assert world.cases.closed == []
+    world.cases.away = False
+    world.clock.advance(timedelta(minutes=30))
+    await world.processes.run_until_idle()
+    assert (len(world.cases.opened), len(world.cases.closed)) == (1, 1)
+
+
+async def test_a_check_that_staff_take_back_leaves_its_case_open(world, customer):
+    await customer.asks()
+    await customer.staff_say("Internet_Eligibility_Status__c", state="not_requested", requested_at=None)
+    world.clock.advance(timedelta(hours=25))
+    await world.processes.run_until_idle()
+    assert (world.accounts.opportunities, world.cases.closed) == ({ACCOUNT: "introduction"}, [])
+
+
+async def test_an_enquiry_that_was_ordered_from_stays_where_it_is(world, customer):
+    await customer.asks()
+    world.accounts.opportunities[ACCOUNT] = "post_processing"
+    await customer.gets_result()
+    assert world.accounts.opportunities == {ACCOUNT: "post_processing"}

@@ -5,6 +5,7 @@ import pytest
 from portal_contracts.changefeed import OrderChanged, OrderItemChanged
 from portal_contracts.orders import OrderRejected, ProvisionRequested
 from portal_contracts.problems import Refused, TryLater
+from portal_contracts.provisioning_requests import RecheckOrder
 from portal_contracts.values import long_salesforce_id
 from portal_orders.testing import ACCOUNT
 
@@ -148,18 +149,53 @@ async def test_one_order_nobody_can_follow_does_not_stop_the_others(world, carts
 
 
 async def test_orders_from_before_the_portal_are_fetched_once(world, carts):
+    """R255: while they cannot be, a part of them is not shown as if it were all."""
     order_id = await world.place_one()
     world.book.orders.clear()
     world.checkouts.rows.clear()
     read = world.orders.use.read_orders
     world.sales.away = True
-    assert (await read.all(ACCOUNT)).orders == []
+    before = world.sales.reads
+    for _ in range(2):
+        with pytest.raises(TryLater):
+            await read.all(ACCOUNT)
+    assert world.sales.reads == before + 1, "each customer asks a vendor that is away once in a while"
     world.sales.away = False
     world.clock.advance(31)
     assert [order.order_id for order in (await read.all(ACCOUNT)).orders] == [order_id]
     before = world.sales.reads
     await read.all(ACCOUNT)
     assert world.sales.reads == before
+
+
+async def test_an_own_order_from_before_the_portal_is_there_before_the_list_was_opened(world):
+    """R098: for whoever follows a link in a mail; also its timeline, and "I have done it"."""
+    order_id = await world.place_one()
+    world.checkouts.rows.clear()
+    read, recheck = world.orders.use.read_orders, world.orders.use.recheck
+    actions = {
+        "detail": lambda: read.one(order_id, ACCOUNT),
+        "timeline": lambda: read.timeline(order_id, ACCOUNT, 0),
+        "recheck": lambda: recheck(RecheckOrder(request_id="recheck-1", order_id=order_id), ACCOUNT),
+    }
+    for action in actions.values():
+        world.book.orders.clear()
+        world.book.complete.clear()
+        assert await action()
+
+
+async def test_an_order_nobody_can_look_up_now_is_not_denied(world):
+    """R255: whether it is the caller's is known later; one of the portal's own rows is shown all the same."""
+    order_id, read = await world.place_one(), world.orders.use.read_orders
+    world.sales.away = True
+    with pytest.raises(TryLater):
+        await read.one("801000000000999AAA", ACCOUNT)
+    assert (await read.one(order_id, ACCOUNT)).order_id == order_id
+    world.sales.away = False
+    world.clock.advance(31)
+    with pytest.raises(Refused) as refused:
+        await read.one("801000000000999AAA", ACCOUNT)
+    assert refused.value.code == "NOT_FOUND"
 
 
 async def test_a_stranger_finds_nothing(world):

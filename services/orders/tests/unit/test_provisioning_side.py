@@ -4,9 +4,10 @@ from decimal import Decimal
 
 import pytest
 
+from portal_contracts.catalog import Choice, ChoiceValue, ConfigOption, LocalizedText
 from portal_contracts.orders import MarkActivating, RecordOutcome
 from portal_contracts.problems import CATALOGUE, Refused, TryLater
-from portal_orders.order import SalesItem
+from portal_orders.order import SalesItem, keep_items
 from portal_orders.testing import ACCOUNT, CLIENT, EID, PRICE_LIST
 
 
@@ -162,3 +163,46 @@ async def test_every_problem_has_words_and_somebody_who_acts(world, approved):
             assert detail.problem == code
             assert detail.who_acts.owner == entry.owner
             assert detail.who_acts.text.ja
+
+
+TEXT = LocalizedText(en="Speed", ja="速度")
+SPEED = ConfigOption(option_id=12, choice="speed", values={"1G": 34, "2G": 35})
+FIXED = ConfigOption(option_id=7, value_id=1)
+
+
+@pytest.fixture
+def mapped(world):
+    """A plan whose choice and fixed option are configurable options in WHMCS."""
+
+    def put(*options):
+        choices = [Choice(name="speed", label=TEXT, required=False, values=[ChoiceValue(value="2G", label=TEXT)])]
+        update = {"choices": choices, "config_options": list(options)}
+        world.products.products = [
+            one.model_copy(update=update) if one.sku == "VPN-US" else one for one in world.products.products
+        ]
+
+    put(SPEED, FIXED)
+    return put
+
+
+async def test_what_was_chosen_is_ordered_as_whmcss_options_of_that_day(world, carts, mapped):  # R087, C30
+    plan, fee = carts.vpn()
+    order_id = await world.place_one(plan.model_copy(update={"options": {"speed": "2G"}}), fee)
+    mapped(SPEED.model_copy(update={"values": {"2G": 99}}))  # staff renumber them after the checkout
+    lines = (await world.orders.use.read_for_provisioning(order_id)).lines
+    assert [line.config_options for line in lines] == [{12: 35, 7: 1}, {}]
+
+
+async def test_what_was_left_open_is_whmcss_own_default(world, carts, mapped):
+    order_id = await world.place_one(*carts.vpn())
+    lines = (await world.orders.use.read_for_provisioning(order_id)).lines
+    assert lines[0].config_options == {7: 1}
+
+
+def test_an_order_the_portal_never_saw_has_the_options_that_salesforce_knows(world):
+    (sold,) = (one for one in world.products.products if one.sku == "VPN-US")
+    product = sold.model_copy(update={"config_options": [SPEED, FIXED]})
+    item = SalesItem(product.product_id, 1, Decimal(1), {"speed": "1G", "colour": "red"})
+    (kept,) = keep_items([item], (), [product])
+    assert kept.config_options == {12: 34, 7: 1}
+    assert keep_items([item], (kept,), ())[0].config_options == {12: 34, 7: 1}

@@ -9,7 +9,7 @@ import pytest
 from portal_chassis.clocks import TOKYO
 from portal_contracts.billing import Subscription
 from portal_contracts.identity_verification import VerificationCheck
-from portal_contracts.problems import Refused
+from portal_contracts.problems import Refused, TryLater
 from portal_orders.eligibility import FoundEligibility, KeptEligibility, mark_of
 from portal_orders.order import SalesItem, SalesOrder
 from portal_orders.review import ReviewFacts, card_of, with_card, without_card
@@ -197,6 +197,69 @@ async def test_an_order_that_waits_too_long_is_escalated_once_and_a_reviewed_one
     world.clock.advance(timedelta(days=7))
     await world.processes.run_until_idle()
     number = world.book.orders[late].order_number
+    assert world.cases.titles == [f"ESCALATION to the supervisor: order {number} waits for its review"]
+
+
+async def test_a_card_turns_ok_when_identity_is_verified_later_and_is_left_alone_when_nothing_changes(world):
+    """R127: staff approve by what is true now."""
+    world.verifications.passed = False
+    order_id = await world.place_one()
+    await world.processes.run_until_idle()
+    assert "[NO]   Identity: pending" in world.sales.orders[order_id].description
+    world.verifications.passed = True
+    world.clock.advance(timedelta(hours=1))
+    await world.processes.run_until_idle()
+    text = world.sales.orders[order_id].description
+    assert "[ok]   Identity: verified" in text
+    assert text.count("--- Portal review") == 1
+    for _ in range(3):
+        world.clock.advance(timedelta(hours=1))
+        await world.processes.run_until_idle()
+    assert world.sales.writes.count("review") == 2
+
+
+async def test_staff_who_mark_an_order_a_priority_one_have_thirty_minutes_from_its_placing(world):
+    """R131, C31: the mark counts at once, not at the next hour."""
+    order_id = await world.place_one()
+    await world.processes.run_until_idle()
+    world.clock.advance(timedelta(minutes=29))
+    await world.change(order_id, "Priority__c", priority=True)
+    await world.processes.run_until_idle()
+    assert "(priority)" in world.sales.orders[order_id].description
+    assert world.cases.titles == []
+    world.clock.advance(timedelta(minutes=1))
+    await world.processes.run_until_idle()
+    number = world.book.orders[order_id].order_number
+    assert world.cases.titles == [f"ESCALATION to the supervisor: order {number} waits for its review"]
+
+
+async def test_an_order_that_sales_enter_for_a_portal_customer_is_reviewed_like_any_other(world):
+    """R127, R130; a stranger's is nobody's here."""
+    placed = world.sales.orders[await world.place_one()]
+    entered, strangers = "801000000000888AAA", "801000000000777AAA"
+    world.sales.orders[entered] = replace(placed, order_id=entered, key=None, order_number="00000888", description="")
+    world.sales.orders[strangers] = replace(
+        world.sales.orders[entered], order_id=strangers, account_id="001000000000009AAA"
+    )
+    for order_id in (entered, strangers):
+        await world.deliver_hint(order_id)
+    await world.processes.run_until_idle()
+    assert "--- Portal review" in world.sales.orders[entered].description
+    assert world.sales.orders[strangers].description == ""
+    world.clock.advance(timedelta(days=7))
+    await world.processes.run_until_idle()
+    assert "ESCALATION to the supervisor: order 00000888 waits for its review" in world.cases.titles
+
+
+async def test_a_deadline_does_not_wait_for_whoever_knows_more(world):
+    """R130: WHMCS is away all the time."""
+    order_id = await world.place_one()
+    await world.processes.run_until_idle()
+    world.billing.fails_with = TryLater("WHMCS_UNAVAILABLE")
+    for _ in range(24):
+        world.clock.advance(timedelta(hours=1))
+        await world.processes.run_until_idle()
+    number = world.book.orders[order_id].order_number
     assert world.cases.titles == [f"ESCALATION to the supervisor: order {number} waits for its review"]
 
 

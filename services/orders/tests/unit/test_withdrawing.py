@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import pytest
 
+from portal_chassis.deadline import Deadline
 from portal_contracts.identity import CustomerRegistered
 from portal_contracts.orders import OrderRejected
 from portal_contracts.orders_of_customers import KeepCart, KeptCartLine, WithdrawOrder
-from portal_contracts.problems import Refused, TryLater
+from portal_contracts.problems import Refused
 from portal_orders.testing import ACCOUNT, CLIENT
 
 OTHER = "001000000000009AAA"
@@ -17,7 +18,13 @@ CART = "cart-example-0001"
 
 async def withdraw(world, order_id, key="withdraw-1", account=ACCOUNT):
     use = world.orders.for_customers.customers
-    return await use.withdraw(WithdrawOrder(request_id=key, order_id=order_id), account)
+    return await use.withdraw(WithdrawOrder(request_id=key, order_id=order_id), account, Deadline.after(5))
+
+
+async def later(world):
+    """Let everything that waits be tried again."""
+    world.clock.advance(timedelta(minutes=30))
+    await world.processes.run_until_idle()
 
 
 async def test_a_withdrawn_order_is_cancelled_with_its_opportunity_and_told_as_the_customers_wish(world):
@@ -46,13 +53,73 @@ async def test_withdrawing_is_harmless_to_repeat_with_one_key_or_another(world):
 async def test_a_withdrawal_whose_answer_was_lost_is_no_rejection(world):
     order_id = await world.place_one()
     world.sales.lost_answers = ["cancel"]
-    with pytest.raises(TryLater):
-        await withdraw(world, order_id)
+    await withdraw(world, order_id)
     await world.deliver_hint(order_id)
     assert world.book.kinds(order_id)[-1] == "order.withdrawn"
-    await withdraw(world, order_id)
+    await withdraw(world, order_id, "withdraw-2")
+    await later(world)
     assert world.book.kinds(order_id).count("order.withdrawn") == 1
     assert world.recorded(OrderRejected) == []
+    assert len(world.cases.opened) == 1
+
+
+async def test_a_withdrawal_while_salesforce_is_away_is_carried_out_when_it_is_back(world):
+    """§5.7, C40: the wish is never half kept."""
+    order_id = await world.place_one()
+    world.sales.away = True
+    await withdraw(world, order_id)
+    shown = await world.detail(order_id)
+    assert (shown.status.en, shown.who_acts.owner, shown.withdrawable) == ("Being withdrawn", "us", False)
+    world.sales.away = False
+    await later(world)
+    order = world.sales.orders[order_id]
+    assert (order.state, world.sales.opportunities[order.opportunity_id].stage) == ("cancelled", "void")
+    assert (await world.detail(order_id)).status.en == "Withdrawn"
+
+
+async def test_staff_who_reject_meanwhile_carry_the_wish_out_and_the_opportunity_is_void(world):
+    """C36, C40: the wish came first, so it is no rejection."""
+    order_id = await world.place_one()
+    world.sales.away = True
+    await withdraw(world, order_id)
+    world.sales.away = False
+    await world.change(order_id, "Status", state="cancelled", rejection_reason="REQUEST they phoned")
+    await later(world)
+    order = world.sales.orders[order_id]
+    assert world.sales.opportunities[order.opportunity_id].stage == "void"
+    assert world.book.kinds(order_id)[-1] == "order.withdrawn"
+
+
+async def test_staff_who_approve_meanwhile_come_first_and_the_customer_is_told(world):
+    order_id = await world.place_one()
+    world.sales.away = True
+    await withdraw(world, order_id)
+    world.sales.away = False
+    await world.approve(order_id)
+    await later(world)
+    assert world.book.kinds(order_id)[-1] == "order.withdrawn_too_late"
+    assert (await world.detail(order_id)).status.en == "Approved"
+    assert world.sales.orders[order_id].state == "approved"
+    with pytest.raises(Refused) as refused:
+        await withdraw(world, order_id)
+    assert refused.value.code == "ORDER_NOT_WITHDRAWABLE"
+    await world.change(order_id, "Status", message_id="change-9", state="cancelled")
+    assert (await world.detail(order_id)).status.en == "Cancelled"
+
+
+async def test_an_order_that_changes_at_the_moment_of_the_withdrawal_is_read_again(world):
+    """A review card, say, is written in between."""
+    order_id = await world.place_one()
+    cancel, moved = world.sales.cancel, []
+
+    async def in_between(order, note):
+        if not moved:
+            moved.append(world.sales.change(order_id))
+        return await cancel(order, note)
+
+    world.sales.cancel = in_between
+    await withdraw(world, order_id)
+    assert world.sales.orders[order_id].state == "cancelled"
 
 
 @pytest.mark.parametrize("state", ["approved", "completed"])

@@ -47,7 +47,7 @@ class AddCustomerComment:
             key = WriteKey("comment", account_id, command.request_id, fingerprint(command))
             await self.once(key, make, lambda since: self.cases.find_comment(command.case_id, command.text, since))
             if isinstance(command, ReopenCase):
-                await self.news.reopened_by_customer(command.case_id, command.request_id)
+                await self.news.reopened_by_customer(command.case_id, account_id, command.request_id)
             return await self.reading.one(account_id, command.case_id)
 
     def _said(self, case: CaseDetail, text: str) -> bool:

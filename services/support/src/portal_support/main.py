@@ -1,7 +1,9 @@
 from datetime import timedelta
 
+from portal_chassis.forgetting import serve as forget_customers
 from portal_chassis.service import Service
 from portal_chassis.setup_checks import serve as serve_setup
+from portal_contracts.forgetting import SupportForgotten
 from portal_salesforce.client import Salesforce
 from portal_salesforce.settings import SalesforceSettings
 from portal_support.add_comment import AddCustomerComment
@@ -19,6 +21,7 @@ from portal_support.salesforce_news import SalesforceNews
 from portal_support.salesforce_user import OwnUser
 from portal_support.settings import SupportSettings
 from portal_support.store import PostgresLinks, PostgresNews, PostgresWrites
+from portal_support.store_forgetting import PostgresMemory
 from portal_support.watch_process import KEY, KIND, CaseWatch, WatchState
 from portal_support.write_once import WriteOnce
 
@@ -42,6 +45,7 @@ async def wire(service: Service) -> None:
     )
     register(service.bus, use_cases)
     serve_setup(service, case_look(salesforce))
+    forget_customers(service.bus, service.processes, service.clock, PostgresMemory(), SupportForgotten)
     every = timedelta(seconds=settings.watch_seconds)
     service.processes.register(CaseWatch(SalesforceNews(salesforce, user), news, every).definition())
     async with service.database.transaction() as transaction:

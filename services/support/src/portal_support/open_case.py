@@ -41,7 +41,7 @@ class OpenCustomerCase:
         case = NewCase(key, caller.account_id, "general_inquiry", command.title, description, opportunity)
         case_id = await self.cases.open(case)
         if subjects:
-            await self.links.keep(case_id, About(command.order_id, command.service_id))
+            await self.links.keep(case_id, caller.account_id, About(command.order_id, command.service_id))
         return case_id
 
     async def _subjects(self, caller: Actor, command: OpenCase) -> list[Subject]:

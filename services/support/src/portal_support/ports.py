@@ -36,7 +36,10 @@ class Cases(Protocol):
         """Give an account's cases after a cursor, the newest first (R009), live (R220): one call, however many."""
 
     async def read(self, case_id: str, account_id: str) -> CaseDetail | None:
-        """Give one case with what was published on it, in one call; None unless it is this account's."""
+        """Give one case with what was published on it, in one call; None unless it is this account's.
+
+        Its description is what it was opened with: nothing that staff have written there since.
+        """
 
     async def comment(self, case_id: str, text: str, *, reopen: bool = False) -> str:
         """Add a comment that its customer and staff can read, and give its id. NOT safe to repeat.
@@ -137,7 +140,7 @@ class Writes(Protocol):
 class Links(Protocol):
     """What cases are about. Raises StoreUnavailable."""
 
-    async def keep(self, case_id: str, about: About) -> None:
+    async def keep(self, case_id: str, account_id: str, about: About) -> None:
         """Keep it; the first one stays."""
 
     async def of(self, case_ids: Sequence[str]) -> Mapping[str, About]:
@@ -154,6 +157,7 @@ class ChangedCase:
     changed_at: datetime
     closed_at: datetime | None = None
     comment_id: str | None = None
+    opened_at: datetime | None = None
 
 
 class ChangedCases(Protocol):
@@ -166,13 +170,13 @@ class ChangedCases(Protocol):
 class News(Protocol):
     """What was told of cases, in the transaction in which it is recorded."""
 
-    async def tell(self, transaction: Transaction, update: CaseUpdated) -> None:
-        """Record it, unless it was told before."""
+    async def tell(self, transaction: Transaction, update: CaseUpdated, opened_at: datetime | None) -> None:
+        """Record it, unless it was told before or the case was opened for a customer who was forgotten since (D17)."""
 
     async def last_standing(self, case_ids: Sequence[str]) -> Mapping[str, str]:
         """Give the update by which each case was last told to be closed; those that are open again are left out."""
 
-    async def reopened_by_customer(self, case_id: str, request_id: str) -> None:
+    async def reopened_by_customer(self, case_id: str, account_id: str, request_id: str) -> None:
         """Note what the customer knows already, so that it is not told."""
 
     async def prune(self, transaction: Transaction) -> None:

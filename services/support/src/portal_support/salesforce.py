@@ -18,6 +18,7 @@ from portal_salesforce.errors import SalesforceRefusal
 from portal_salesforce.field_values import FieldValue
 from portal_salesforce.ids import is_id
 from portal_support.case_words import WORDS, case_state
+from portal_support.customers_text import before_end_line, with_end_line
 from portal_support.open_staff_case import STAFF_ONLY
 from portal_support.ports import NewCase
 from portal_support.salesforce_files import FILE_FIELDS, MOST_LISTED, shown_files
@@ -70,7 +71,7 @@ class SalesforceCases:
         dialect = await self._dialect.current()
         fields: dict[str, FieldValue] = {
             "Subject": case.title,
-            "Description": case.description,
+            "Description": _description(case),
             "Type": TYPES.get(case.type),
             "AccountId": case.account_id,
         }
@@ -117,7 +118,7 @@ class SalesforceCases:
             return None
         return CaseDetail(
             **_summary(found[0], dialect),
-            description=(found[0]["Description"] or "") if found[0][key] else "",
+            description=before_end_line(found[0]["Description"]) if found[0][key] else "",
             comments=_comments(replies["comments"], own),
             files=shown_files(replies["files"].records, own),
         )
@@ -162,6 +163,12 @@ def _older(cursor: str) -> soql.Condition:
     # A literal has whole seconds, the field may have more.
     within = soql.all_of(soql.at_least("CreatedDate", created), soql.below("CreatedDate", created + A_SECOND))
     return soql.any_of(soql.below("CreatedDate", created), soql.all_of(within, soql.below("CaseNumber", number)))
+
+
+def _description(case: NewCase) -> str:
+    if case.key.startswith(STAFF_ONLY):
+        return case.description
+    return with_end_line(case.description)
 
 
 def _letters(text: str | None) -> str:

@@ -27,9 +27,9 @@ class SalesforceNews:
         dialect, own = await self._dialect.current(), await self._user.id()
         key = dialect.field("case.key")
         recent, owned = soql.at_least("SystemModstamp", moment), soql.differs("AccountId", None)
-        fields = ("Id", "CaseNumber", "AccountId", "IsClosed", "ClosedDate", "SystemModstamp")
+        fields = ("Id", "CaseNumber", "AccountId", "IsClosed", "ClosedDate", "CreatedDate", "SystemModstamp")
         cases = soql.select("Case", *fields).where(recent, owned, visible(dialect))
-        parent = ("Parent.CaseNumber", "Parent.AccountId", f"Parent.{key}")
+        parent = ("Parent.CaseNumber", "Parent.AccountId", "Parent.CreatedDate", f"Parent.{key}")
         comments = soql.select("CaseComment", "Id", "ParentId", "SystemModstamp", *parent).where(
             recent, soql.equals("IsPublished", value=True), soql.differs("CreatedById", own)
         )
@@ -46,6 +46,7 @@ def _case(record: dict[str, Any]) -> ChangedCase:
         account_id=record["AccountId"],
         changed_at=datetime.fromisoformat(record["SystemModstamp"]),
         closed_at=moment(record["ClosedDate"]) if record["IsClosed"] else None,
+        opened_at=moment(record["CreatedDate"]),
     )
 
 
@@ -56,6 +57,7 @@ def _comment(record: dict[str, Any]) -> ChangedCase:
         account_id=record["Parent"]["AccountId"],
         changed_at=datetime.fromisoformat(record["SystemModstamp"]),
         comment_id=record["Id"],
+        opened_at=moment(record["Parent"]["CreatedDate"]),
     )
 
 

@@ -27,11 +27,13 @@ WHERE kind = $1 AND owner = $2 AND key = $3 AND begun_at = $4 AND record_id IS N
 _FINISH: Final = "UPDATE case_write SET record_id = $4 WHERE kind = $1 AND owner = $2 AND key = $3"
 _GIVE_UP: Final = "DELETE FROM case_write WHERE kind = $1 AND owner = $2 AND key = $3 AND record_id IS NULL"
 _LINK: Final = """
-INSERT INTO case_link (case_id, order_id, service_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
+INSERT INTO case_link (case_id, order_id, service_id, account_id) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
 """
 _LINKS: Final = "SELECT case_id, order_id, service_id FROM case_link WHERE case_id = ANY($1::text[])"
 _TELL: Final = """
-INSERT INTO case_news (update_id, case_id, change) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING update_id
+INSERT INTO case_news (update_id, case_id, change, account_id) SELECT $1, $2, $3, $4
+WHERE NOT EXISTS (SELECT FROM forgotten_customer WHERE account_id = $4 AND $5::timestamptz <= begun_until)
+ON CONFLICT DO NOTHING RETURNING update_id
 """
 _STANDING: Final = """
 SELECT DISTINCT ON (case_id) case_id, update_id, change FROM case_news
@@ -81,9 +83,9 @@ class PostgresLinks:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def keep(self, case_id: str, about: About) -> None:
+    async def keep(self, case_id: str, account_id: str, about: About) -> None:
         """Insert the row."""
-        await self._database.execute(_LINK, case_id, about.order_id, about.service_id)
+        await self._database.execute(_LINK, case_id, about.order_id, about.service_id, account_id)
 
     async def of(self, case_ids: Sequence[str]) -> Mapping[str, About]:
         """Read the rows of a page."""
@@ -97,9 +99,10 @@ class PostgresNews:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def tell(self, transaction: Transaction, update: CaseUpdated) -> None:
+    async def tell(self, transaction: Transaction, update: CaseUpdated, opened_at: datetime | None) -> None:
         """Insert the row; a new one is recorded with it."""
-        if await transaction.fetchval(_TELL, update.update_id, update.case_id, update.change) is not None:
+        values = (update.update_id, update.case_id, update.change, update.account_id, opened_at)
+        if await transaction.fetchval(_TELL, *values) is not None:
             await transaction.record(update)
 
     async def last_standing(self, case_ids: Sequence[str]) -> Mapping[str, str]:
@@ -107,9 +110,9 @@ class PostgresNews:
         rows = await self._database.fetch(_STANDING, list(case_ids)) if case_ids else []
         return {row["case_id"]: row["update_id"] for row in rows if row["change"] == "closed"}
 
-    async def reopened_by_customer(self, case_id: str, request_id: str) -> None:
+    async def reopened_by_customer(self, case_id: str, account_id: str, request_id: str) -> None:
         """Insert a row that nothing is recorded with."""
-        await self._database.execute(_TELL, f"{case_id}:customer:{request_id}", case_id, "reopened")
+        await self._database.execute(_TELL, f"{case_id}:customer:{request_id}", case_id, "reopened", account_id, None)
 
     async def prune(self, transaction: Transaction) -> None:
         """Delete what no repeat and no change can come back to."""

@@ -11,6 +11,7 @@ from portal_contracts.problems import Refused, TryLater
 from portal_contracts.support import Case, CaseComment, CaseDetail, CaseFile
 from portal_contracts.values import long_salesforce_id
 from portal_support.case_words import WORDS
+from portal_support.customers_text import before_end_line, with_end_line
 from portal_support.open_staff_case import STAFF_ONLY
 from portal_support.ports import About, Begun, ChangedCase, NewCase, StoredFile, Subject, WriteKey
 from portal_support.read_cases import cursor
@@ -33,11 +34,13 @@ class InMemoryCases:
         self.comments: dict[str, list[CaseComment]] = {}
         self.files: dict[str, list[CaseFile]] = {}
         self.closed: set[str] = set()
+        self.descriptions: dict[str, str] = {}
 
     async def open(self, case: NewCase) -> str:
         """Keep the case under its key; a repeat changes nothing that matters."""
         case_id = self.by_key.get(case.key, (long_salesforce_id(f"500{len(self.by_key) + 1:012d}"), case))[0]
         self.by_key[case.key] = (case_id, case)
+        self.descriptions[case_id] = with_end_line(case.description)
         return case_id
 
     async def page(self, account_id: str, after: str | None, most: int) -> list[Case]:
@@ -106,7 +109,7 @@ class InMemoryCases:
             closed=closed,
             opened_at=AN_INSTANT,
             updated_at=AN_INSTANT,
-            description=case.description,
+            description=before_end_line(self.descriptions[case_id]),
             comments=self.comments.get(case_id, []),
             files=self.files.get(case_id, []),
         )
@@ -205,7 +208,7 @@ class InMemoryLinks:
     def __init__(self) -> None:
         self.rows: dict[str, About] = {}
 
-    async def keep(self, case_id: str, about: About) -> None:
+    async def keep(self, case_id: str, _account_id: str, about: About) -> None:
         """Keep the first."""
         self.rows.setdefault(case_id, about)
 
@@ -220,9 +223,13 @@ class InMemoryNews:
     def __init__(self) -> None:
         self.rows: dict[str, tuple[str, str]] = {}
         self.told: list[CaseUpdated] = []
+        self.forgotten: dict[str, datetime] = {}
 
-    async def tell(self, transaction: Transaction, update: CaseUpdated) -> None:
+    async def tell(self, transaction: Transaction, update: CaseUpdated, opened_at: datetime | None) -> None:
         """Record what is new."""
+        until = self.forgotten.get(update.account_id)
+        if until is not None and opened_at is not None and opened_at <= until:
+            return
         if self._note(update.update_id, update.case_id, update.change):
             self.told.append(update)
             await transaction.record(update)
@@ -232,7 +239,7 @@ class InMemoryNews:
         last = {case_id: (name, change) for name, (case_id, change) in self.rows.items() if change != "answered"}
         return {one: last[one][0] for one in case_ids if one in last and last[one][1] == "closed"}
 
-    async def reopened_by_customer(self, case_id: str, request_id: str) -> None:
+    async def reopened_by_customer(self, case_id: str, _account_id: str, request_id: str) -> None:
         """Note it."""
         self._note(f"{case_id}:customer:{request_id}", case_id, "reopened")
 

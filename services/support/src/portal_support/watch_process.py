@@ -50,12 +50,13 @@ class CaseWatch:
             return Wait(after=self._every, because=away.code)
         open_again = await self._news.last_standing([one.case_id for one in changed if _is_open(one)])
         updates = [*_answers(changed), *_standings(changed, open_again, begun)]
+        opened = {one.case_id: one.opened_at for one in changed}
         run.state.begun_at = begun
         run.state.seen_until = max([since, *(one.changed_at for one in changed)])
 
         async def tell(transaction: Transaction) -> None:
             for update in updates:
-                await self._news.tell(transaction, update)
+                await self._news.tell(transaction, update, opened[update.case_id])
             await self._news.prune(transaction)
 
         return Wait(after=self._every, effects=(tell,))

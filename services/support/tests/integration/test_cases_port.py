@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,12 +13,13 @@ from portal_contracts.support import CaseComment
 from portal_contracts.values import long_salesforce_id
 from portal_salesforce import Salesforce
 from portal_salesforce.soql import equals, select
+from portal_support.customers_text import END_LINE
 from portal_support.open_staff_case import staff_key
 from portal_support.ports import Cases, NewCase
-from portal_support.read_cases import cursor
+from portal_support.read_cases import ReadCustomerCases, cursor
 from portal_support.salesforce import SalesforceCases
 from portal_support.salesforce_user import OwnUser
-from portal_support.testing import InMemoryCases
+from portal_support.testing import InMemoryCases, InMemoryLinks
 
 pytestmark = pytest.mark.real_vendor
 
@@ -38,6 +40,9 @@ class Org:
     async def close(self, case_id: str) -> None:
         """Staff close a case."""
 
+    async def describe(self, case_id: str, change: Callable[[str], str]) -> None:
+        """Staff write in the description."""
+
     def new(self, **changes: Any) -> NewCase:
         values = {"key": f"test-{secrets.token_hex(8)}", "account_id": self.hanako, "type": "general_inquiry"}
         return NewCase(**{**values, "title": "回線が遅い", "description": "夜だけ遅くなります。\n2行目", **changes})
@@ -52,6 +57,9 @@ class FakeOrg(Org):
     async def close(self, case_id: str) -> None:
         self.cases.closed.add(case_id)
 
+    async def describe(self, case_id: str, change: Callable[[str], str]) -> None:
+        self.cases.descriptions[case_id] = change(self.cases.descriptions[case_id])
+
 
 @dataclass
 class SalesforceOrg(Org):
@@ -63,6 +71,10 @@ class SalesforceOrg(Org):
 
     async def close(self, case_id: str) -> None:
         await self.staff.update("Case", case_id, {"Status": "Closed"})
+
+    async def describe(self, case_id: str, change: Callable[[str], str]) -> None:
+        kept = await self.staff.read("Case", case_id, ["Description"])
+        await self.staff.update("Case", case_id, {"Description": change(kept["Description"])})
 
 
 @pytest.fixture
@@ -105,6 +117,21 @@ async def test_an_opened_case_is_read_back_with_its_words(org: Org) -> None:  # 
     assert found.case_number
     assert found.opened_at.tzinfo is not None
     assert found.updated_at >= found.opened_at
+
+
+async def test_what_staff_write_below_the_customers_words_stays_with_staff(org: Org) -> None:  # R195
+    new = org.new()
+    case_id = await org.cases.open(new)
+    await org.describe(case_id, lambda text: f"{text}\nShouts at us. Credit risk, see #412.")
+    exported = await ReadCustomerCases(org.cases, InMemoryLinks()).export(org.hanako)
+    assert [case.description for case in exported.cases if case.case_id == case_id] == [new.description]
+    assert (await org.cases.read(case_id, org.hanako)).description == new.description
+
+
+async def test_a_description_without_its_end_line_is_not_shown(org: Org) -> None:  # R195
+    case_id = await org.cases.open(org.new())
+    await org.describe(case_id, lambda text: text.replace(END_LINE, "") + "Shouts at us.")
+    assert (await org.cases.read(case_id, org.hanako)).description == ""
 
 
 async def test_asking_twice_with_one_key_opens_one_case(org: Org) -> None:

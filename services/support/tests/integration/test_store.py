@@ -16,6 +16,7 @@ from portal_support.store import PostgresLinks, PostgresNews, PostgresWrites
 from portal_support.testing import InMemoryLinks, InMemoryNews, InMemoryWrites
 
 KEY = WriteKey("comment", "001000000000001AAA", "comment-0001", b"words")
+ACCOUNT = "001000000000001AAA"
 CASE, OTHER = "500000000000001AAA", "500000000000002AAA"
 
 
@@ -77,8 +78,8 @@ async def test_what_was_given_up_may_begin_again_and_what_is_done_stays(kept) ->
 async def test_a_case_keeps_what_it_was_first_said_to_be_about(kept) -> None:
     _, _, links, _ = kept
     about = About("801000000000001AAA", 77)
-    await links.keep(CASE, about)
-    await links.keep(CASE, About(None, 78))
+    await links.keep(CASE, ACCOUNT, about)
+    await links.keep(CASE, ACCOUNT, About(None, 78))
     assert await links.of([CASE, OTHER]) == {CASE: about}
     assert await links.of([]) == {}
 
@@ -89,15 +90,15 @@ async def test_an_update_is_told_once_and_the_last_standing_is_known(kept) -> No
     async def tell(update_id, change, case_id=CASE):
         facts = {"case_id": case_id, "account_id": "001000000000001AAA", "case_number": "00001001"}
         async with database.transaction() as transaction:
-            await news.tell(transaction, CaseUpdated(update_id=update_id, change=change, **facts))
+            await news.tell(transaction, CaseUpdated(update_id=update_id, change=change, **facts), None)
             await news.prune(transaction)
 
     for _ in range(2):
         await tell("first", "closed")
         await tell("comment", "answered")
     assert await news.last_standing([CASE, OTHER]) == {CASE: "first"}
-    await news.reopened_by_customer(CASE, "reopen-0001")
-    await news.reopened_by_customer(CASE, "reopen-0001")
+    await news.reopened_by_customer(CASE, ACCOUNT, "reopen-0001")
+    await news.reopened_by_customer(CASE, ACCOUNT, "reopen-0001")
     assert await news.last_standing([CASE]) == {}
     await tell("second", "closed")
     assert await news.last_standing([CASE]) == {CASE: "second"}
@@ -113,7 +114,7 @@ async def _outbox(database) -> list[CaseUpdated]:
 async def test_rows_that_nothing_can_come_back_to_are_forgotten(database) -> None:
     writes, news = PostgresWrites(database), PostgresNews(database)
     await writes.begin(KEY)
-    await news.reopened_by_customer(CASE, "reopen-0001")
+    await news.reopened_by_customer(CASE, ACCOUNT, "reopen-0001")
     await database.execute("UPDATE case_write SET begun_at = $1", datetime(2020, 1, 1, tzinfo=UTC))
     await database.execute("UPDATE case_news SET told_at = $1", datetime(2020, 1, 1, tzinfo=UTC))
     await writes.begin(WriteKey("open", KEY.owner, "open-0001", b""))

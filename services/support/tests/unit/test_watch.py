@@ -74,7 +74,7 @@ async def test_what_the_customer_opened_again_is_not_told_to_the_customer(watch)
     watch.change(closed_at=watch.clock.now())
     await watch.look()
     watch.changes.changes.clear()
-    await watch.news.reopened_by_customer(CASE, "reopen-0001")
+    await watch.news.reopened_by_customer(CASE, "001000000000001AAA", "reopen-0001")
     watch.change()
     assert await watch.look() == [(CASE, "closed")]
 

@@ -22,6 +22,7 @@ from portal_orders.rows_in_memory import (
 )
 from portal_orders.salesforce import SalesforceOrders
 from portal_orders.salesforce_comparison import SalesforceRecords
+from portal_orders.salesforce_eligibility import SalesforceEligibility
 from portal_orders.settings import OrdersSettings
 from portal_orders.sweep_orders import SweepState
 from portal_simulation.services.parts import Parts
@@ -80,7 +81,7 @@ async def wire(parts: Parts) -> None:
         early=settings.early,
         hinted=follower.nudge,
     )
-    consumers.register(parts.bus, orders.use, desk)  # type: ignore[arg-type]  # it registers as on the bus
+    consumers.register(parts.bus, orders.use, desk, parts.machine)  # type: ignore[arg-type]  # it registers as on the bus
     if parts.rules.sweeper:
         async with parts.database.transaction() as transaction:
             await parts.processes.start(transaction, sweep_orders.KIND, sweep_orders.KEY, SweepState())
@@ -102,6 +103,7 @@ def _outside(parts: Parts, settings: OrdersSettings, due: Callable[[datetime], N
         customers=BusCustomers(bus),  # type: ignore[arg-type]  # it is asked as the bus is
         products=BusProducts(bus),  # type: ignore[arg-type]  # the same
         billing=BusBilling(bus),  # type: ignore[arg-type]  # the same
+        accounts=SalesforceEligibility(salesforce, internet_commodity=settings.internet_commodity),
         records=SalesforceRecords(salesforce),
         clients=BusBilledClients(bus),  # type: ignore[arg-type]  # the same
         links=BusLinks(bus),  # type: ignore[arg-type]  # the same

@@ -33,6 +33,11 @@ class OrderFacts:
         if one != other:
             self.disagreements.append(f"order {self.order_number}: {what}: {one!r} is not {other!r}")
 
+    def is_one_of(self, what: str, one: Any, wordings: tuple[str, ...]) -> None:
+        """Note a disagreement unless it is one of the wordings."""
+        if one not in wordings:
+            self.disagreements.append(f"order {self.order_number}: {what}: {one!r} is not {' or '.join(wordings)}")
+
 
 @dataclass(frozen=True, slots=True)
 class Systems:
@@ -58,8 +63,8 @@ async def _salesforce(systems: Systems, facts: OrderFacts) -> Sequence[dict[str,
     opportunity = await systems.salesforce.read("Opportunity", order["OpportunityId"])
     facts.whmcs_order_id = int(order["WHMCS_Order_Id__c"] or 0)
     facts.service_id = int(opportunity["WHMCS_Service_ID__c"] or 0)
-    facts.agree("Salesforce status", order["Status"], "Activated")
-    facts.agree("Salesforce activation", order["Activation_Status__c"], "Provisioned")
+    facts.is_one_of("Salesforce status", order["Status"], ("Activated", "Completed"))  # as the org words it (C02, C03)
+    facts.is_one_of("Salesforce activation", order["Activation_Status__c"], ("Provisioned", "Activated"))
     facts.agree("activation error", order["Activation_Error__c"], None)
     facts.agree("opportunity of the checkout", order["OpportunityId"], facts.opportunity_id)
     facts.agree("opportunity stage", opportunity["StageName"], "Active")

@@ -58,6 +58,10 @@ class Customer:
     ) -> None:
         await self._browser.aclose()
 
+    def prefer(self, language: str) -> None:
+        """Read in another language from now on; English at first."""
+        self._browser.headers["Accept-Language"] = language
+
     async def get(self, path: str) -> Any:
         """Read a resource of the portal. Raises Problem."""
         return _content(await self._browser.get(self._gateway + path))
@@ -70,7 +74,11 @@ class Customer:
         """Replace something, in the same way."""
         return await self._change("PUT", path, body, key)
 
-    async def _change(self, method: str, path: str, body: Mapping[str, Any], key: str | None) -> Any:
+    async def delete(self, path: str, *, key: str | None = None) -> Any:
+        """Take something back, in the same way."""
+        return await self._change("DELETE", path, None, key)
+
+    async def _change(self, method: str, path: str, body: Mapping[str, Any] | None, key: str | None) -> Any:
         headers = {"Origin": self._gateway, "Idempotency-Key": key or str(uuid4())}
         for cookie in self._browser.cookies.jar:
             if cookie.name in CSRF_COOKIES and cookie.value:

@@ -23,6 +23,7 @@ from portal_gateway.signed_in_reply import (
     signed_in_reply,
 )
 
+ConfirmEmailBody: Final = without(email.ConfirmEmailChange, "client_address")
 PasskeyLogInBody: Final = without(passkeys.LogInWithPasskey, "request_id", "client_address", "user_agent")
 
 
@@ -67,7 +68,8 @@ async def step_up(exchange: Exchange) -> Reply:
 
 async def confirm_email(exchange: Exchange) -> Reply:
     """Use the mailed link."""
-    await exchange.ask(await exchange.body(email.ConfirmEmailChange))
+    body = await exchange.body(ConfirmEmailBody)
+    await exchange.ask(email.ConfirmEmailChange(**dict(body), client_address=exchange.client_address))
     return Reply(204, b"", [NO_STORE])
 
 
@@ -94,8 +96,15 @@ async def log_in_with_passkey(exchange: Exchange) -> Reply:
 async def submit_document(exchange: Exchange) -> Reply:
     """Pass a document's bytes on: at most 5 MB, refused before more is read, kept nowhere on the way (C41)."""
     content = await exchange.raw_body(verification.MOST_BYTES)
-    asked = exchange.completed(content=b64encode(content), request_id=exchange.request_id())
+    asked = exchange.completed(
+        content=b64encode(content), request_id=exchange.request_id(), client_address=exchange.client_address
+    )
     return message_reply(await exchange.ask(asked), 202)
+
+
+async def export(exchange: Exchange) -> Reply:
+    """Give everything that is kept of the caller."""
+    return message_reply(await exchange.ask(exchange.completed(client_address=exchange.client_address)))
 
 
 _SESSIONS: Final = (
@@ -156,7 +165,7 @@ _EMAIL: Final = (
         path="/auth/email/confirm",
         message=email.ConfirmEmailChange,
         answer=confirm_email,
-        body=email.ConfirmEmailChange,
+        body=ConfirmEmailBody,
         replies={204: "The new address logs in from now on"},
         problems=("EMAIL_LINK_INVALID",),
     ),
@@ -300,6 +309,7 @@ _PERSONAL_DATA: Final = (
         method="GET",
         path="/me/export",
         message=data.ExportPersonalData,
+        answer=export,
         replies={200: "Everything that is kept about the customer, by system"},
         problems=("RATE_LIMITED",),
         vendors=("SALESFORCE_UNAVAILABLE", "WHMCS_UNAVAILABLE"),
@@ -313,7 +323,7 @@ _PERSONAL_DATA: Final = (
         answer=with_form,
         replies={202: "It will be deleted at the time given, unless it is taken back before"},
         idempotency_key=True,
-        problems=("DELETION_NOT_POSSIBLE",),
+        problems=("DELETION_NOT_POSSIBLE", "DELETION_ORDER_OPEN", "DELETION_CANCELLATION_OPEN"),
         vendors=("WHMCS_UNAVAILABLE",),
         step_up=True,
     ),

@@ -26,7 +26,7 @@ _UNPROVEN: Final = (
 )
 _UNLINKED: Final = ("LINKING_NOT_POSSIBLE", "CUSTOMER_NUMBER_TAKEN", "EMAIL_TAKEN", "LINK_MISMATCH")
 ResetRequestBody: Final = without(identity_passwords.RequestPasswordReset, "request_id", "client_address")
-LogInBody: Final = without(identity.LogIn, "request_id", "client_address", "user_agent")
+LogInBody: Final = without(identity.LogIn, "request_id", "client_address", "user_agent", "device")
 
 
 async def sign_up(exchange: Exchange) -> Reply:
@@ -77,6 +77,7 @@ async def log_in(exchange: Exchange) -> Reply:
             request_id=str(uuid4()),
             client_address=exchange.client_address,
             user_agent=exchange.user_agent(),
+            device=exchange.gateway.cookies.device_mark(exchange.headers.get(b"cookie")),
         )
     )
     return await signed_in_reply(exchange, opened)

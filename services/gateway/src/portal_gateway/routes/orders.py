@@ -86,6 +86,7 @@ OPERATIONS: Final = (
             "SCHEDULE_INVALID",
             "IDEMPOTENCY_KEY_REUSED",
             "IN_PROGRESS",
+            "STEP_UP_REQUIRED",
         ),
         reply_headers={"Location": "The checkout"},
     ),

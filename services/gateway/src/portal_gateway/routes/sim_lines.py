@@ -11,8 +11,9 @@ from portal_gateway.reply import Reply, json_reply, message_reply
 from portal_gateway.routes.operator_access import TAG as OPERATORS
 
 TAG: Final = "sim"
-SEVERAL_MINUTES: Final = CachePolicy("actor", seconds=300)
-"""The operator's usage is asked for only when a customer looks, and not each time (freebit.md 3.2)."""
+SEVERAL_MINUTES: Final = CachePolicy("actor", seconds=300, invalidated_by=(sim_lines.LineChanged,))
+"""The operator's usage is asked for only when a customer looks, and not each time (freebit.md 3.2); but who has just
+added data sees it."""
 _REFUSALS: Final = (
     "NOT_FOUND",
     "LINE_CHANGE_UNDER_WAY",
