@@ -18,7 +18,6 @@ PAGES: Final = (
     "/billing/invoices?limit=50&fresh=true",
     "/subscriptions",
     "/eligibility",
-    "/support/cases",
 )
 
 

@@ -81,7 +81,7 @@ async def vendor_calls(stack: LocalStack) -> int:
     running = stack.state.running()
     total = 0.0
     async with httpx.AsyncClient() as client:
-        for name in ("catalog", "orders", "billing", "support"):
+        for name in ("catalog", "orders", "billing"):
             url = running.ready_urls[name] if running is not None else ""
             found = await client.get(url.replace("/readyz", "/metrics"))
             total += sum(float(number) for number in _VENDOR_CALLS.findall(found.text))

@@ -35,12 +35,17 @@ async def test_a_check_is_asked_for_answered_and_ordered_from(shopper) -> None: 
     assert opportunity["StageName"] == "Introduction"
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000+0000")
     await shopper.salesforce.change("Account", account_id, {RESULT: "Home 1G", STATUS: "Checked", CHECKED: now})
-    await shopper.salesforce.change("Opportunity", opportunity["Id"], {"StageName": "Ready"})
 
     async def answered() -> bool | None:
         return (await shopper.customer.get("/eligibility"))["state"] == "eligible" or None
 
+    async def concluded() -> bool | None:  # R189
+        (found,) = await shopper.salesforce.query(opportunities)
+        (case,) = await shopper.salesforce.query(f"SELECT Status FROM Case WHERE AccountId = '{account_id}'")
+        return (found["StageName"], case["Status"]) == ("Ready", "Closed") or None
+
     await eventually(answered, "the result")
+    await eventually(concluded, "the end of the check for staff")
     shown = await shopper.customer.get("/eligibility")
     assert "INT-HOME-1G" in [product["sku"] for product in shown["products"]]
     (order_id,) = await shopper.order({"reference": "net", "sku": "INT-HOME-1G"})

@@ -91,7 +91,7 @@ async def test_who_is_deleted_is_forgotten_everywhere_with_proof_and_stays_so(
     assert {word: await rows_with(portal_stack, word) for word in words} == {word: {} for word in words}
     about = await rows_with(portal_stack, me["accountId"])
     assert not [row for rows in about.values() for row in rows if ADDRESS["street"] in row]
-    assert await refusal(customer.get("/me")) == (401, "SESSION_REQUIRED")
+    assert await refusal(customer.get("/me")) == (401, "SESSION_EXPIRED")
 
 
 async def what_comes_late(shopper: Shopper, stack: PortalStack, order_id: str, case_id: str) -> None:

@@ -1,4 +1,4 @@
-"""An order between its customer and staff: withdrawn, approved at the same time, rejected in curated words (C36, C40)."""
+"""An order between its customer and staff: withdrawn, approved meanwhile, rejected in curated words (C36, C40)."""
 
 import pytest
 

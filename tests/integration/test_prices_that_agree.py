@@ -63,7 +63,7 @@ async def test_a_price_that_only_whmcs_changed_stops_the_sale_until_both_agree(
         assert (marked[SKU], marked["VPN-US"]) == ("PRICE_MISMATCH", None)
         checked = await operator.get("/operator/catalog/setup", sku=SKU)
         assert [one["result"] for one in checked["checks"] if one["id"] == "product.same_price"] == ["failed"], checked
-    await clear(operator)
+    assert (await operator.order("/operator/catalog/clear", do=True))["carriedOut"]
     await until(shown, lambda one: one["orderable"] and one["problem"] is None, "the guard to open")
     order_id = await shopper.order_vpn(SKU)
     await shopper.journey.approve()

@@ -6,7 +6,7 @@ Counted by the vendors themselves, on a portal of its own whose background work 
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -94,11 +94,20 @@ async def cost_of_pages(stack: PortalStack, shopper: Shopper, pages: Mapping[str
 async def cold_and_warm(stack: PortalStack, shopper: Shopper, pages: Mapping[str, str]) -> tuple[Costs, Costs]:
     """What pages cost when nothing is kept of any customer, and once more.
 
-    A first round lets every service log in and learn the fields of its org, which it does once in its life.
+    A first round lets every service log in and learn the fields of its org, which it does once in its life. The least
+    of two rounds counts: whatever the portal asks of its own accord only adds.
     """
     await cost_of_pages(stack, shopper, pages)
-    stack.redis.flush()
-    return await cost_of_pages(stack, shopper, pages), await cost_of_pages(stack, shopper, pages)
+    cold, warm = [], []
+    for _ in range(2):
+        stack.redis.flush()
+        cold.append(await cost_of_pages(stack, shopper, pages))
+        warm.append(await cost_of_pages(stack, shopper, pages))
+    return _least(cold), _least(warm)
+
+
+def _least(rounds: Sequence[Costs]) -> Costs:
+    return {page: min(costs[page] for costs in rounds) for page in rounds[0]}
 
 
 async def pages_of(shopper: Shopper) -> Mapping[str, str]:
@@ -123,7 +132,6 @@ async def test_pages_of_the_largest_shop_and_customer_cost_vendors_what_those_of
     await add_orders(systems, ORDERS - 1)
     await products_on_sale(systems, PRODUCTS)
     large = await cold_and_warm(portal_stack, shopper, pages)
-    print(small, large)
     assert len((await shopper.customer.get("/orders"))["orders"]) == ORDERS
     assert (await shopper.customer.get("/billing/invoices?fresh=true"))["total"] == INVOICES
     assert large == small

@@ -21,7 +21,17 @@ ORDERS = int(os.environ.get("PORTAL_TORTURE_ORDERS", "24"))
 ORDERS_EACH = 12
 """Orders of one customer: more than a page of WHMCS's would slow all, fewer would only test signing up."""
 SECONDS_EACH = 4
-PROGRAMS = ("changefeed", "orders", "fulfillment", "billing", "notifications", "catalog", "identity", "gateway")
+PROGRAMS = (
+    "changefeed",
+    "orders",
+    "fulfillment",
+    "billing",
+    "support",
+    "notifications",
+    "catalog",
+    "identity",
+    "gateway",
+)
 HOUR = 3600
 
 pytestmark = [pytest.mark.kill, pytest.mark.timeout(120 + ORDERS * SECONDS_EACH)]

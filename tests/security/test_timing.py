@@ -23,7 +23,7 @@ from portal_security.crowd import Crowd, Member
 from portal_testing.stack import PortalStack
 
 PAIRS = int(os.environ.get("PORTAL_TIMING_PAIRS", "24"))
-"""Of each kind; two thousand for a figure to write down (docs/performance.md)."""
+"""Of each kind; a thousand, two thousand calls, for a figure to write down (docs/performance.md)."""
 PAUSE = 0.05
 """Between requests: the mail of the one before is written by then."""
 MEMBERS = 4
@@ -82,6 +82,7 @@ async def asked(http: httpx.AsyncClient, kind: Kind, email: str) -> tuple[float,
     return seconds, (answer.status_code, str(body), tuple(sorted(set(answer.headers) - {"x-trace-id", "date"})))
 
 
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", KINDS)
 async def test_known_and_unknown_addresses_are_answered_alike_and_as_soon(
     name: str, members: list[Member], portal_http: httpx.AsyncClient, portal_stack: PortalStack

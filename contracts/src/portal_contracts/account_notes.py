@@ -1,4 +1,4 @@
-"""What other services tell identity of an account's security, for the list its customer reads (R050, architecture §9)."""
+"""What other services tell identity of an account's security, for the list its customer reads (R050)."""
 
 from datetime import datetime
 from typing import ClassVar, Final, Literal

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from portal_contracts.problem_entry import ProblemEntry, refused
+from portal_contracts.problem_entry import ProblemEntry, later, refused
 
 PROBLEMS_OF_SUPPORT: Final[tuple[ProblemEntry, ...]] = (
     refused(
@@ -27,5 +27,19 @@ PROBLEMS_OF_SUPPORT: Final[tuple[ProblemEntry, ...]] = (
         "{megabytes}MBを超えるため、ここでは開けません。担当者にお問い合わせください。",
         "Staff attached a file that is larger than what travels on the bus (C41).",
         owner="staff",
+    ),
+    refused(
+        "CASE_FILE_INFECTED",
+        422,
+        "We cannot take this file: our check found something harmful in it.",
+        "ウイルスチェックで問題が見つかったため、このファイルは受け付けられません。",
+        "The virus scanner found something in a customer's file; its name is in support's log (§5 item 6).",
+    ),
+    later(
+        "VIRUS_SCANNER_UNAVAILABLE",
+        "us",
+        "Files cannot be sent right now. Please try again in a moment.",
+        "ただいまファイルを送信できません。しばらくしてからもう一度お試しください。",
+        "The virus scanner does not answer, or not with a judgement: no file of a customer passes meanwhile.",
     ),
 )

@@ -21,6 +21,7 @@ from portal_identity.password_hashing import Argon2Hasher
 from portal_local.demo.customer import Customer, eventually
 from portal_local.demo.journey import PASSWORD
 from portal_local.demo.sandbox_systems import sandbox_systems
+from portal_local.demo.vendors import SalesforceStaff
 from portal_testing.bulk_orders import BulkOrders
 from portal_testing.stack import PortalStack
 
@@ -98,6 +99,11 @@ class Crowd:
         customer = Customer(stack.gateway_url, stack.sandbox_urls["sendgrid"])
         self._systems = sandbox_systems(stack.sandbox_urls, stack.keys, customer, client)
         self._turns = asyncio.Semaphore(_VENDOR_CALLS_AT_ONCE)
+
+    @property
+    def staff(self) -> SalesforceStaff:
+        """A member of staff in Salesforce."""
+        return self._systems.salesforce
 
     async def grow(self, count: int) -> list[Member]:
         """Make so many members, each with a case and its file, an order, a service with a line, and an invoice."""

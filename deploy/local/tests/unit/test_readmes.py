@@ -23,8 +23,10 @@ OF_TESTS = re.compile(r"^(?:PORTAL|FREEBIT|WHMCS)_TEST_")
 
 
 def names_read_by(member: str) -> set[str]:
-    module = importlib.import_module(READERS[member])
-    return {name for found in vars(module).values() for name in names_of(found)}
+    package = READERS[member].partition(".")[0]
+    modules = [f"{package}.{path.stem}" for path in (ROOT / member / "src" / package).glob("*settings.py")]
+    found = [one for module in modules for one in vars(importlib.import_module(module)).values()]
+    return {name for one in found for name in names_of(one)}
 
 
 def names_of(found: object) -> Iterator[str]:

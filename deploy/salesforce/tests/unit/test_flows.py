@@ -6,6 +6,7 @@ from xml.etree.ElementTree import Element, parse
 
 from portal_changefeed.salesforce_setup import NEEDS as CHANGEFEED
 from portal_changefeed.topics import PROVISION_EVENT
+from portal_orders.salesforce_setup import COMMODITIES
 from portal_salesforce.profile import load_profile
 
 SOURCE = Path(__file__).parents[2] / "force-app" / "main" / "default"
@@ -65,7 +66,21 @@ def test_what_is_optional_arrives_as_a_draft() -> None:  # R155, R158
         "Order_Provision_Now": "Active",
         "Order_Scheduled_Activation": "Draft",
         "Eligibility_Update": "Draft",
+        "Order_One_Internet_Line": "Draft",
     }
+
+
+def test_a_second_internet_line_is_looked_for_among_the_lines_there_are() -> None:  # R108, C14, C27
+    flow = FLOWS["Order_One_Internet_Line"]
+    filters = flow.findall(f"{SPACE}recordLookups/{SPACE}filters")
+    asked = [(value(one, "field"), value(one, "value/stringValue")) for one in filters]
+    stage = PROFILE.picklists["opportunity.stage"]
+    stages = {stage.read(text) for field, text in asked if field == "StageName"}
+    assert stages == {"post_processing", "active", "cancelling"}
+    assert {text for field, text in asked if field == "CommodityType__c"} == set(COMMODITIES[:2])
+    entry = value(flow, "start/filterFormula")
+    assert {text for text in COMMODITIES if f'"{text}"' in entry} == set(COMMODITIES[:2])
+    assert set(re.findall(r"\d", value(flow, "recordLookups/filterLogic"))) == {str(n + 1) for n in range(len(asked))}
 
 
 def test_the_scheduled_path_starts_at_the_orders_date() -> None:  # R155

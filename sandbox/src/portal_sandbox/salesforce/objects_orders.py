@@ -91,6 +91,7 @@ def order(dialect: Dialect) -> ObjectType:
         text("Activation_Error_Code__c", 80),
         checkbox("Address_Changed__c"),
         choice("Priority__c", ("Normal", "High"), default="Normal"),
+        Field("Rejection_Reason__c", "textarea", length=255),
     )
     sim = (
         text("SIM_Type__c", 20),

@@ -204,8 +204,10 @@ def test_options_say_which_of_whmcss_configurable_options_an_order_sets() -> Non
         '{"whmcsOptions": {"0": 1}}',
         '{"choices": [{"name": "a", "label": "A", "whmcsOption": 1, "values": ["x"]}]}',
         '{"choices": [{"name": "a", "label": "A", "values": [{"value": "x", "label": "X", "whmcsValue": 1}]}]}',
-        '{"whmcsOptions": {"1": 2}, "choices": [{"name": "a", "label": "A", "whmcsOption": 1,'
-        ' "values": [{"value": "x", "label": "X", "whmcsValue": 1}]}]}',
+        (
+            '{"whmcsOptions": {"1": 2}, "choices": [{"name": "a", "label": "A", "whmcsOption": 1,'
+            ' "values": [{"value": "x", "label": "X", "whmcsValue": 1}]}]}'
+        ),
     ],
 )
 def test_a_mapping_to_whmcs_that_says_nothing_definite_is_a_defect(wrong) -> None:  # R087

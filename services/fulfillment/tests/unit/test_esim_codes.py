@@ -7,6 +7,7 @@ import pytest
 
 from portal_chassis.actor import Actor
 from portal_chassis.testing import SpanCollector
+from portal_contracts.account_notes import FulfillmentNoted
 from portal_contracts.problems import Refused
 from portal_contracts.provisioning import RevealEsimCode
 from portal_fulfillment.esim_codes import SHOWN_FOR

@@ -37,13 +37,17 @@ class Cookies:
         return found if found is not None and _DEVICE.fullmatch(found) else None
 
     def opened(self, session_token: str, csrf_token: str, expires_at: datetime, now: datetime) -> list[bytes]:
-        """Set the session's cookies until its absolute end, and the browser's for longer."""
-        age, device = max(0, int((expires_at - now).total_seconds())), sha256(session_token.encode()).hexdigest()
+        """Set both cookies until the session's absolute end."""
+        age = max(0, int((expires_at - now).total_seconds()))
         return [
             f"{self.session}={session_token}; Max-Age={age}; HttpOnly{self._attributes}".encode(),
             f"{self.csrf}={csrf_token}; Max-Age={age}{self._attributes}".encode(),
-            f"{self.device}={device}; Max-Age={DEVICE_SECONDS}; HttpOnly{self._attributes}".encode(),
         ]
+
+    def known(self, session_token: str) -> bytes:
+        """Mark the browser of a customer's session for later."""
+        mark = sha256(session_token.encode()).hexdigest()
+        return f"{self.device}={mark}; Max-Age={DEVICE_SECONDS}; HttpOnly{self._attributes}".encode()
 
     def closed(self) -> list[bytes]:
         """Delete the session's cookies; the browser stays known."""

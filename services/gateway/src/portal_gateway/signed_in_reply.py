@@ -14,8 +14,9 @@ from portal_gateway.exchange import Exchange
 from portal_gateway.reply import NO_STORE, Headers, Reply, message_reply
 
 SETS_COOKIES: Final = {
-    "Set-Cookie": "The session, which only the browser sees, the CSRF token, which pages read, and a mark of the browser",
+    "Set-Cookie": "The session, which only the browser sees, the CSRF token, which pages read, a mark of the browser",
 }
+OF_OPERATORS: Final = "/operator/"
 DELETES_COOKIES: Final = {"Set-Cookie": "Deletes both cookies"}
 
 
@@ -29,18 +30,13 @@ class LoggedIn(Message):
 async def signed_in_reply(exchange: Exchange, opened: OpenedSession) -> Reply:
     """Hand out a fresh session; one that came along ends, so that none is planted (fixation)."""
     await _end_earlier_session(exchange)
-    cookies = exchange.gateway.cookies.opened(
-        opened.session_token, opened.csrf_token, opened.expires_at, exchange.gateway.clock.now()
-    )
-    return message_reply(LoggedIn(user_id=opened.user_id, expires_at=opened.expires_at), 200, *_set(cookies))
+    return _opened_reply(exchange, opened)
 
 
 def renewed_reply(exchange: Exchange, opened: OpenedSession) -> Reply:
     """Hand out the tokens of a session that took the place of the caller's."""
-    gateway = exchange.gateway
-    gateway.sessions.forget(exchange.signed_in().actor.session_id)
-    cookies = gateway.cookies.opened(opened.session_token, opened.csrf_token, opened.expires_at, gateway.clock.now())
-    return message_reply(LoggedIn(user_id=opened.user_id, expires_at=opened.expires_at), 200, *_set(cookies))
+    exchange.gateway.sessions.forget(exchange.signed_in().actor.session_id)
+    return _opened_reply(exchange, opened)
 
 
 async def signed_out_reply(exchange: Exchange) -> Reply:
@@ -53,6 +49,15 @@ def forgotten_reply(exchange: Exchange) -> Reply:
     """Delete the cookies of a session that has just ended."""
     exchange.gateway.sessions.forget(exchange.signed_in().actor.session_id)
     return Reply(204, b"", [NO_STORE, *_set(exchange.gateway.cookies.closed())])
+
+
+def _opened_reply(exchange: Exchange, opened: OpenedSession) -> Reply:
+    """Set the cookies; operators' browsers are not marked, so that a customer's mark stays."""
+    cookies, now = exchange.gateway.cookies, exchange.gateway.clock.now()
+    set_now = cookies.opened(opened.session_token, opened.csrf_token, opened.expires_at, now)
+    if not exchange.operation.path.startswith(OF_OPERATORS):
+        set_now.append(cookies.known(opened.session_token))
+    return message_reply(LoggedIn(user_id=opened.user_id, expires_at=opened.expires_at), 200, *_set(set_now))
 
 
 async def _end_earlier_session(exchange: Exchange) -> None:

@@ -83,7 +83,7 @@ async def test_a_passkey_opens_a_session_with_cookies(portal, visitor):
     body = {"answer": {"challengeId": "challenge-0000000000000000", "credential": {"id": "x"}}}
     answer = await visitor.post("/auth/passkey", json=body)
     assert answer.status_code == 200
-    assert len(answer.headers.get_list("set-cookie")) == 2
+    assert len(answer.headers.get_list("set-cookie")) == 3
     (command,) = portal.asked(LogInWithPasskey)
     assert command.answer.credential == {"id": "x"}
 

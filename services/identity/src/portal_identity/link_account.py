@@ -1,6 +1,7 @@
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
+from hashlib import sha256
 from typing import Final
 from uuid import uuid4
 
@@ -25,7 +26,7 @@ from portal_contracts.values import CustomerNumber, comparable_email
 from portal_identity.audit import write_audit
 from portal_identity.link_process import KIND, LinkState
 from portal_identity.password_policy import normal_password, require_strong
-from portal_identity.ports import Billing, KeptLinking, LinkDetails, PasswordHasher
+from portal_identity.ports import Billing, KeptLinking, LinkDetails, PasswordHasher, StaffDesk
 from portal_identity.secret_tokens import new_token, token_hash
 from portal_identity.settings import IdentitySettings
 from portal_identity.store_brakes import Brakes
@@ -63,6 +64,7 @@ class BeginLinking:
     database: Database
     linkings: Linkings
     billing: Billing
+    staff: StaffDesk
     brakes: Brakes
     hasher: PasswordHasher
     run: RunLinking
@@ -77,6 +79,8 @@ class BeginLinking:
             login = await self.billing.prove_login(command.request_id, form.email, form.whmcs_password)
         except Refused as refusal:
             await self._audit("link_failed", command.client_address, code=refusal.code)
+            if refusal.code == "LINKING_NOT_POSSIBLE":
+                raise Refused(refusal.code, facts={"case_id": await self._ask_staff(form.email)}) from None
             raise
         details = _details(login, form.locale)
         kept = KeptLinking(str(uuid4()), details, await self.hasher.hash(form.password), not login.second_factor)
@@ -88,6 +92,12 @@ class BeginLinking:
             if not kept.proven:
                 await transaction.record(LinkCodeRequested(link_id=kept.link_id))
         return await self.run(kept.link_id, token, deadline) if kept.proven else Linking(state="code_sent", token=token)
+
+    async def _ask_staff(self, email: str) -> str:
+        """Ask staff to link by hand, once for a mailbox: its password was right (R038)."""
+        description = f"{email} proved a log-in of WHMCS that owns no client, or several. Which account is theirs?"
+        key = f"link-mailbox-{sha256(comparable_email(email).encode()).hexdigest()[:32]}"
+        return await self.staff.open_case(key, None, "Account could not be linked", description)
 
     async def _count(self, command: LinkAccount) -> None:
         account, settings = comparable_email(command.form.email), self.settings

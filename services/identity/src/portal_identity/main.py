@@ -218,7 +218,9 @@ def use_cases(  # noqa: PLR0917 - each is another kind of thing
         mint_link=MintLink(stores.signups, settings, clock),
         use_link=UseSignupLink(database, stores.signups, processes, clock),
         form_policy=settings.form_policy(),
-        begin_linking=BeginLinking(database, stores.linkings, outside.billing, brakes, hasher, run_linking, settings),
+        begin_linking=BeginLinking(
+            database, stores.linkings, outside.billing, outside.staff, brakes, hasher, run_linking, settings
+        ),
         go_on_linking=GoOnLinking(stores.linkings, brakes, run_linking, settings, clock),
         mint_link_code=MintCode(stores.linkings, clock),
         open_session=OpenSession(users, sessions, brakes, prove, settings, clock),

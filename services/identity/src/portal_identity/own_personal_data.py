@@ -49,7 +49,7 @@ class ExportOwnData:
     brakes: Brakes
     clock: BusinessClock
 
-    async def __call__(self, caller: Actor, client_address: str) -> PersonalDataExport:
+    async def __call__(self, caller: Actor, client_address: str = "") -> PersonalDataExport:
         """Give all of it or none: TryLater when a system is away, RATE_LIMITED."""
         await self.brakes.count(("export", caller.user_id, EXPORTS_AN_HOUR, 3600))
         portal: dict[str, Any] = {

@@ -62,6 +62,10 @@ class ChangedMailbox:
     former: Sequence[str]
 
 
+class AccountUnclear(Exception):  # noqa: N818 - a finding
+    """A mailbox belongs to an account that cannot be told: there are several, or it has no Customer Number."""
+
+
 class Accounts(Protocol):
     """The customers in the sales system. Raises TryLater while it is away, Misconfigured when it refuses our set-up."""
 
@@ -69,7 +73,10 @@ class Accounts(Protocol):
         """Find the account with this Customer Number (R020), with its contacts."""
 
     async def find_by_email(self, email: str) -> AccountOnFile | None:
-        """Find the one account with a Customer Number that has a contact with this mailbox; None for several (C08)."""
+        """Find the one account that has a contact with this mailbox (C08); None where nobody has it.
+
+        AccountUnclear for several, and for one without a Customer Number: another one would be a duplicate.
+        """
 
     async def open_account(self, customer_number: str, form: SignupForm) -> str:
         """Make an account with this number, or find the one made before; gives its id (R030). Safe to repeat."""

@@ -27,7 +27,7 @@ class UseResetLink:
     async def __call__(self, command: ResetPassword) -> Acknowledged:
         """Refused PASSWORD_LINK_INVALID or PASSWORD_TOO_WEAK, after which the link still works; TryLater RATE_LIMITED.
 
-        Whoever has the mailbox is the owner, so failed log-ins of others slow nobody down any more (R049), however many.
+        Whoever has the mailbox is the owner, so failed log-ins of others, however many, count no more (R049).
         """
         await self.brakes.count(
             ("reset_use", command.client_address, self.settings.resets_an_hour_per_address, 3600),

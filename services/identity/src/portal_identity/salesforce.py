@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from portal_contracts.identity import SignupForm
 from portal_contracts.values import Address, comparable_email
-from portal_identity.ports import AccountOnFile, BilledProfile, ContactOnFile, NewContact
+from portal_identity.ports import AccountOnFile, AccountUnclear, BilledProfile, ContactOnFile, NewContact
 from portal_salesforce import soql
 from portal_salesforce.client import Salesforce
 from portal_salesforce.dialect import DialectSource
@@ -39,14 +39,16 @@ class SalesforceAccounts:
         return await self._one(soql.equals(dialect.field("account.customerNumber"), customer_number))
 
     async def find_by_email(self, email: str) -> AccountOnFile | None:
-        """Query contacts by mailbox; accounts without a number are nobody's yet."""
+        """Query contacts by mailbox; contacts without an account are nobody's."""
         statement = soql.select("Contact", "AccountId").where(soql.equals("Email", email))
         rows = await self._salesforce.query(statement.limit(MOST_CONTACTS))
         account_ids = {row["AccountId"] for row in rows if row["AccountId"]}
-        if len(account_ids) != 1:
+        if not account_ids:
             return None
-        found = await self._one(soql.equals("Id", account_ids.pop()))
-        return found if found is not None and found.customer_number else None
+        found = await self._one(soql.equals("Id", account_ids.pop())) if len(account_ids) == 1 else None
+        if found is None or not found.customer_number:
+            raise AccountUnclear
+        return found
 
     async def _one(self, condition: soql.Condition) -> AccountOnFile | None:
         dialect = await self._dialect.current()

@@ -19,7 +19,6 @@ NEEDS: Final = (
             FieldNeed(
                 "account.registrationSource", TEXT_OR_PICK, "u", texts=("Legacy", "Portal Signup", "Portal Checkout")
             ),
-            FieldNeed("account.lastSignIn", MOMENT, "u"),
             FieldNeed("account.verificationStatus", TEXT_OR_PICK, "u", texts=("Pending", "Verified", "Rejected")),
             FieldNeed("account.verificationSubmittedAt", MOMENT, "u"),
             FieldNeed("account.verificationVerifiedAt", MOMENT),

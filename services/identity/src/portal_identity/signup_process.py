@@ -12,7 +12,7 @@ from portal_chassis.postgres import Transaction
 from portal_chassis.process import Done, Next, Outcome, ProcessDefinition, Run, Step, Wait
 from portal_contracts.identity import CustomerLink, CustomerRegistered
 from portal_contracts.problems import Refused, TryLater
-from portal_identity.ports import AccountOnFile, Accounts, Billing, KeptSignup, NewContact, NewUser, StaffDesk
+from portal_identity.ports import AccountOnFile, Accounts, AccountUnclear, Billing, KeptSignup, NewContact, NewUser, StaffDesk
 from portal_identity.proof import proven
 from portal_identity.store_signups import Signups
 from portal_identity.store_users import Users
@@ -70,8 +70,14 @@ class SignupProcess:
         return self._takes(run, kept.form.customer_number, account)
 
     async def _without_number(self, run: Run[SignupState], kept: KeptSignup) -> Outcome:
-        """Find the account of the proven mailbox, or have one made with a number of its own (C08, open mode)."""
-        account = await self.accounts.find_by_email(kept.form.email)
+        """Find the account of the proven mailbox, or have one made with a number of its own (C08, open mode).
+
+        Where nobody can tell which account it is, staff look: another account would be a duplicate.
+        """
+        try:
+            account = await self.accounts.find_by_email(kept.form.email)
+        except AccountUnclear:
+            raise Refused("CUSTOMER_NUMBER_NOT_PROVEN", facts={"case_id": await self._ask_which(run, kept)}) from None
         number = account.customer_number if account else number_for(run.key)
         await self._require_free(number, kept, account)
         if account is None:
@@ -147,6 +153,13 @@ class SignupProcess:
         if kept is None:
             raise Refused("SIGNUP_LINK_INVALID")
         return kept
+
+    async def _ask_which(self, run: Run[SignupState], kept: KeptSignup) -> str:
+        description = (
+            f"{kept.form.name.family_name} {kept.form.name.given_name} proved the mailbox {kept.form.email}, which "
+            "contacts of several accounts have, or of one without a Customer Number. Which account is theirs?"
+        )
+        return await self.staff.open_case(f"signup-{run.key}", None, "Portal sign-up could not be proven", description)
 
     async def _ask_staff(self, run: Run[SignupState], kept: KeptSignup, account: AccountOnFile) -> str:
         description = (

@@ -14,7 +14,7 @@ LONGEST_WAIT: Final = 900
 FORGET_AFTER: Final = "1 day"
 """Waits begin anew after so long."""
 MOST_FAILURES: Final = 100
-"""Wrong passwords of an account in a row, wherever they were tried (NIST 800-63B-4). Then no password helps any more."""
+"""Wrong passwords of an account in a row, wherever they were tried (NIST 800-63B-4): then none is right any more."""
 KEEP_TOTALS: Final = "30 days"
 """Below the most, totals of accounts nobody tries any more are forgotten after so long."""
 

@@ -22,6 +22,7 @@ from portal_contracts.support import CaseType
 from portal_contracts.values import Address, PersonName, comparable_email, long_salesforce_id
 from portal_identity.ports import (
     AccountOnFile,
+    AccountUnclear,
     BilledProfile,
     ChangedMailbox,
     ContactOnFile,
@@ -83,7 +84,9 @@ class InMemoryAccounts:
             for number, account in self.by_number.items()
             if any(comparable_email(contact.email) == wanted for contact in account.contacts)
         ]
-        return found[0] if len(found) == 1 else None
+        if len(found) > 1 or any(not account.customer_number for account in found):
+            raise AccountUnclear
+        return found[0] if found else None
 
     async def open_account(self, customer_number: str, form: SignupForm) -> str:
         """Make an account, once for its number."""

@@ -1,8 +1,12 @@
 """Everything about a customer in one file, and deletion per system with proof (D17)."""
 
+from datetime import UTC, datetime, timedelta
+
 import asyncpg
 import pytest
 
+from portal_chassis.testing import FakeBus
+from portal_contracts.forgetting import FORGOTTEN, OpenBusiness, SupportForgotten
 from portal_contracts.identity import LogIn, MintActor, SessionRevoked
 from portal_contracts.identity_personal_data import (
     CustomerErased,
@@ -11,6 +15,7 @@ from portal_contracts.identity_personal_data import (
     WithdrawDeletion,
 )
 from portal_contracts.problems import Refused, TryLater
+from portal_identity.consumers import register_news
 from portal_identity.testing import ACCOUNT_ID, PASSPHRASE, form
 
 ASK = {"request_id": "request-0001", "client_address": "192.0.2.1"}
@@ -129,6 +134,84 @@ async def test_while_a_service_runs_nobody_is_forgotten(identity, me) -> None:
     await carry_out(identity)
     with pytest.raises(Refused, match="CREDENTIALS_WRONG"):
         await log_in(identity)
+
+
+@pytest.mark.parametrize(
+    ("under_way", "code"),
+    [
+        (OpenBusiness(orders=1), "DELETION_ORDER_OPEN"),
+        (OpenBusiness(cancellations=1), "DELETION_CANCELLATION_OPEN"),
+        (OpenBusiness(orders=1, cancellations=1), "DELETION_CANCELLATION_OPEN"),
+    ],
+)
+async def test_while_something_is_under_way_nobody_is_forgotten(identity, me, under_way, code) -> None:
+    identity.owners.under_way = under_way
+    identity.billing.with_services.add(me.whmcs_client_id)
+    with pytest.raises(Refused, match=code):
+        await identity.delete_account.request(me, RequestDeletion(**ASK))
+    identity.owners.under_way = OpenBusiness()
+    identity.billing.with_services.clear()
+    wish = await identity.delete_account.request(me, RequestDeletion(**ASK))
+    identity.owners.under_way = under_way
+    await carry_out(identity)
+    blocked = await identity.processes.read("deletion", wish.deletion_id)
+    assert (blocked.status, blocked.code) == ("blocked", code)
+    identity.owners.under_way = OpenBusiness()
+    await carry_out(identity)
+    assert (await identity.deletions.all(1))[0].erased_at is not None
+
+
+async def tell(identity, *told) -> None:
+    """Deliver what services tell, each in a transaction of its own."""
+    bus = FakeBus()
+    register_news(bus, identity.processes, identity.deletions)
+    for event in told:
+        async with identity.database.transaction() as transaction:
+            await bus.deliver(event, transaction)
+
+
+async def systems_of(identity) -> dict[str, tuple[str, str]]:
+    (record,) = await identity.deletions.all(10)
+    return {one.system: (one.state, one.reason) for one in record.systems}
+
+
+async def test_each_service_stands_open_until_it_told_what_it_forgot_and_what_it_keeps(identity, me) -> None:
+    wish = await identity.delete_account.request(me, RequestDeletion(**ASK))
+    assert {one.state for one in wish.systems} == {"open"}
+    await carry_out(identity)
+    states = {system: state for system, (state, _) in (await systems_of(identity)).items()}
+    services = ("orders", "billing", "fulfillment", "support", "notifications")
+    assert states == {"portal": "done", "salesforce": "done", "whmcs": "kept", **dict.fromkeys(services, "open")}
+    removed = {"links": 2, "news": 0}
+    law = {"removed": removed, "kept": {"orders": 1}, "because": "a law"}
+    await tell(identity, *(told(user_id=me.user_id, **law) for told in FORGOTTEN if told is not SupportForgotten))
+    await tell(identity, SupportForgotten(user_id=me.user_id, removed=removed, kept={}))
+    stand = await systems_of(identity)
+    assert stand["orders"] == ("kept", "removed: 2 links; kept: 1 orders (a law)")
+    assert stand["support"] == ("done", "removed: 2 links")
+    assert "open" not in {state for state, _ in stand.values()}
+
+
+async def test_what_a_service_told_first_stands_and_strangers_have_no_deletion(identity, me) -> None:
+    await identity.delete_account.request(me, RequestDeletion(**ASK))
+    early = SupportForgotten(user_id=me.user_id, removed={"links": 9}, kept={})
+    await tell(identity, early)  # of a deletion that an older copy of the database knows nothing of
+    assert (await systems_of(identity))["support"][0] == "open"
+    await identity.delete_account.withdraw(me, WithdrawDeletion(**ASK))
+    await identity.delete_account.request(me, RequestDeletion(**{**ASK, "request_id": "request-0004"}))
+    await identity.database.execute("DELETE FROM deletion WHERE withdrawn_at IS NOT NULL")
+    await carry_out(identity)
+    first, again = (SupportForgotten(user_id=me.user_id, removed={"links": number}, kept={}) for number in (2, 0))
+    stranger = SupportForgotten(user_id="7f0c7a52-5f6e-4b8f-9d4a-0d3a1d0f7b11", removed={}, kept={})
+    await tell(identity, first, again, stranger)
+    assert (await systems_of(identity))["support"] == ("done", "removed: 2 links")
+
+
+async def test_the_news_of_a_deletion_says_when_it_was(identity, me) -> None:
+    await identity.delete_account.request(me, RequestDeletion(**ASK))
+    await carry_out(identity)
+    (erased,) = [event for event in identity.events if isinstance(event, CustomerErased)]
+    assert abs(erased.erased_at - datetime.now(UTC)) < timedelta(minutes=1)
 
 
 async def test_with_salesforce_away_it_goes_on_where_it_stood(identity, me) -> None:

@@ -1,6 +1,6 @@
 """Cancelling a service: preview, request, taking it back (R207-R218, C33, C34, D10)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
@@ -20,6 +20,7 @@ from portal_contracts.cancellation import (
 )
 from portal_contracts.catalog import Category, LocalizedText
 from portal_contracts.problems import Refused
+from portal_contracts.values import comparable_text
 from portal_orders import cancellation_wording as wording
 from portal_orders.cancellation_dates import Ending, at_once, ending, initial_until
 from portal_orders.cancellation_ports import (
@@ -49,12 +50,13 @@ class OwnService:
     subscription: Subscription
     order: KeptOrder | None
     contract: Contract | None
+    group_category: Category | None = None
 
     @property
     def category(self) -> Category | None:
-        """What kind of service it is: as it was ordered, else as the opportunity says (R231)."""
+        """What kind of service it is: as it was ordered, else as the opportunity says (R231), else as WHMCS's group."""
         ordered = self.order.category if self.order is not None else None
-        return ordered or (self.contract.category if self.contract is not None else None)
+        return ordered or (self.contract.category if self.contract is not None else None) or self.group_category
 
     @property
     def order_id(self) -> str | None:
@@ -78,11 +80,15 @@ class OwnService:
 
 @dataclass(frozen=True, slots=True)
 class FindService:
-    """Joins a service of the caller's."""
+    """Joins a service of the caller's. `groups`: what kind of service a WHMCS group holds, by its comparable name.
+
+    That is how services from before the portal are known, which have no order here and perhaps no opportunity (R177).
+    """
 
     billing: ServiceBilling
     contracts: Contracts
     book: OrderBook
+    groups: Mapping[str, Category]
 
     async def __call__(self, service_id: int, buyer: Buyer) -> OwnService:
         """Refused NOT_FOUND for anybody else's."""
@@ -92,7 +98,8 @@ class FindService:
             raise Refused("NOT_FOUND")
         orders = await self.book.of_account(buyer.account_id)
         order = next((one for one in orders if one.whmcs_service_id == service_id and not one.gone), None)
-        return OwnService(found, order, await self.contracts.of_service(buyer.account_id, service_id))
+        contract = await self.contracts.of_service(buyer.account_id, service_id)
+        return OwnService(found, order, contract, self.groups.get(comparable_text(found.group)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,13 @@
 """The life of a service, joined: beside `main`, because it stands on ports of its own."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import uuid4
 
 from portal_chassis.clocks import BusinessClock
 from portal_chassis.process import ProcessEngine
 from portal_chassis.service import Service
+from portal_contracts.catalog import Category
 from portal_orders.cancel_service import CancelService, FindService
 from portal_orders.cancellation_bus import BusRequestCases, BusServiceBilling, BusServiceLines
 from portal_orders.cancellation_consumers import ServiceUse, register
@@ -14,8 +16,9 @@ from portal_orders.cancellation_process import CancellationProcess
 from portal_orders.cancellation_salesforce import SalesforceContracts
 from portal_orders.cancellation_settings import CancellationSettings
 from portal_orders.cancellation_store import PostgresCancellations
+from portal_orders.eligibility_ports import AccountEligibility
 from portal_orders.plan_change import PlanChange
-from portal_orders.ports import CommandLog, OrderBook, Products, SalesOrders, Transactions
+from portal_orders.ports import CommandLog, OrderBook, Products, Transactions
 from portal_orders.store import PostgresCommandLog
 from portal_orders.take_reading import TakeReading
 from portal_salesforce import Salesforce
@@ -33,8 +36,9 @@ class ServiceSide:
     transactions: Transactions
     book: OrderBook
     products: Products
-    sales: SalesOrders
+    accounts: AccountEligibility
     commands: CommandLog
+    groups: Mapping[str, Category]
 
 
 def wire_services(  # noqa: PLR0917 - what `main` has built already
@@ -43,7 +47,8 @@ def wire_services(  # noqa: PLR0917 - what `main` has built already
     take_reading: TakeReading,
     book: OrderBook,
     products: Products,
-    sales: SalesOrders,
+    accounts: AccountEligibility,
+    groups: Mapping[str, Category],
 ) -> None:
     """Join it for one process."""
     database = service.database
@@ -56,8 +61,9 @@ def wire_services(  # noqa: PLR0917 - what `main` has built already
         transactions=database.transaction,
         book=book,
         products=products,
-        sales=sales,
+        accounts=accounts,
         commands=PostgresCommandLog(),
+        groups=groups,
     )
     register(service.bus, join_services(side, service.processes, take_reading, service.clock, CancellationSettings()))
 
@@ -74,7 +80,7 @@ def join_services(
         side.contracts, side.cancellations, side.billing, side.lines, side.cases, take_reading, processes, settings
     )
     processes.register(process.definition())
-    find = FindService(side.billing, side.contracts, side.book)
+    find = FindService(side.billing, side.contracts, side.book, side.groups)
     cancel = CancelService(
         side.transactions,
         find,
@@ -86,4 +92,4 @@ def join_services(
         new_id=lambda: uuid4().hex,
     )
     wishes = (side.cases, side.commands, side.transactions)
-    return ServiceUse(cancel, PlanChange(find, side.products, side.sales, side.lines, *wishes), take_reading)
+    return ServiceUse(cancel, PlanChange(find, side.products, side.accounts, side.lines, *wishes), take_reading)

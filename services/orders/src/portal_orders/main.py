@@ -154,7 +154,8 @@ async def wire(service: Service) -> None:
         orders.take_reading,
         outside.book,
         outside.products,
-        outside.sales,
+        outside.accounts,
+        settings.group_categories,
     )
     serve_setup(service, org_look(salesforce, NEEDS))
     await _start_endless(service.database, service.processes)
@@ -271,7 +272,7 @@ def join(
             settings.porting_terms,
             clock,
         ),
-        rebuild=Rebuild(sales, hints, outside.desk, clock, hinted),
+        rebuild=Rebuild(sales, book, hints, outside.desk, clock, hinted),
         drifts=Drifts(outside.differences, outside.clients, look, hints, processes, outside.desk, clock, hinted),
     )
     pass_signals = PassSignals(hints, book, take_reading, clock)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from portal_contracts.cancellation import PlanChangePreview, PlanChangeRequested, PreviewPlanChange, RequestPlanChange
 from portal_contracts.catalog import BillingCycle, SoldProduct
 from portal_contracts.problems import Refused, TryLater
-from portal_contracts.values import comparable_text
 from portal_orders.cancel_service import RUNNING, FindService, OwnService
 from portal_orders.cancellation_ports import RequestCases, ServiceLines
 from portal_orders.cancellation_wording import case_text
 from portal_orders.check_out import Buyer
-from portal_orders.ports import CommandLog, Products, SalesOrders, Transactions
+from portal_orders.eligibility_ports import AccountEligibility
+from portal_orders.ports import CommandLog, Products, Transactions
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class PlanChange:
 
     find: FindService
     products: Products
-    sales: SalesOrders
+    accounts: AccountEligibility
     lines: ServiceLines
     cases: RequestCases
     commands: CommandLog
@@ -85,7 +85,8 @@ class PlanChange:
         """Refuse NOT_ELIGIBLE an Internet plan that staff did not find available (R080)."""
         if product.category != "internet" or product.eligibility is None:
             return
-        if comparable_text(product.eligibility) not in await self.sales.eligibility(buyer.account_id):
+        found = await self.accounts.read(buyer.account_id)
+        if found is None or not found.allows(product.eligibility):
             raise Refused("NOT_ELIGIBLE", facts={"sku": product.sku})
 
     async def _priced(self, own: OwnService, product: SoldProduct, buyer: Buyer) -> PlanChangePreview:

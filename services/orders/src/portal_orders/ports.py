@@ -229,6 +229,9 @@ class OrderBook(Protocol):
     async def of_account(self, account_id: str) -> Sequence[KeptOrder]:
         """Give an account's orders, the newest first."""
 
+    async def order_ids(self) -> Collection[str]:
+        """Give the ids of all orders there are rows of."""
+
     async def unprogressed(
         self, order_ids: Collection[str], *, asked_before: datetime, silent_before: datetime
     ) -> Collection[str]:

@@ -68,6 +68,10 @@ class PostgresOrderBook:
         )
         return [order for row in rows if (order := _order(row)) is not None]
 
+    async def order_ids(self) -> Collection[str]:
+        """Read the primary key."""
+        return {row["order_id"] for row in await self._database.fetch("SELECT order_id FROM customer_order")}
+
     async def unprogressed(
         self, order_ids: Collection[str], *, asked_before: datetime, silent_before: datetime
     ) -> Collection[str]:

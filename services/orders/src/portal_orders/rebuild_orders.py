@@ -11,7 +11,7 @@ from portal_chassis.operator_actions import Plan
 from portal_chassis.postgres import Transaction
 from portal_contracts.operators import OperatorOutcome
 from portal_contracts.orders_rebuild import RebuildOrders
-from portal_orders.ports import Hint, Hints, SalesOrders
+from portal_orders.ports import Hint, Hints, OrderBook, SalesOrders
 from portal_orders.repair_difference import Desk
 
 BEGINNING: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -19,9 +19,13 @@ BEGINNING: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Rebuild:
-    """Leaves a hint for each order; the follower reads them, 200 in a call. Rows that are right stay as they are."""
+    """Leaves a hint for each order; the follower reads them, 200 in a call. Rows that are right stay as they are.
+
+    Rows of orders that Salesforce has no more are looked at too: their deletion may have been missed.
+    """
 
     sales: SalesOrders
+    book: OrderBook
     hints: Hints
     desk: Desk
     clock: BusinessClock
@@ -29,7 +33,7 @@ class Rebuild:
 
     async def __call__(self, command: RebuildOrders, call: Call) -> OperatorOutcome:
         """Raise TryLater while Salesforce cannot say which orders there are."""
-        order_ids = await self.sales.changed_since(BEGINNING)
+        order_ids = sorted({*await self.sales.changed_since(BEGINNING), *await self.book.order_ids()})
 
         async def effect(transaction: Transaction) -> None:
             now = self.clock.now()

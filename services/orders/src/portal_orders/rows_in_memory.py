@@ -49,6 +49,10 @@ class InMemoryBook:
         mine = [order for order in self.orders.values() if order.account_id == account_id]
         return sorted(mine, key=lambda order: (order.placed_at, order.order_number), reverse=True)
 
+    async def order_ids(self) -> Collection[str]:
+        """Give the keys."""
+        return set(self.orders)
+
     async def unprogressed(
         self, order_ids: Collection[str], *, asked_before: datetime, silent_before: datetime
     ) -> Collection[str]:

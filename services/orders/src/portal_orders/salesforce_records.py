@@ -58,6 +58,7 @@ _CUSTOM: Final = (
     "order.eid",
     "order.simCardNumber",
     "order.priority",
+    "order.rejectionReason",
     *PORTING_FIELDS,
 )
 SCHEDULE: Final = ("order.activationType", "order.scheduledAt")
@@ -110,7 +111,7 @@ def sales_order(record: Record, dialect: Dialect) -> SalesOrder:
         sim_card_number=str(custom("order.simCardNumber") or "").strip() or None,
         porting=porting_on_file(record, dialect),
         address=_address(record),
-        rejection_reason=_rejection_reason(record.get("Description")),
+        rejection_reason=_rejection_reason(custom("order.rejectionReason"), record.get("Description")),
         description=str(record.get("Description") or ""),
         priority=str(custom("order.priority") or "").strip().casefold() not in NORMAL_PRIORITIES,
     )
@@ -162,8 +163,11 @@ def harmless(text: str) -> str:
     return text.replace(REJECTION_MARK, REJECTION_MARK.rstrip(":"))
 
 
-def _rejection_reason(description: Any) -> str:
-    """Give what staff wrote behind the last rejection mark (C36)."""
+def _rejection_reason(own: Any, description: Any) -> str:
+    """Give what staff wrote in the field for it, else behind the last rejection mark of the description (C36)."""
+    written = str(own or "").strip().removeprefix(REJECTION_MARK).strip()
+    if written:
+        return written
     _, mark, reason = str(description or "").rpartition(REJECTION_MARK)
     return reason.strip() if mark else ""
 

@@ -48,6 +48,11 @@ NEEDS: Final = (
             FieldNeed("order.eid", TEXT, "c"),
             FieldNeed("order.simCardNumber", TEXT),
             FieldNeed("order.priority", TEXT_OR_PICK, without="staff's mark of priority orders (C31)"),
+            FieldNeed(
+                "order.rejectionReason",
+                (*TEXT, *PICK),
+                without="staff's reason in a field of its own: it stands behind `Rejected:` in the description (C36)",
+            ),
             FieldNeed("order.mnpApplication", FLAG, "c"),
             FieldNeed("order.mnpType", TEXT_OR_PICK, without="the kind of porting"),
             FieldNeed("order.mnpOneStop", FLAG, "c", without="numbers without a reservation (D09)"),

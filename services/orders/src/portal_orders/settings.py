@@ -1,5 +1,6 @@
 """What orders reads from its environment, beside the chassis's and the Salesforce connector's settings."""
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import get_args
 
@@ -41,6 +42,10 @@ class OrdersSettings(BaseSettings):
         default="Internet,インターネット",
         description="Names of WHMCS product groups that hold Internet services, comma list (C14)",
     )
+    sim_groups: str = Field(
+        default="SIM", description="The same for SIM services: how one from before the portal is known (R177)"
+    )
+    vpn_groups: str = Field(default="VPN", description="The same for VPN services")
     internet_commodity: str = Field(
         default="Personal SonixNet Home Internet", description="CommodityType of Internet opportunities (R231)"
     )
@@ -144,7 +149,21 @@ class OrdersSettings(BaseSettings):
     @property
     def internet_group_names(self) -> frozenset[str]:
         """The group names in their comparable form."""
-        return frozenset(comparable_text(name) for name in self.internet_groups.split(",") if name.strip())
+        return _names(self.internet_groups)
+
+    @property
+    def group_categories(self) -> Mapping[str, Category]:
+        """What kind of service a WHMCS group holds, by its comparable name; Internet's first where names are twice."""
+        named: tuple[tuple[Category, str], ...] = (
+            ("vpn", self.vpn_groups),
+            ("sim", self.sim_groups),
+            ("internet", self.internet_groups),
+        )
+        return {name: category for category, names in named for name in _names(names)}
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(comparable_text(name) for name in text.split(",") if name.strip())
 
 
 def _month_days(text: str) -> frozenset[tuple[int, int]]:

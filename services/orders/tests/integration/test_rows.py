@@ -56,6 +56,16 @@ def order(number=1, **facts):
     return replace(kept, **facts)
 
 
+async def test_a_rebuild_finds_every_order_there_is_a_row_of(rows):
+    """C24, D14: also those whose deletion nobody told."""
+    assert set(await rows.book.order_ids()) == set()
+    async with rows.transaction() as transaction:
+        for number, state in enumerate(("pending_review", "completed", "cancelled")):
+            one = order(number, order_id=f"80100000000000{number}AAA", state=state, gone=state == "cancelled")
+            await rows.book.save(transaction, one)
+    assert len(await rows.book.order_ids()) == 3
+
+
 async def test_an_order_comes_back_as_it_was_saved(rows):
     assert await rows.book.read(ORDER_ID) is None
     async with rows.transaction() as transaction:

@@ -187,6 +187,29 @@ async def test_a_rejected_orders_opportunity_is_void_with_staffs_reason(org):
     assert (await org.reason(order.opportunity_id)).count("Fibre is not available there") == 1
 
 
+@pytest.mark.parametrize("written", ["IDENTITY another person", "Rejected: IDENTITY another person"])
+async def test_an_orgs_own_field_for_the_reason_comes_before_the_mark_in_the_description(
+    sales, sandbox_org, staff, written
+):
+    """R129, C36: staff who have the field need no mark."""
+    org = sandbox_org(sales)
+    order = await org.placed()
+    await staff.change("Order", order.order_id, Rejection_Reason__c=written)
+    await org.reject(order.order_id, "ADDRESS unknown street")
+    assert (await org.read(order.order_id)).rejection_reason == "IDENTITY another person"
+    await staff.change("Order", order.order_id, Rejection_Reason__c=None)
+    assert (await org.read(order.order_id)).rejection_reason == "ADDRESS unknown street"
+
+
+async def test_an_org_without_a_field_for_the_reason_has_the_mark(sandbox, connected, sandbox_org, staff):
+    """C36."""
+    staff.switch(optionalOrderFields=False)
+    org = sandbox_org(SalesforceOrders(connected(sandbox), internet_commodity="Personal SonixNet Home Internet"))
+    order = await org.placed()
+    await org.reject(order.order_id, "ADDRESS unknown street")
+    assert (await org.read(order.order_id)).rejection_reason == "ADDRESS unknown street"
+
+
 async def test_an_order_nobody_knows_is_left_out(org):
     order = await org.placed()
     assert set(await org.port.read([order.order_id, "801000000000009AAA"])) == {order.order_id}

@@ -18,7 +18,7 @@ from portal_contracts.cancellation import (
 from portal_contracts.customer_news import CancellationProgressed, ServiceCancellationProgressed
 from portal_contracts.problems import Refused, TryLater
 from portal_contracts.sim_lines import LineChanged, LineEnding
-from portal_contracts.values import comparable_text, long_salesforce_id
+from portal_contracts.values import long_salesforce_id
 from portal_orders.cancellation_consumers import line_changed
 from portal_orders.cancellation_ports import Contract
 from portal_orders.cancellation_process import KIND
@@ -33,6 +33,7 @@ from portal_orders.cancellation_testing import (
 from portal_orders.cancellation_wiring import ServiceSide, join_services
 from portal_orders.check_out import Buyer
 from portal_orders.rows_in_memory import InMemoryCommandLog
+from portal_orders.settings import OrdersSettings
 from portal_orders.tell_staff import SUPERVISOR
 from portal_orders.testing import ACCOUNT, CLIENT
 
@@ -57,8 +58,9 @@ class Life:
             world.database.transaction,
             world.book,
             world.products,
-            world.sales,
+            world.accounts,
             InMemoryCommandLog(),
+            OrdersSettings(internet_groups="Internet", sim_groups="Mobile").group_categories,
         )
         take_reading = world.orders.take_reading
         self.use = join_services(side, world.processes, take_reading, world.clock, CancellationSettings(**settings))
@@ -424,6 +426,22 @@ async def test_a_service_nobody_knows_the_kind_of_is_not_cancelled_here(life):
         await life.preview()
 
 
+async def test_a_service_from_before_the_portal_is_known_by_its_group_in_whmcs(life):  # R044, R177
+    life.has(SIM, "sim", product=999)
+    del life.contracts.rows[SIM]
+    service = life.billing.subscriptions[SIM]
+    life.billing.subscriptions[SIM] = service.model_copy(update={"group": "ＭＯＢＩＬＥ"})
+    wanted = RequestPlanChange(request_id="request-p1", service_id=SIM, sku="SIM-DATA-ESIM-10G")
+    assert (await life.use.plan_change.request(wanted, life.buyer)).case_id
+    cancelled = await life.request()
+    assert (await life.use.cancel.contract(SIM, life.buyer)).category == "sim"
+    await life.run(cancelled.effective_at - life.clock.now() + timedelta(minutes=1))
+    life.billing.set_state(SIM, "terminated")
+    await life.run(timedelta(hours=2))
+    assert (life.state(), life.contracts.writes) == (["completed"], [])
+    assert sorted(case[0] for case in life.cases.opened.values()) == ["cancellation_request", "general_inquiry"]
+
+
 async def test_what_staff_are_cancelling_already_is_not_cancelled_twice(life):
     life.contracts.change(SIM, stage="cancelling")
     with pytest.raises(Refused, match="CANCELLATION_UNDER_WAY"):
@@ -485,11 +503,11 @@ async def test_a_key_asks_for_one_plan_and_no_other(life):  # C16
 
 async def test_an_internet_plan_is_offered_where_staff_found_it_available(life):  # R080
     query = PreviewPlanChange(service_id=INTERNET, sku="INT-HOME-1G")
-    life.world.sales.eligible[ACCOUNT] = frozenset()
+    life.world.accounts.staff_say(ACCOUNT, state="not_eligible", types=())
     with pytest.raises(Refused, match="NOT_ELIGIBLE"):
         await life.use.plan_change.preview(query, life.buyer)
     plan = (await life.world.products.find(skus=["INT-HOME-1G"]))[0]
-    life.world.sales.eligible[ACCOUNT] = frozenset({comparable_text(plan.eligibility)})
+    life.world.accounts.staff_say(ACCOUNT, state="eligible", types=(plan.eligibility,))
     assert (await life.use.plan_change.preview(query, life.buyer)).sku == "INT-HOME-1G"
 
 

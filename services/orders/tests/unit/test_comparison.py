@@ -422,6 +422,19 @@ async def test_the_read_model_is_built_anew_by_one_command(world):
     assert world.book.orders[order_ids[0]].state == "cancelled"
 
 
+async def test_a_rebuild_shows_orders_as_removed_that_salesforce_has_no_more(world):
+    """Their deletion was missed: nothing else looks at them."""
+    gone, there = [(await world.check_out(*cart(n), key=f"rebuild-{n:04}")).orders[0].order_id for n in range(2)]
+    del world.sales.orders[gone]
+    world.clock.advance(timedelta(hours=1))
+    await world.orders.use.rebuild(
+        RebuildOrders(request_id="rebuild-request", dry_run=False, reason="A test"), operator_call()
+    )
+    await world.follow()
+    assert (world.book.orders[gone].gone, world.book.kinds(gone)[-1]) == (True, "order.removed")
+    assert not world.book.orders[there].gone
+
+
 def cart(number):
     name = f"vpn{number}"
     return (

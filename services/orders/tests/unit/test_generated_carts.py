@@ -9,7 +9,7 @@ from hypothesis import strategies as some
 
 from portal_contracts.catalog import Choice, ChoiceValue, LocalizedText, SoldProduct
 from portal_contracts.orders import CartLine, CheckOut
-from portal_contracts.problems import Refused
+from portal_contracts.problems import Refused, customer_text
 from portal_orders.cart import ServiceOrder, split_cart
 from portal_orders.porting import PortingCheck, PortingTerms
 from portal_orders.testing import EID, PRICE_LIST
@@ -149,6 +149,11 @@ def test_a_cart_passes_exactly_when_no_rule_is_broken(command):
     assert is_legal(command) is not isinstance(outcome, Refused), outcome
     if isinstance(outcome, Refused):
         assert outcome.fields, "a refusal names its faults"
+        for fault in outcome.fields:  # each with its fix, in both languages
+            texts = [customer_text(fault.code, language, fault.facts) for language in ("en", "ja")]
+            assert all(texts), fault.code
+            assert texts[0] != texts[1], fault.code
+            assert "–" not in "".join(texts), f"{fault.code} lacks a fact"
 
 
 @settings(max_examples=300, deadline=None)

@@ -4,7 +4,7 @@ from portal_contracts.problems import Refused
 from portal_contracts.support import CaseDetail
 from portal_contracts.support_files import MOST_FILES, AttachFile
 from portal_support.attachment import file_kind, file_path, safe_name
-from portal_support.ports import CaseFiles, WriteKey
+from portal_support.ports import CaseFiles, Scanner, WriteKey
 from portal_support.read_cases import ReadCustomerCases
 from portal_support.write_once import WriteOnce
 
@@ -16,11 +16,13 @@ class AttachCustomerFile:
     cases: ReadCustomerCases
     files: CaseFiles
     once: WriteOnce
+    scanner: Scanner
 
     async def __call__(self, account_id: str, command: AttachFile) -> CaseDetail:
-        """Give the case with the file. Refused NOT_FOUND, DOCUMENT_REFUSED, CASE_FILES_FULL or CASE_NOT_TAKEN."""
+        """Give the case with the file; Refused as `AttachFile` lists. A scanner that is away lets nothing pass."""
         kind = file_kind(command.content)
         case = await self.cases.one(account_id, command.case_id)
+        await self.scanner.check(command.content)
         path = file_path(command.case_id, command.content, kind)
 
         async def make() -> str:

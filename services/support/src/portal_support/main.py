@@ -9,9 +9,11 @@ from portal_salesforce.settings import SalesforceSettings
 from portal_support.add_comment import AddCustomerComment
 from portal_support.attach_file import AttachCustomerFile
 from portal_support.check_setup import case_look
+from portal_support.clamd import Clamd, NoScanner
 from portal_support.consumers import UseCases, register
 from portal_support.open_case import OpenCustomerCase
 from portal_support.open_staff_case import OpenCaseForStaff
+from portal_support.ports import Scanner
 from portal_support.read_cases import ReadCustomerCases
 from portal_support.read_file import ReadCustomerFile
 from portal_support.salesforce import SalesforceCases, case_headers
@@ -24,6 +26,11 @@ from portal_support.store import PostgresLinks, PostgresNews, PostgresWrites
 from portal_support.store_forgetting import PostgresMemory
 from portal_support.watch_process import KEY, KIND, CaseWatch, WatchState
 from portal_support.write_once import WriteOnce
+
+
+def _scanner(settings: SupportSettings) -> Scanner:
+    place = settings.scanner_place
+    return NoScanner() if place is None else Clamd(*place, settings.virus_scanner_seconds)
 
 
 async def wire(service: Service) -> None:
@@ -39,7 +46,7 @@ async def wire(service: Service) -> None:
         read=reading,
         open=OpenCustomerCase(cases, SalesforceBelongings(salesforce, service.bus), links, reading, once),
         comment=AddCustomerComment(cases, reading, news, once, service.clock),
-        attach=AttachCustomerFile(reading, files, once),
+        attach=AttachCustomerFile(reading, files, once, _scanner(settings)),
         fetch=ReadCustomerFile(files),
         for_staff=OpenCaseForStaff(cases),
     )

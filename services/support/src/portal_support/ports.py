@@ -75,6 +75,13 @@ class CaseFiles(Protocol):
         """Give a file that the customer may see; None unless it is of this case, and the case of this account."""
 
 
+class Scanner(Protocol):
+    """Looks for viruses in what customers send (§5 item 6)."""
+
+    async def check(self, content: bytes) -> None:
+        """Return for a clean one. Refused CASE_FILE_INFECTED; TryLater VIRUS_SCANNER_UNAVAILABLE if nobody can tell."""
+
+
 @dataclass(frozen=True, slots=True)
 class About:
     """What a case is about. At least one of the two is there."""

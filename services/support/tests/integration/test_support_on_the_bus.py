@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -10,8 +11,17 @@ from portal_chassis.bus import Bus, BusAddress, Call
 from portal_contracts.billing import ListClientServices, SubscriptionList
 from portal_contracts.customer_news import CaseUpdated
 from portal_contracts.examples import example_of
+from portal_contracts.message import Acknowledged
 from portal_contracts.problems import Misconfigured, Refused, TryLater
-from portal_contracts.support import AddComment, ListCases, OpenCase, OpenStaffCase, ReadCase, ReopenCase
+from portal_contracts.support import (
+    AddComment,
+    CloseStaffCase,
+    ListCases,
+    OpenCase,
+    OpenStaffCase,
+    ReadCase,
+    ReopenCase,
+)
 from portal_contracts.topology import SERVICES, ServiceTopology
 from portal_salesforce import Salesforce
 from portal_salesforce.soql import equals, select
@@ -19,6 +29,7 @@ from portal_support.salesforce import SalesforceCases
 from portal_support.salesforce_user import OwnUser
 from portal_support.watch_process import KEY, KIND
 
+CASES = (OpenStaffCase, CloseStaffCase)
 STAFF_ASKER = ServiceTopology("identity", asks=SERVICES["identity"].asks, database=False)
 
 
@@ -147,6 +158,26 @@ async def test_a_case_of_staff_about_a_customer_is_not_theirs_to_see(gateway, cu
     assert hidden.case_id not in listed
     with pytest.raises(Refused, match="NOT_FOUND"):
         await hanako.ask(ReadCase(case_id=hidden.case_id))
+
+
+async def test_a_request_that_was_taken_back_is_closed_for_its_customer_too(
+    gateway, customers, nats_url, sandbox
+) -> None:  # R213: a cancellation revoked
+    hanako, _ = customers
+    orders = Bus("orders", BusAddress(nats_url), topology=ServiceTopology("orders", asks=CASES, database=False))
+    await orders.connect()
+    words = {"type": "cancellation_request", "title": "Cancellation: VPN", "description": "Last day: 2026-12-31"}
+    command = OpenStaffCase(case_key="cancellation:1", account_id=hanako.account_id, for_customer=True, **words)
+    case_id = (await orders.ask(command)).case_id
+    shown = await hanako.ask(ReadCase(case_id=case_id))
+    assert (shown.type, shown.closed, shown.description) == ("cancellation_request", False, "Last day: 2026-12-31")
+    sandbox.faults.arm({"vendor": "salesforce", "call": "sobjects", "kind": "after_effect", "times": 1})
+    for _ in range(2):  # its answer is lost; orders asks again
+        with suppress(TryLater):
+            await orders.ask(CloseStaffCase(case_key="cancellation:1"))
+    assert await orders.ask(CloseStaffCase(case_key="cancellation:1")) == Acknowledged()
+    assert (await hanako.ask(ReadCase(case_id=case_id))).closed
+    await orders.stop()
 
 
 async def test_a_case_whose_answer_was_lost_is_opened_once(customers, sandbox) -> None:

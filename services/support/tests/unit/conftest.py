@@ -10,6 +10,7 @@ from portal_chassis.testing import ManualClock
 from portal_contracts.support import CaseDetail, OpenCase
 from portal_support.add_comment import AddCustomerComment
 from portal_support.attach_file import AttachCustomerFile
+from portal_support.clamd import NoScanner
 from portal_support.open_case import OpenCustomerCase
 from portal_support.open_staff_case import OpenCaseForStaff
 from portal_support.read_cases import ReadCustomerCases
@@ -47,7 +48,7 @@ class Desk:
         self.read = ReadCustomerCases(self.cases, self.links)
         self.open = OpenCustomerCase(self.cases, self.belongings, self.links, self.read, once)
         self.comment = AddCustomerComment(self.cases, self.read, self.news, once, self.clock)
-        self.attach = AttachCustomerFile(self.read, self.files, once)
+        self.attach = AttachCustomerFile(self.read, self.files, once, NoScanner())
         self.fetch = ReadCustomerFile(self.files)
         self.for_staff = OpenCaseForStaff(self.cases)
 

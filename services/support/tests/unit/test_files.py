@@ -1,4 +1,5 @@
 import base64
+from dataclasses import replace
 
 import pytest
 
@@ -116,3 +117,16 @@ def test_a_name_loses_whatever_could_deceive(given, shown) -> None:
 
 def test_the_media_type_of_what_nobody_recognises_is_only_bytes() -> None:
     assert media_type(b"<svg onload=alert(1)>") == "application/octet-stream"
+
+
+@pytest.mark.parametrize("problem", [Refused("CASE_FILE_INFECTED"), TryLater("VIRUS_SCANNER_UNAVAILABLE")])
+async def test_what_the_scanner_lets_not_pass_is_not_kept_and_may_be_sent_again(desk, case_id, problem) -> None:
+    class Doubting:
+        async def check(self, _: bytes) -> None:
+            raise problem
+
+    attach = replace(desk.attach, scanner=Doubting())
+    with pytest.raises(type(problem), match=problem.code):
+        await attach(HANAKO, file(case_id))
+    assert desk.files.by_path == {}
+    assert len((await desk.attach(HANAKO, file(case_id))).files) == 1, "nothing is held for the repeat"

@@ -102,7 +102,15 @@ OPERATIONS: Final = (
         answer=attach_file,
         upload=support_files.MOST_BYTES,
         replies={201: "Kept: the case with its files"},
-        problems=("NOT_FOUND", "DOCUMENT_REFUSED", "CASE_FILES_FULL", "CASE_NOT_TAKEN", "IN_PROGRESS"),
+        problems=(
+            "NOT_FOUND",
+            "DOCUMENT_REFUSED",
+            "CASE_FILES_FULL",
+            "CASE_FILE_INFECTED",
+            "CASE_NOT_TAKEN",
+            "IN_PROGRESS",
+            "VIRUS_SCANNER_UNAVAILABLE",
+        ),
     ),
     Operation(
         method="GET",
