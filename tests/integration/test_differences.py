@@ -55,6 +55,7 @@ async def make_six(shopper: Shopper, sandbox: SandboxControl) -> int:
     whmcs, client_id = shopper.journey.systems.whmcs, (await shopper.customer.get("/me"))["whmcsClientId"]
     for action in ("PendingOrder", "CancelOrder", "DeleteOrder"):
         await whmcs.call(action, orderid=deleted.whmcs_order_id)
+    await sandbox.set_switches({"whmcs": {"extraActions": ""}})
     await shopper.salesforce.change("Opportunity", unnamed.opportunity_id, {"WHMCS_Service_ID__c": None})
     await whmcs.call("UpdateClientProduct", serviceid=pending.service_id, status="Pending")
     await whmcs.call("UpdateClientProduct", serviceid=dearer.service_id, recurringamount="9999.00")

@@ -249,6 +249,7 @@ def keys_of(stack: PortalStack) -> dict[str, str]:
     }
 
 
+@pytest.mark.timeout(300)
 async def test_no_secret_is_found_in_anything_the_portal_wrote_said_or_refused(
     page: Page, unknown: Shopper, shoppers: Shoppers, witness: Witness
 ) -> None:

@@ -24,7 +24,9 @@ class EndOwnedLine:
             own = await self.lines.of_service(command.service_id, command.account_id)
             if own is None:
                 raise Refused("NOT_FOUND")
-            work = LineEndingWork(line=own.account, service_id=own.service_id, order_id=own.order_id)
+            work = LineEndingWork(
+                line=own.account, service_id=own.service_id, order_id=own.order_id, account_id=own.account_id
+            )
             async with self.transactions() as transaction:
                 await self.processes.start(transaction, KIND, key, work, inline=True)
         until = Deadline.after(deadline.remaining() - ANSWER_SECONDS)

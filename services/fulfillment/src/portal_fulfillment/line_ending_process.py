@@ -26,6 +26,7 @@ class LineEndingWork(BaseModel):
     line: str
     service_id: int
     order_id: str
+    account_id: str
 
 
 @dataclass(frozen=True, slots=True)

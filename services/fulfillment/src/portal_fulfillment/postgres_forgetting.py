@@ -9,6 +9,7 @@ from portal_chassis.postgres import Database, Transaction
 BECAUSE: Final = "ids of orders alone: no order is activated twice"
 _ORDERS: Final = "(SELECT order_id FROM provisioning_attempt WHERE account_id = $1 AND opened_at <= $2)"
 _CHANGES: Final = "(SELECT change_id FROM line_change WHERE account_id = $1 AND asked_at <= $2)"
+_ENDINGS: Final = "(SELECT key FROM portal_process WHERE kind = 'line_ending' AND state ->> 'account_id' = $1)"
 _OVER: Final = "('done', 'failed', 'cancelled')"
 _WORKING: Final = f"""
 SELECT EXISTS (SELECT FROM provisioning_attempt WHERE account_id = $1 AND opened_at <= $2 AND state = 'open')
@@ -21,7 +22,7 @@ _REMOVED: Final[Mapping[str, str]] = {
     "numbers of operations": f"""
         UPDATE sim_operation SET line = '', before = '{{}}'
         WHERE line <> '' AND state IN ('confirmed', 'failed', 'withdrawn')
-        AND (order_id IN {_ORDERS} OR order_id IN {_CHANGES})
+        AND (order_id IN {_ORDERS} OR order_id IN {_CHANGES} OR order_id IN {_ENDINGS})
     """,  # noqa: S608 - made of constants
     "lines": f"""
         DELETE FROM sim_line WHERE activated_at <= $2 AND (account_id = $1 OR order_id IN {_ORDERS})

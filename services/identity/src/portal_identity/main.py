@@ -72,6 +72,7 @@ from portal_identity.store_signups import Signups
 from portal_identity.store_users import Users
 from portal_identity.use_cases import UseCases
 from portal_identity.use_passkey import MakePasskey, OpenSessionWithPasskey, ProveByPasskey
+from portal_identity.verification_policy import require_providers
 from portal_identity.verification_process import VerificationProcess
 from portal_identity.verify_customer import VerifyCustomer
 from portal_identity.webauthn_ceremonies import WebauthnCeremonies
@@ -144,6 +145,7 @@ async def wire(service: Service) -> None:
     """Join identity's parts."""
     settings, salesforce = IdentitySettings(), Salesforce(SalesforceSettings())
     service.on_stop(salesforce.close)
+    require_providers(settings.verification_methods)
     signing_key = read_signing_key(settings.actor_private_key_path)
     key = ActorKey(signing_key, key_id_of(signing_key, service.settings.actor_public_keys_path, settings.actor_key_id))
     seal = Seal.from_file(settings.identity_key_path, setting="PORTAL_IDENTITY_KEY_PATH")

@@ -12,7 +12,16 @@ from portal_chassis.postgres import Transaction
 from portal_chassis.process import Done, Next, Outcome, ProcessDefinition, Run, Step, Wait
 from portal_contracts.identity import CustomerLink, CustomerRegistered
 from portal_contracts.problems import Refused, TryLater
-from portal_identity.ports import AccountOnFile, Accounts, AccountUnclear, Billing, KeptSignup, NewContact, NewUser, StaffDesk
+from portal_identity.ports import (
+    AccountOnFile,
+    Accounts,
+    AccountUnclear,
+    Billing,
+    KeptSignup,
+    NewContact,
+    NewUser,
+    StaffDesk,
+)
 from portal_identity.proof import proven
 from portal_identity.store_signups import Signups
 from portal_identity.store_users import Users

@@ -5,7 +5,7 @@ from uuid import UUID
 from portal_chassis.postgres import Database, Transaction
 from portal_contracts.account_notes import BillingNoted, FulfillmentNoted
 from portal_contracts.identity_sessions import SecurityEvent
-from portal_identity.audit import write_audit
+from portal_identity.audit import write_audit_of
 
 _OF_CLIENT: Final = "SELECT user_id FROM customer_link WHERE whmcs_client_id = $1"
 _OF_ACCOUNT: Final = "SELECT user_id FROM customer_link WHERE account_id = $1"
@@ -43,13 +43,13 @@ class Audit:
         """Write down what billing did for a customer, who reads of it from now on."""
         user_id = await transaction.fetchval(_OF_CLIENT, noted.whmcs_client_id)
         owner, facts = str(user_id) if user_id else None, {"whmcs_client": noted.whmcs_client_id}
-        await write_audit(transaction, owner, noted.what, at=noted.at, **facts)
+        await write_audit_of(transaction, owner, noted.what, noted.at, facts)
 
     async def note_fulfillment(self, transaction: Transaction, noted: FulfillmentNoted) -> None:
         """Write down what fulfillment did for a customer, who reads of it from now on."""
         user_id = await transaction.fetchval(_OF_ACCOUNT, noted.account_id)
         owner, facts = str(user_id) if user_id else None, {"account": noted.account_id}
-        await write_audit(transaction, owner, noted.what, at=noted.at, **facts)
+        await write_audit_of(transaction, owner, noted.what, noted.at, facts)
 
     async def sweep(self, months: int) -> None:
         """Forget what is past its time (§5.10); the permission to do so lasts for this transaction alone."""

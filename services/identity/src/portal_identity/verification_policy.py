@@ -10,7 +10,7 @@ from portal_contracts.identity_verification import (
     VerificationMethod,
     VerifiedCommodity,
 )
-from portal_contracts.problems import Refused
+from portal_contracts.problems import Misconfigured, Refused
 from portal_identity.ports import VerificationOnFile
 
 METHODS: Final[Mapping[VerifiedCommodity, VerificationMethod]] = {
@@ -21,6 +21,14 @@ METHODS: Final[Mapping[VerifiedCommodity, VerificationMethod]] = {
 }
 """The defaults. Voice lines may not be contracted on an uploaded picture; legal review is the operator's (C26)."""
 _BEGINNINGS: Final = ((b"\xff\xd8\xff", "jpg"), (b"\x89PNG\r\n\x1a\n", "png"), (b"%PDF-", "pdf"))
+
+
+def require_providers(methods: Mapping[VerifiedCommodity, VerificationMethod]) -> None:
+    """Refuse to start, Misconfigured, where a provider is to verify: none is wired yet, so that nobody would pass."""
+    external = sorted(commodity for commodity, method in methods.items() if method == "external")
+    if external:
+        facts = {"setting": "PORTAL_VERIFICATION_METHODS", "without_provider": ", ".join(external)}
+        raise Misconfigured("INTERNAL_ERROR", facts=facts)
 
 
 def document_kind(content: bytes) -> str:

@@ -15,7 +15,7 @@ import pytest
 from portal_contracts.identity import SignupForm
 from portal_contracts.problems import TryLater
 from portal_contracts.values import Address, comparable_email, comparable_postcode, long_salesforce_id
-from portal_identity.ports import AccountOnFile, Accounts, BilledProfile
+from portal_identity.ports import AccountOnFile, Accounts, AccountUnclear, BilledProfile
 from portal_identity.salesforce import SalesforceAccounts
 from portal_identity.testing import InMemoryAccounts, account, form
 from portal_salesforce import Salesforce
@@ -127,6 +127,16 @@ async def test_a_mailbox_on_file_finds_its_account_and_a_strange_one_nothing(org
     assert found is not None
     assert (found.account_id, found.customer_number) == (before.account_id, NUMBER)
     assert await org.accounts.find_by_email(new_mailbox()) is None
+
+
+async def test_a_mailbox_of_several_accounts_is_no_ones(org: Org) -> None:  # C08: another one would be a duplicate
+    mailbox = new_mailbox()
+    contact = await org.form(mailbox)
+    other = await org.accounts.open_account(f"PT-{secrets.token_hex(6).upper()}", contact)
+    for account_id in (other, (await org.account()).account_id):
+        await org.accounts.ensure_contact(account_id, contact)
+    with pytest.raises(AccountUnclear):
+        await org.accounts.find_by_email(mailbox)
 
 
 async def test_an_account_is_made_once_for_its_number(org: Org) -> None:  # R030, C08

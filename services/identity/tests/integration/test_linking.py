@@ -227,3 +227,19 @@ async def test_while_salesforce_is_away_the_customer_can_come_back_on_any_device
     assert (await go_on(identity, begun.token)).state == "done"
     sealed = await identity.database.fetchval("SELECT sealed_details FROM linking")
     assert sealed is None, "what is known of the customer goes with the last step"
+
+
+async def test_a_log_in_that_owns_no_single_client_is_a_case_for_staff_once(identity, login) -> None:  # R038
+    login()
+
+    async def no_single_client(*_: object) -> None:
+        raise Refused("LINKING_NOT_POSSIBLE")
+
+    identity.billing.prove_login = no_single_client
+    for number in range(2):
+        with pytest.raises(Refused, match="LINKING_NOT_POSSIBLE") as caught:
+            await begin(identity, wanted().model_copy(update={"request_id": f"request-000{number}"}))
+        assert caught.value.facts == {"case_id": "case-1"}
+    (key,) = identity.staff.cases
+    assert key.startswith("link-mailbox-")
+    assert "example" not in key

@@ -6,7 +6,7 @@ from portal_chassis.deadline import Deadline
 from portal_contracts.identity import ConfirmSignup, CustomerRegistered, LogIn
 from portal_contracts.problems import Refused, TryLater
 from portal_identity.signup_process import number_for
-from portal_identity.testing import ACCOUNT_ID, PASSPHRASE, account, form
+from portal_identity.testing import ACCOUNT_ID, OTHER_ACCOUNT_ID, PASSPHRASE, account, form
 
 
 @pytest.fixture
@@ -48,6 +48,22 @@ async def test_an_open_portal_finds_the_account_of_the_proven_mailbox(identity, 
     assert (await identity.confirm(await identity.request(without_number()))).state == "done"
     assert identity.accounts.registered == {ACCOUNT_ID: (7000, "Portal Signup")}
     assert list(identity.billing.clients) == ["SNX-10001"]
+
+
+@pytest.mark.parametrize("other", ["SNX-10002", ""])
+async def test_an_open_portal_makes_no_duplicate_where_the_account_is_unclear(identity, settings, other) -> None:
+    settings(signup_mode="open")  # C08: several accounts with the proven mailbox, or one without a number
+    if not other:
+        identity.accounts.by_number.clear()
+    identity.accounts.by_number[other] = account(OTHER_ACCOUNT_ID)
+    before = dict(identity.accounts.by_number)
+    token = await identity.request(without_number())
+    for _ in range(2):
+        with pytest.raises(Refused, match="CUSTOMER_NUMBER_NOT_PROVEN"):
+            await identity.confirm(token)
+    assert (identity.accounts.by_number, identity.billing.clients) == (before, {})
+    signup_id = str(await identity.database.fetchval("SELECT id FROM signup"))
+    assert list(identity.staff.cases) == [f"signup-{signup_id}"]
 
 
 async def test_a_repeat_after_every_lost_answer_makes_one_of_each(identity, settings) -> None:  # D05
