@@ -153,7 +153,8 @@ def test_what_somebody_sent_stays_inside_one_line(capsys, lines, vector, where):
     elif where == "inside":
         log.info("received", body={"items": [vector, {vector: 1}]})
     else:
-        logging.getLogger("some.library").info(vector)
+        record = logging.makeLogRecord({"name": "some.library", "msg": vector, "levelno": logging.INFO})
+        logging.getLogger().handlers[0].handle(record)  # to ours alone: a test runner cannot keep half a character
     written = capsys.readouterr().out
     assert written.count("\n") == 1
     assert len(written.splitlines()) == 1
