@@ -179,6 +179,7 @@ class LogIn(PublicCommand[OpenedSession]):
         default=None,
         repr=False,
         description="SHA-256 of a session token this browser had: strangers do not slow it down",
+        examples=["0" * 64],
     )
 
 

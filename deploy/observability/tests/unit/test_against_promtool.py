@@ -22,6 +22,8 @@ FOLDER = Path(__file__).parents[2]
 PROMTOOL = shutil.which("promtool")
 MINUTES = 45
 VALUES = ("a", "b")
+STEPS = {"": (0, 9), "0.25": (0, 3), "900.0": (3, 6), "+Inf": (6, 9)}
+"""How much a counter grows in a minute: a wider bucket never less than a narrower one, as each holds the ones below."""
 
 
 def expressions() -> list[str]:
@@ -42,7 +44,7 @@ def made_up(chance: random.Random) -> dict[tuple[str, Labels], list[float]]:
     found = {}
     for name, labels in wanted.items():
         for value in VALUES:
-            for bound in ("0.25", "900.0", "+Inf") if name.endswith("_bucket") else ("",):
+            for bound in [one for one in STEPS if one] if name.endswith("_bucket") else [""]:
                 plain = {label: admitted(label, value, matched[name]) for label in labels - {"le"}}
                 full = tuple(sorted({**plain, **({"le": bound} if bound else {})}.items()))
                 found[name, full] = course(name, bound, chance)
@@ -57,7 +59,7 @@ def admitted(label: str, value: str, matchers: list[Matcher]) -> str:
 
 def course(name: str, bound: str, chance: random.Random) -> list[float]:
     if name.endswith(("_total", "_count", "_bucket")):
-        steps = [chance.randint(0, 9) * (3 if bound == "+Inf" else 1) for _ in range(MINUTES + 1)]
+        steps = [chance.randint(*STEPS[bound]) for _ in range(MINUTES + 1)]
         begin = chance.randint(0, 50) if bound == "" else 0
         grown = [begin + sum(steps[: index + 1]) for index in range(len(steps))]
         restart = 20 if bound == "" else MINUTES + 1

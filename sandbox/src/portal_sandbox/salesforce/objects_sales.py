@@ -64,7 +64,6 @@ def account() -> ObjectType:
         text("WH_Account__c"),
         choice("Portal_Status__c", ("Active", "Inactive")),
         choice("Portal_Registration_Source__c", REGISTRATION_SOURCES),
-        moment("Portal_Last_SignIn__c"),
         text("Internet_Eligibility__c"),
         choice("Internet_Eligibility_Status__c", ("Pending", "Checked")),
         moment("Internet_Eligibility_Request_Date_Time__c"),

@@ -26,7 +26,7 @@ def code_of(action):
         ({"ParentId": "nonsense"}, "MALFORMED_ID"),
         ({"ParentId": "003000000000001AAA"}, "MALFORMED_ID"),
         ({"ParentId": "001000000000001AAA"}, "INVALID_CROSS_REFERENCE_KEY"),
-        ({"Portal_Last_SignIn__c": "yesterday"}, "JSON_PARSER_ERROR"),
+        ({"Internet_Eligibility_Request_Date_Time__c": "yesterday"}, "JSON_PARSER_ERROR"),
         ({"SF_Account_No__c": "snx-10001"}, "DUPLICATE_VALUE"),
     ],
 )
