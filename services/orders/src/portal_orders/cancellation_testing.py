@@ -18,6 +18,9 @@ from portal_contracts.values import long_salesforce_id
 from portal_orders.cancellation_ports import OPEN, Contract, KeptCancellation
 from portal_orders.ports import OrderMoved
 
+SIM, INTERNET, VPN = 7001, 7002, 7003
+"""Services of the customer in tests."""
+
 
 class InMemoryContracts:
     """The `Contracts` port. `lose` makes the next write's answer get lost, after its effect or before."""

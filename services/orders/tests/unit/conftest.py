@@ -1,6 +1,7 @@
 """The whole service on fakes, with a clock that only the test moves."""
 
 from datetime import date, timedelta
+from itertools import count
 from types import SimpleNamespace
 
 import pytest
@@ -9,11 +10,29 @@ from portal_chassis.deadline import Deadline
 from portal_chassis.memory import InMemoryDatabase
 from portal_chassis.process_memory import InMemoryProcessStore
 from portal_chassis.testing import FakeBus, InMemoryOperatorDesk, ManualClock, engine
+from portal_contracts.billing import Subscription
+from portal_contracts.cancellation import PreviewCancellation, RequestCancellation, RevokeCancellation
 from portal_contracts.changefeed import OrderChanged
+from portal_contracts.customer_news import CancellationProgressed
 from portal_contracts.fulfillment import ProvisioningProgressed
 from portal_contracts.orders import CartLine, CheckOut, ProvisionRequested
 from portal_contracts.porting import NumberPorting
+from portal_contracts.values import long_salesforce_id
 from portal_orders import consumers
+from portal_orders.cancellation_ports import Contract
+from portal_orders.cancellation_process import KIND as CANCELLATION
+from portal_orders.cancellation_settings import CancellationSettings
+from portal_orders.cancellation_testing import (
+    INTERNET,
+    SIM,
+    VPN,
+    FixedServiceBilling,
+    FixedServiceLines,
+    InMemoryCancellations,
+    InMemoryContracts,
+    InMemoryRequestCases,
+)
+from portal_orders.cancellation_wiring import ServiceSide, join_services
 from portal_orders.check_out import Buyer
 from portal_orders.comparison_in_memory import FixedClients, FixedLinks, InMemoryDifferences, InMemoryRecords
 from portal_orders.eligibility_in_memory import (
@@ -219,3 +238,110 @@ def world() -> World:
 @pytest.fixture
 def carts() -> SimpleNamespace:
     return SimpleNamespace(line=line, sim=sim, vpn=vpn, internet=internet, porting=porting, buyer=BUYER)
+
+
+class Life:
+    """The use cases of a service's life beside the world of orders."""
+
+    def __init__(self, world, buyer, **settings):
+        self.world, self.buyer, self.clock = world, buyer, world.clock
+        self.contracts = InMemoryContracts(world.clock)
+        self.kept, self.cases = InMemoryCancellations(), InMemoryRequestCases()
+        self.billing, self.lines = FixedServiceBilling(CLIENT), FixedServiceLines({SIM})
+        side = ServiceSide(
+            self.contracts,
+            self.kept,
+            self.billing,
+            self.lines,
+            self.cases,
+            world.database.transaction,
+            world.book,
+            world.products,
+            world.accounts,
+            InMemoryCommandLog(),
+            OrdersSettings(internet_groups="Internet", sim_groups="Mobile").group_categories,
+        )
+        take_reading = world.orders.take_reading
+        self.use = join_services(side, world.processes, take_reading, world.clock, CancellationSettings(**settings))
+        self.keys = (f"request-{number:04d}" for number in count(1))
+
+    def has(self, service_id, category, *, order_id=None, next_due_on=date(2026, 5, 1), product=202):
+        """Let a running service be there, with its opportunity."""
+        self.billing.subscriptions[service_id] = Subscription(
+            service_id=service_id,
+            name="Service",
+            group="Group",
+            whmcs_product_id=product,
+            state="active",
+            billing_cycle="monthly",
+            amount=2970,
+            started_on=date(2026, 1, 10),
+            next_due_on=next_due_on,
+        )
+        opportunity = long_salesforce_id(f"006{service_id:012d}")
+        self.contracts.put(service_id, Contract(opportunity, ACCOUNT, "active", self.clock.now(), order_id, category))
+
+    async def preview(self, service_id=SIM, buyer=None, **facts):
+        return await self.use.cancel.preview(PreviewCancellation(service_id=service_id, **facts), buyer or self.buyer)
+
+    async def request(self, service_id=SIM, buyer=None, **facts):
+        key = facts.pop("request_id", None) or next(self.keys)
+        ends_on = facts.pop("ends_on", None) or (await self.preview(service_id)).ends_on
+        command = RequestCancellation(request_id=key, service_id=service_id, ends_on=ends_on, **facts)
+        return await self.use.cancel.request(command, buyer or self.buyer)
+
+    async def revoke(self, service_id=SIM, buyer=None):
+        command = RevokeCancellation(request_id=next(self.keys), service_id=service_id)
+        return await self.use.cancel.revoke(command, buyer or self.buyer)
+
+    async def run(self, by=timedelta()):
+        end = self.clock.now() + by
+        while True:
+            await self.world.processes.run_until_idle()
+            due = self.world.processes._store.next_due()
+            if due is None or due > end:
+                break
+            self.clock.advance_to(due)
+        self.clock.advance_to(end)
+
+    async def view(self):
+        (kept,) = self.kept.rows.values()
+        return await self.world.processes.read(CANCELLATION, kept.cancellation_id)
+
+    def stage(self, service_id=SIM):
+        return self.contracts.rows[service_id].stage
+
+    def state(self):
+        return [row.state for row in self.kept.rows.values()]
+
+    @property
+    def told(self):
+        return [event.stage for event in self.world.recorded(CancellationProgressed)]
+
+
+@pytest.fixture
+async def ordered(world, carts):
+    return await world.place_one(*carts.sim())
+
+
+@pytest.fixture
+def life_of():
+    """Give how a life is begun, for tests with one of their own."""
+    return Life
+
+
+@pytest.fixture
+def life(world, carts, ordered):
+    found = Life(world, carts.buyer)
+    found.has(SIM, "sim", order_id=ordered)
+    found.has(INTERNET, "internet", order_id=ordered)
+    found.has(VPN, "vpn", order_id=ordered)
+    return found
+
+
+@pytest.fixture
+def automatic(world, carts, ordered):
+    found = Life(world, carts.buyer, cancellation_automatic=True)
+    found.has(SIM, "sim", order_id=ordered)
+    found.has(INTERNET, "internet", order_id=ordered)
+    return found
