@@ -89,6 +89,8 @@ def contact() -> ObjectType:
         Field("Phone", "phone", length=40),
         *address("Mailing"),
         day("Birthdate"),
+        text("Nationality__c", 2),
+        text("Gender__c", 20),
         lookup("OwnerId", "User"),
         key("Portal_Contact_Key__c"),
     )

@@ -14,6 +14,7 @@ from portal_chassis.actor import ActorVerifier
 from portal_chassis.clocks import MachineClock
 from portal_contracts.problems import Misconfigured, PortalProblem, Refused, TryLater
 from portal_gateway import pages
+from portal_gateway.call_rates import CallGroup, CallRate
 from portal_gateway.cookies import Cookies
 from portal_gateway.documentation import documentation_pages
 from portal_gateway.endpoint import Endpoint
@@ -65,12 +66,24 @@ def build_gateway(bus: Asks, settings: GatewaySettings, verifier: ActorVerifier,
         cookies=Cookies(secure=settings.cookie_secure),
         guard=ForgeryGuard(settings.public_url),
         requests=InFlight(settings.requests_at_once),
+        rates=rates_of(settings, clock),
         writes=InFlight(settings.requests_at_once, settings.session_writes_at_once),
         streams=streams,
         clock=clock,
         settings=settings,
         signed_calls=signed_calls_of(settings, clock),
     )
+
+
+def rates_of(settings: GatewaySettings, clock: MachineClock) -> dict[CallGroup, CallRate]:
+    """Build the limits of what needs no session (D18)."""
+    a_minute: dict[CallGroup, int] = {
+        "catalog": settings.catalog_reads_a_minute_per_address,
+        "carts": settings.carts_a_minute_per_address,
+        "account": settings.account_calls_a_minute_per_address,
+        "machines": settings.machine_calls_a_minute_per_address,
+    }
+    return {group: CallRate(clock, most) for group, most in a_minute.items()}
 
 
 def signed_calls_of(settings: GatewaySettings, clock: MachineClock) -> SignedCalls | None:

@@ -86,6 +86,8 @@ class Endpoint:
 
     async def _admitted(self, exchange: Exchange) -> Reply | StreamReply:
         operation = exchange.operation
+        if operation.call_group is not None:
+            self._gateway.rates[operation.call_group].admit(exchange.client_address)
         if not operation.changes:
             await self._identify(exchange, operation)
             self._check_proof(exchange, operation)

@@ -15,6 +15,7 @@ from portal_contracts.identity import RequestId
 from portal_contracts.message import Message, Request
 from portal_contracts.problems import PortalProblem, ProblemReply, Refused, from_reply
 from portal_contracts.topology import SERVICES
+from portal_gateway.call_rates import CallGroup, CallRate
 from portal_gateway.client_address import client_address
 from portal_gateway.cookies import Cookies
 from portal_gateway.forgery import ForgeryGuard
@@ -52,6 +53,7 @@ class Gateway:
     cookies: Cookies
     guard: ForgeryGuard
     requests: InFlight
+    rates: Mapping[CallGroup, CallRate]
     writes: InFlight
     streams: TimelineStreams
     clock: MachineClock

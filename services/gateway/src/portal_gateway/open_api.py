@@ -60,7 +60,8 @@ sent, the query as sent without its question mark, `X-Timestamp`, `X-Nonce`, `Id
 lower-case hexadecimal SHA-256 of the body as sent. A call is good for 300 seconds and for one use; a repeat with the
 same `Idempotency-Key` is signed anew and gets the first answer.
 
-**Waiting.** 503 and 429 carry `Retry-After`. Send a state change again with the same `Idempotency-Key`:
+**Waiting.** 503 and 429 carry `Retry-After`. What needs no session is counted by the caller's network: an IPv4 address,
+or the /64 of an IPv6 address. Send a state change again with the same `Idempotency-Key`:
 it happens once.
 """
 
@@ -137,6 +138,7 @@ def problems_of(operation: Operation) -> list[ProblemEntry]:
     codes += ("BAD_REQUEST",) if operation.query_parameters or operation.idempotency_key else ()
     codes += ("PAYLOAD_TOO_LARGE",) if operation.upload is not None else ()
     codes += operation.vendors or _VENDORS.get(operation.owner, ())
+    codes += ("RATE_LIMITED",) if operation.call_group is not None else ()
     codes += _ANY
     return [CATALOGUE[code] for code in dict.fromkeys(codes)]
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from pydantic import create_model
 
 from portal_contracts.message import Audience, Message, Request, reply_type
+from portal_gateway.call_rates import CallGroup
 from portal_gateway.micro_cache import CachePolicy
 from portal_gateway.reply import Reply, StreamReply, json_reply
 
@@ -49,6 +50,7 @@ class Operation:
     `message` is then one of them. `signed` calls need no session: a signature says who calls. `step_up`: only when the
     session's owner proved who they are lately (architecture §9). `scope` opens an operation of identity to API tokens.
     `upload`: the body is a file of at most so many bytes. `vendors`: problems of vendors the owner does not always ask.
+    `call_group`: what it is counted with for each network; exactly what needs no session has one (D18).
     """
 
     method: Literal["GET", "POST", "PUT", "DELETE"]
@@ -73,6 +75,12 @@ class Operation:
     scope: str | None = None
     upload: int | None = None
     vendors: tuple[str, ...] = ()
+    call_group: CallGroup | None = None
+
+    def __post_init__(self) -> None:
+        """Let nothing be public without a limit."""
+        if self.needs_session == (self.call_group is not None):
+            raise ValueError(f"{self.name}: exactly what needs no session has a call_group")
 
     @property
     def name(self) -> str:

@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Protocol
+from datetime import date, datetime
+from typing import Any, Literal, Protocol
 
 from portal_contracts.billing_logins import ProvenLogin
 from portal_contracts.forgetting import OpenBusiness
@@ -36,11 +36,15 @@ class AccountOnFile:
 
 @dataclass(frozen=True, slots=True)
 class NewContact:
-    """Who a customer is, for the contact of an account."""
+    """Who a customer is, for the contact of an account. What the sign-up form did not ask for is None (R017, C10)."""
 
     email: str
     name: PersonName
     phone: str | None = None
+    date_of_birth: date | None = None
+    nationality: str | None = None
+    """ISO 3166-1, two letters."""
+    gender: Literal["male", "female", "other"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,11 @@ class Accounts(Protocol):
         """Mark the account portal-active with its WHMCS client (R027-R029). Safe to repeat."""
 
     async def ensure_contact(self, account_id: str, contact: NewContact) -> None:
-        """Find or create the customer's contact on the account (R030). Safe to repeat."""
+        """Find or create the customer's contact on the account (R030). Safe to repeat.
+
+        Of a contact that is there already, date of birth, nationality and gender are filled in where they are empty
+        (R017); nothing that stands there is replaced. What the org has no field for is left out.
+        """
 
     async def change_email(self, account_id: str, former: Collection[str], email: str) -> None:
         """Give the account's contacts with one of the former addresses the new one. Safe to repeat."""

@@ -9,7 +9,7 @@ from portal_contracts.values import Address, comparable_email
 from portal_identity.ports import AccountOnFile, AccountUnclear, BilledProfile, ContactOnFile, NewContact
 from portal_salesforce import soql
 from portal_salesforce.client import Salesforce
-from portal_salesforce.dialect import DialectSource
+from portal_salesforce.dialect import Dialect, DialectSource
 
 MOST_CONTACTS: Final = 200
 ERASED: Final = "(erased)"
@@ -24,6 +24,9 @@ _ACCOUNT_FIELDS: Final = (
     "BillingCountry",
 )
 _CONTACT_FIELDS: Final = ("FirstName", "LastName", "Email", "Phone")
+_PERSON_FIELDS: Final = ("contact.dateOfBirth", "contact.nationality", "contact.gender")
+"""What an extended sign-up form asks of a person (R017, C10), each only where the org has it."""
+_GENDERS: Final = {"male": "Male", "female": "Female", "other": "Other"}
 
 
 class SalesforceAccounts:
@@ -90,10 +93,17 @@ class SalesforceAccounts:
         await self._salesforce.update("Account", account_id, fields)
 
     async def ensure_contact(self, account_id: str, contact: NewContact) -> None:
-        """Leave a contact with this mailbox as it is; otherwise upsert one by its external id."""
+        """Fill in what a contact with this mailbox lacks of the person; otherwise upsert one by its external id."""
         dialect = await self._dialect.current()
-        wanted = comparable_email(contact.email)
-        if any(comparable_email(known["Email"] or "") == wanted for known in await self._contacts(account_id)):
+        wanted, person = comparable_email(contact.email), _person_fields(dialect, contact)
+        there = [
+            known
+            for known in await self._contacts(account_id, *person)
+            if comparable_email(known["Email"] or "") == wanted
+        ]
+        for known in there:
+            await self._make_alike("Contact", known, {name: known[name] or value for name, value in person.items()})
+        if there:
             return
         fields = {
             "AccountId": account_id,
@@ -101,6 +111,7 @@ class SalesforceAccounts:
             "FirstName": contact.name.given_name,
             "Email": contact.email,
             "Phone": contact.phone,
+            **person,
         }
         if not dialect.has("contact.key"):
             await self._salesforce.create("Contact", fields)
@@ -136,23 +147,36 @@ class SalesforceAccounts:
         dialect = await self._dialect.current()
         names = [*_ACCOUNT_FIELDS, *dialect.names("account.customerNumber", "account.portalStatus")]
         account = await self._salesforce.read("Account", account_id, names)
-        statement = soql.select("Contact", *_CONTACT_FIELDS).where(soql.equals("AccountId", account_id))
+        about_contacts = [*_CONTACT_FIELDS, *dialect.names(*_PERSON_FIELDS)]
+        statement = soql.select("Contact", *about_contacts).where(soql.equals("AccountId", account_id))
         contacts = await self._salesforce.query(statement.limit(MOST_CONTACTS))
         return {"account": dict(account or {}), "contacts": [dict(contact) for contact in contacts]}
 
     async def erase(self, account_id: str, email: str) -> None:
         """Empty the contact's fields; the account's name is staff's, who get a case."""
         dialect = await self._dialect.current()
+        emptied = ("FirstName", "Email", "Phone", *dialect.names(*_PERSON_FIELDS))
+        fields = {"LastName": ERASED, **dict.fromkeys(emptied)}
         for contact in await self._contacts(account_id):
             if comparable_email(contact["Email"] or "") == comparable_email(email):
-                fields = {"LastName": ERASED, "FirstName": None, "Email": None, "Phone": None}
                 await self._salesforce.update("Contact", contact["Id"], fields)
         if dialect.has("account.portalStatus"):
             await self._salesforce.update("Account", account_id, {dialect.field("account.portalStatus"): "Inactive"})
 
-    async def _contacts(self, account_id: str) -> list[dict[str, Any]]:
-        statement = soql.select("Contact", "Id", "Email", "LastName").where(soql.equals("AccountId", account_id))
+    async def _contacts(self, account_id: str, *more: str) -> list[dict[str, Any]]:
+        statement = soql.select("Contact", "Id", "Email", "LastName", *more).where(soql.equals("AccountId", account_id))
         return await self._salesforce.query(statement.limit(MOST_CONTACTS))
+
+
+def _person_fields(dialect: Dialect, contact: NewContact) -> dict[str, str]:
+    """Give what is known of the person in the names of those fields that the org has."""
+    known = (
+        contact.date_of_birth.isoformat() if contact.date_of_birth else None,
+        contact.nationality,
+        _GENDERS[contact.gender] if contact.gender else None,
+    )
+    fields = zip(_PERSON_FIELDS, known, strict=True)
+    return {dialect.field(field): value for field, value in fields if value and dialect.has(field)}
 
 
 def _address_fields(address: Address) -> dict[str, str]:

@@ -1,8 +1,8 @@
-"""What identity needs of the org (R027-R030, R197-R202, R272-R274, R305, R307): checked by the doctor."""
+"""What identity needs of the org (R017, R027-R030, R197-R202, R272-R274, R305, R307): checked by the doctor."""
 
 from typing import Final
 
-from portal_salesforce.setup_needs import MOMENT, TEXT, TEXT_OR_PICK, FieldNeed, ObjectNeed
+from portal_salesforce.setup_needs import DAY, MOMENT, TEXT, TEXT_OR_PICK, FieldNeed, ObjectNeed
 
 ADDRESS: Final = ("BillingPostalCode", "BillingState", "BillingCity", "BillingStreet", "BillingCountry")
 
@@ -35,6 +35,9 @@ NEEDS: Final = (
             FieldNeed("FirstName", writes="cu"),
             FieldNeed("Email", writes="cu"),
             FieldNeed("Phone", writes="cu"),
+            FieldNeed("contact.dateOfBirth", DAY, "cu"),
+            FieldNeed("contact.nationality", TEXT, "cu"),
+            FieldNeed("contact.gender", TEXT_OR_PICK, "cu", texts=("Male", "Female", "Other")),
             FieldNeed("contact.key", TEXT, "c", unique=True, without="contacts that are safe to create twice"),
         ),
     ),

@@ -149,8 +149,8 @@ class SignupProcess:
         form = (await self._kept(run)).form
         source = "portal_checkout" if form.cart_id is not None else form.source
         await self.accounts.register(run.state.account_id, run.state.whmcs_client_id, _SOURCES[source])
-        contact = NewContact(form.email, form.name, form.phone)
-        await self.accounts.ensure_contact(run.state.account_id, contact)
+        person = (form.date_of_birth, form.nationality, form.gender)
+        await self.accounts.ensure_contact(run.state.account_id, NewContact(form.email, form.name, form.phone, *person))
 
         async def forget_form(transaction: Transaction) -> None:
             await self.signups.forget(transaction, run.key)

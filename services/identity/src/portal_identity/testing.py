@@ -60,6 +60,8 @@ class InMemoryAccounts:
         self.by_number = {number.replace("_", "-"): found for number, found in accounts.items()}
         self.registered: dict[str, tuple[int, str]] = {}
         self.contacts: dict[str, str] = {}
+        self.people: dict[tuple[str, str], dict[str, str]] = {}
+        """What is kept of the person of a contact, by account and mailbox, in Salesforce's names and texts."""
         self.erased: list[str] = []
         self.profiles: list[tuple[str, str, BilledProfile]] = []
         self.looked_up = 0
@@ -102,22 +104,37 @@ class InMemoryAccounts:
         self._change(account_id, whmcs_client_id=str(whmcs_client_id))
 
     async def everything(self, account_id: str) -> Mapping[str, Any]:
-        """Give the account."""
+        """Give the account and its contacts."""
         self._check()
-        return {"account": {"Id": account_id}, "contacts": []}
+        emails = [
+            contact.email
+            for account in self.by_number.values()
+            if account.account_id == account_id
+            for contact in account.contacts
+        ]
+        contacts = [{"Email": email, **self.people.get((account_id, comparable_email(email)), {})} for email in emails]
+        return {"account": {"Id": account_id}, "contacts": contacts}
 
     async def erase(self, account_id: str, email: str) -> None:
         """Take the mailbox from the contacts and the account from the registered ones."""
         self._check()
         self.registered.pop(account_id, None)
         self.erased.append(account_id)
+        self.people.pop((account_id, comparable_email(email)), None)
         await self.change_email(account_id, [email], "")
 
     async def ensure_contact(self, account_id: str, contact: NewContact) -> None:
-        """Keep the contact's mailbox; a new one becomes a contact."""
+        """Keep the contact's mailbox and what is new of the person; a new mailbox becomes a contact."""
         self._check()
         self.contacts[account_id] = contact.email
         wanted = comparable_email(contact.email)
+        told = {
+            "Birthdate": contact.date_of_birth.isoformat() if contact.date_of_birth else "",
+            "Nationality__c": contact.nationality or "",
+            "Gender__c": (contact.gender or "").capitalize(),
+        }
+        person = self.people.setdefault((account_id, wanted), {})
+        person |= {name: person.get(name) or value for name, value in told.items()}
         for found in [account for account in self.by_number.values() if account.account_id == account_id]:
             if all(comparable_email(known.email) != wanted for known in found.contacts):
                 fresh = ContactOnFile(contact.email, contact.name.family_name)

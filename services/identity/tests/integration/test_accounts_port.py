@@ -8,6 +8,7 @@ import os
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ import pytest
 from portal_contracts.identity import SignupForm
 from portal_contracts.problems import TryLater
 from portal_contracts.values import Address, comparable_email, comparable_postcode, long_salesforce_id
-from portal_identity.ports import AccountOnFile, Accounts, AccountUnclear, BilledProfile
+from portal_identity.ports import AccountOnFile, Accounts, AccountUnclear, BilledProfile, NewContact
 from portal_identity.salesforce import SalesforceAccounts
 from portal_identity.testing import InMemoryAccounts, account, form
 from portal_salesforce import Salesforce
@@ -117,6 +118,27 @@ async def test_a_new_mailbox_becomes_one_contact_however_often_it_is_told(org: O
     for _ in range(3):
         await org.accounts.ensure_contact(account_id, await org.form(fresh))
     assert await org.mailboxes() == sorted([*before, comparable_email(fresh)])
+
+
+async def test_what_the_form_asks_of_a_person_is_kept_exported_and_erased(org: Org) -> None:  # R017, C10, D17
+    account_id, fresh = (await org.account()).account_id, new_mailbox()
+    name = (await org.form(fresh)).name
+
+    async def kept() -> dict[str, Any]:
+        contacts = (await org.accounts.everything(account_id))["contacts"]
+        (found,) = (one for one in contacts if comparable_email(one["Email"] or "") == comparable_email(fresh))
+        return {one: found[one] or "" for one in ("Birthdate", "Nationality__c", "Gender__c")}
+
+    await org.accounts.ensure_contact(account_id, NewContact(fresh, name, gender="female"))
+    assert await kept() == {"Birthdate": "", "Nationality__c": "", "Gender__c": "Female"}
+    full = NewContact(fresh.upper(), name, None, date(1990, 4, 1), "JP", "other")
+    for _ in range(2):
+        await org.accounts.ensure_contact(account_id, full)
+        filled = await kept()
+        assert filled == {"Birthdate": "1990-04-01", "Nationality__c": "JP", "Gender__c": "Female"}, "none replaced"
+    await org.accounts.erase(account_id, fresh)
+    left = (await org.accounts.everything(account_id))["contacts"]
+    assert not [one for one in left if "1990-04-01" in one.values()]
 
 
 async def test_a_mailbox_on_file_finds_its_account_and_a_strange_one_nothing(org: Org) -> None:  # C08

@@ -1,6 +1,6 @@
 """Everything about a customer in one file, and deletion per system with proof (D17)."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import asyncpg
 import pytest
@@ -56,6 +56,20 @@ async def test_the_export_holds_every_system_and_no_secret(identity, me) -> None
     assert found["whmcs"] == {"whmcsClientId": me.whmcs_client_id, "invoices": [{"clientId": me.whmcs_client_id}]}
     assert (found["salesforce"]["orders"], found["salesforce"]["cases"]) == ([{"accountId": me.account_id}],) * 2
     assert not any(secret in str(found) for secret in ("argon2", "token_hash", "sealed", "csrf"))
+
+
+async def test_what_the_form_asked_of_the_person_is_in_the_export_until_the_account_is_deleted(identity) -> None:
+    """R017, C10, D17: what is asked for is kept, and what is kept is told and forgotten."""
+    asked = {"date_of_birth": date(1990, 4, 1), "nationality": "JP", "gender": "female"}
+    await identity.confirm(await identity.request(form().model_copy(update=asked)))
+    me = await log_in(identity)
+    found = (await identity.export_data(me)).model_dump(mode="json")["systems"]
+    (contact,) = (one for one in found["salesforce"]["contacts"] if one["Email"] == "hanako@example.jp")
+    assert contact["Birthdate"] == "1990-04-01"
+    assert (contact["Nationality__c"], contact["Gender__c"]) == ("JP", "Female")
+    await identity.delete_account.request(me, RequestDeletion(**ASK))
+    await carry_out(identity)
+    assert "1990-04-01" not in str(identity.accounts.people)
 
 
 async def test_an_export_is_whole_or_there_is_none(identity, me) -> None:  # R255

@@ -13,7 +13,14 @@ FRESH: Final = CachePolicy("public", seconds=30, invalidated_by=(catalog.Catalog
 """Catalog announces every change; the age is for when nobody hears it."""
 
 OPERATIONS: Final = (
-    Operation(method="GET", path="/catalog", message=catalog.ListCatalog, cache=FRESH, replies={200: "The catalog"}),
+    Operation(
+        method="GET",
+        path="/catalog",
+        message=catalog.ListCatalog,
+        call_group="catalog",
+        cache=FRESH,
+        replies={200: "The catalog"},
+    ),
     Operation(
         method="GET",
         path="/catalog/personalized",
@@ -24,6 +31,7 @@ OPERATIONS: Final = (
         method="GET",
         path="/catalog/{sku}",
         message=catalog.ReadProduct,
+        call_group="catalog",
         cache=FRESH,
         replies={200: "The product"},
         problems=("NOT_FOUND",),

@@ -61,6 +61,7 @@ OPERATIONS: Final = (
         method="PUT",
         path="/carts/{cartId}",
         message=orders_of_customers.KeepCart,
+        call_group="carts",
         answer=keep_cart,
         body=CartBody,
         replies={200: "Kept: send the id along with the sign-up form"},

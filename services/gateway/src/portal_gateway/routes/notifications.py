@@ -58,6 +58,7 @@ OPERATIONS: Final = (
         method="POST",
         path="/hooks/sendgrid",
         message=notifications.TakeMailEvents,
+        call_group="machines",
         answer=take_events,
         replies={202: "Taken. A repeat is taken, too, and changes nothing"},
         problems=(

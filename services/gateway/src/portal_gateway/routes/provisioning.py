@@ -56,6 +56,7 @@ OPERATIONS: Final = (
         method="POST",
         path="/orders/{orderId}/provision",
         message=provisioning_requests.RequestProvisioning,
+        call_group="machines",
         answer=request_provisioning,
         body=provisioning_requests.ProvisionCallBody,
         replies={202: "Accepted: what comes of it is in the order's timeline"},

@@ -44,6 +44,7 @@ OPERATIONS: Final = (
         method="POST",
         path="/hooks/whmcs",
         message=TakeWhmcsHook,
+        call_group="machines",
         answer=take_hook,
         replies={202: "Taken: what the portal kept of the client is read anew. A repeat is taken, too"},
         problems=(
