@@ -33,6 +33,7 @@ _SENDGRID_API_KEY: Final = "SG.sandbox-key"
 PORTAL_PRICEBOOK_ID: Final = "01sSd0000000001IAA"
 
 _LOOKS: Final = [2.5, 5, 10, 20, 40, 60, 120, 300, 600]
+_CALLS_WITHOUT_A_SESSION: Final = ("CATALOG_READS", "CARTS", "ACCOUNT_CALLS", "MACHINE_CALLS")
 SIM_PLANS: Final = Path(__file__).with_name("sim_plans.sandbox.toml")
 
 
@@ -180,7 +181,12 @@ OWN: Final[Mapping[str, dict[str, str]]] = {
         "PORTAL_FREEBIT_TABLES": json.dumps({"look_after": dict.fromkeys(("minutes", "notified_by_file"), _LOOKS)}),
     },
     # Nobody stands before the local gateway, so no proxy is trusted and the peer's own address counts.
-    "gateway": {"PORTAL_COOKIE_SECURE": "false", "PORTAL_SIGNED_CALLERS": "127.0.0.0/8,::1/128"},
+    "gateway": {
+        "PORTAL_COOKIE_SECURE": "false",
+        "PORTAL_SIGNED_CALLERS": "127.0.0.0/8,::1/128",
+        # Everybody here is one address: demos, journeys and measurements. The limits count, but are never reached.
+        **{f"PORTAL_{calls}_A_MINUTE_PER_ADDRESS": "100000000" for calls in _CALLS_WITHOUT_A_SESSION},
+    },
 }
 
 

@@ -12,7 +12,9 @@ from portal_billing.store_forgetting import PostgresMemory
 from portal_billing.store_sign_ons import PostgresSignOnLog
 from portal_chassis.forgetting import Person
 from portal_chassis.migrating import migrate
+from portal_chassis.outbox import Outbox
 from portal_chassis.postgres import Database
+from portal_contracts.account_notes import BillingNoted
 from portal_contracts.problems import TryLater
 
 NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
@@ -69,6 +71,7 @@ class Kept:
 @pytest.fixture
 async def kept(database_url):
     database = Database(database_url, name="billing-tests")
+    database.record_with(Outbox("billing", [BillingNoted]).record)
     await migrate(database, "portal_chassis", "portal_billing")
     await database.connect()
     found = Kept(database)

@@ -16,7 +16,7 @@ from portal_support.store_forgetting import PostgresMemory
 ACCOUNT, OTHER = "001000000000001AAA", "001000000000002AAA"
 CASE, OTHERS, LATER_CASE = (f"50000000000000{number}AAA" for number in "123")
 # The tables' own times are the database's, so that the deletion is later than what a test wrote just now.
-NOW = datetime.now(UTC) + timedelta(minutes=5)
+NOW = datetime.now(UTC) + timedelta(days=1)
 BEFORE, AFTER = NOW - timedelta(days=30), NOW + timedelta(days=30)
 ME = Person(user_id="user-1", account_id=ACCOUNT, whmcs_client_id=42, erased_at=NOW)
 
