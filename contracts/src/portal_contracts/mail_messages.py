@@ -36,6 +36,7 @@ CONSUMED: Final[tuple[type[Event], ...]] = (
     identity_second_factor.SecurityChanged,
     orders.OrderPlaced,
     orders.OrderRejected,
+    orders.OrderWithdrawn,
     orders.ProvisionRequested,
     fulfillment.OrderActivated,
     fulfillment.PreflightFailed,

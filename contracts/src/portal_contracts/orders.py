@@ -318,6 +318,17 @@ class OrderRejected(Event):
     account_id: SalesforceId
 
 
+class OrderWithdrawn(Event):
+    """An order that waited or was being set up ended without a rejection; told once for each such end (§5.7, C40)."""
+
+    subject: ClassVar[str] = "orders.order.withdrawn.v1"
+    order_id: SalesforceId
+    account_id: SalesforceId
+    why: Literal["withdrawn", "cancelled", "removed"] = Field(
+        description="By the customer before approval; by staff after it; no longer in Salesforce"
+    )
+
+
 class TimelineGrew(Event):
     """An order's timeline has a new entry; a hint to read it."""
 

@@ -3,17 +3,20 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from portal_contracts.billing import Invoice, PositiveId
+from portal_contracts.billing import Invoice, PaymentMethod, PositiveId, Subscription
 from portal_contracts.message import Message, ServiceQuery
+from portal_contracts.notifications import MailPreference, MailRecord
 from portal_contracts.orders import OrderDetail
+from portal_contracts.orders_of_customers import KeptCart
 from portal_contracts.support import CaseDetail
 from portal_contracts.values import SalesforceId
 
 
 class OrderExport(Message):
-    """A customer's orders in full, newest first."""
+    """A customer's orders in full, newest first, and the cart that waits for them."""
 
     orders: Sequence[OrderDetail]
+    kept_cart: KeptCart = KeptCart()
 
 
 class ExportOrders(ServiceQuery[OrderExport]):
@@ -37,16 +40,35 @@ class ExportCases(ServiceQuery[CaseExport]):
 
 
 class InvoiceExport(Message):
-    """A customer's invoices without drafts, newest first; lines and payments are in the portal's invoice pages."""
+    """A customer's invoices without drafts, newest first, their services and ways to pay.
+
+    Lines and payments of invoices are in the portal's invoice pages.
+    """
 
     invoices: Sequence[Invoice]
+    services: Sequence[Subscription] = ()
+    payment_methods: Sequence[PaymentMethod] = ()
 
 
 class ExportInvoices(ServiceQuery[InvoiceExport]):
-    """Give all invoices of a client; Refused with NOT_FOUND for an unknown one (D17)."""
+    """Give a client's invoices, services and payment methods, live; Refused NOT_FOUND for an unknown one (D17)."""
 
     subject: ClassVar[str] = "billing.personal_data.export.v1"
     whmcs_client_id: PositiveId
 
 
-EXPORTS = (ExportOrders, ExportCases, ExportInvoices)
+class MailExport(Message):
+    """Which mails a customer wants to get, and what became of the newest thousand, newest first."""
+
+    mail_preferences: Sequence[MailPreference]
+    mails: Sequence[MailRecord]
+
+
+class ExportMails(ServiceQuery[MailExport]):
+    """Give what notifications keeps of an account; no mails for an unknown one (D17)."""
+
+    subject: ClassVar[str] = "notifications.personal_data.export.v1"
+    account_id: SalesforceId
+
+
+EXPORTS = (ExportOrders, ExportCases, ExportInvoices, ExportMails)

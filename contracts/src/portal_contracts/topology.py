@@ -239,6 +239,7 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
             orders.OrderPlaced,
             orders.ProvisionRequested,
             orders.OrderRejected,
+            orders.OrderWithdrawn,
             orders.TimelineGrew,
             customer_news.EligibilityChanged,
             customer_news.CancellationProgressed,
@@ -361,6 +362,7 @@ _ALL: Final[tuple[ServiceTopology, ...]] = (
         serves=(
             *mail_messages.ASKED_THROUGH_THE_GATEWAY,
             *mail_messages.ASKED_BY_OPERATORS,
+            personal_data_exports.ExportMails,
             check_setup("notifications"),
         ),
         asks=(

@@ -1,5 +1,6 @@
 """Bus in: one short function per message billing serves. Customers' own come with the client of their token alone."""
 
+import asyncio
 from dataclasses import dataclass
 
 from portal_billing.accept_order import Accept
@@ -148,7 +149,13 @@ def _register_invoices(bus: Bus, use: UseCases) -> None:
 
     @bus.answers(ExportInvoices)
     async def export_invoices(query: ExportInvoices, _: Call) -> InvoiceExport:
-        return InvoiceExport(invoices=(await use.reads.invoices(query.whmcs_client_id, fresh=True)).value)
+        client_id = query.whmcs_client_id
+        invoices, services, payment_methods = await asyncio.gather(
+            use.reads.invoices(client_id, fresh=True),
+            use.subscriptions.list_live(client_id),
+            use.live.payment_methods(client_id),
+        )
+        return InvoiceExport(invoices=invoices.value, services=services.subscriptions, payment_methods=payment_methods)
 
     @bus.answers(billing_subscriptions.ListSubscriptionInvoices)
     async def list_invoices_of(

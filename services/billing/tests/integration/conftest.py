@@ -29,7 +29,7 @@ from portal_sandbox.settings import Settings
 FIELDS = Path(__file__).parents[2] / "whmcs_fields.sandbox.toml"
 CLIENT = 5011
 ORDER = long_salesforce_id("801000000000001")
-SECONDS = 30.0
+SECONDS = 40.0
 EID = "89049032000000000000000000000001"
 
 

@@ -11,6 +11,7 @@ from portal_billing.service_consumers import ServiceCases, register_services
 from portal_chassis.actor import Actor
 from portal_chassis.testing.fake_bus import FakeBus
 from portal_contracts import billing
+from portal_contracts.personal_data_exports import ExportInvoices
 from portal_contracts.problems import Misconfigured, Refused
 from portal_contracts.setup_checks import check_setup
 from portal_contracts.topology import SERVICES
@@ -88,6 +89,14 @@ async def test_invoices_come_newest_first_without_drafts_and_strangers(bus):
     assert ([one.id for one in part.invoices], part.total) == ([5], 3)
     paid = await bus.call(billing.ListInvoices(state="paid"), actor=actor())
     assert [one.id for one in paid.invoices] == [5]
+
+
+async def test_the_export_holds_a_clients_invoices_services_and_ways_to_pay(bus, world):  # D17
+    world.reads.methods = {CLIENT: [method(usable=True)], STRANGER: []}
+    found = await bus.call(ExportInvoices(whmcs_client_id=CLIENT))
+    assert {one.id for one in found.invoices} == {1, 2, 5}
+    assert [one.service_id for one in found.services] == [12, 11]
+    assert found.payment_methods == [method(usable=True)]
 
 
 @pytest.mark.parametrize("number", [3, 4, 99])

@@ -150,7 +150,7 @@ class World:
         return await self.database.fetchval("SELECT count(*) FROM changefeed_position WHERE replay_id IS NOT NULL")
 
     @staticmethod
-    async def eventually(ask, pleases=bool, within=8.0):
+    async def eventually(ask, pleases=bool, within=30.0):
         """Asks until the answer pleases, and gives it."""
         answer = None
         with suppress(TimeoutError):

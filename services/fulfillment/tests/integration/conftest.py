@@ -122,7 +122,7 @@ class Portal:
         """Take the gateway's bus and the key that signs tokens."""
         self._door, self._private = door, private
 
-    async def ask(self, message, actor, within=20.0):
+    async def ask(self, message, actor, within=40.0):
         """Ask as the gateway does, for a customer or an operator; a service that is starting is waited for."""
         token = sign_actor(self._private, "key-1", actor)
         async with asyncio.timeout(within):
@@ -132,7 +132,7 @@ class Portal:
                 except TryLater:
                     await asyncio.sleep(0.1)
 
-    async def serve(self, message, within=20.0):
+    async def serve(self, message, within=40.0):
         """Ask as orders does."""
         async with asyncio.timeout(within):
             while True:
@@ -230,7 +230,7 @@ class Portal:
         rows = await self.rows("SELECT process, code FROM provisioning WHERE order_id = $1", order_id)
         return (rows[0]["process"], rows[0]["code"]) if rows else None
 
-    async def until(self, status, within=30.0):
+    async def until(self, status, within=45.0):
         async with asyncio.timeout(within):
             while (found := await self.status()) is None or found[0] != status:
                 await asyncio.sleep(0.02)

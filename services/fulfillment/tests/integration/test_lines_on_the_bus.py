@@ -35,7 +35,7 @@ async def service_id(portal, new_order):
     return row["whmcs_service_id"]
 
 
-async def ended(portal, change, within=30.0):
+async def ended(portal, change, within=45.0):
     async with asyncio.timeout(within):
         while change.state in ("working", "unclear"):
             await asyncio.sleep(0.1)

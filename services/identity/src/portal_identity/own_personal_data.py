@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -31,6 +31,12 @@ from portal_identity.store_sessions import Sessions
 
 EXPORTS_AN_HOUR = 10
 MOST_EVENTS = 1000
+_OWNED: Mapping[str, Sequence[str]] = {
+    "portal": ("keptCart", "mailPreferences", "mails"),
+    "salesforce": ("orders", "cases"),
+    "whmcs": ("invoices", "services", "paymentMethods"),
+}
+"""Where each thing that other services give for the export is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +71,8 @@ class ExportOwnData:
             "whmcs": await self.billing.profile(caller.whmcs_client_id),
         }
         kept = await self.owners.export(caller.account_id, caller.whmcs_client_id)
-        systems["salesforce"] = {**systems["salesforce"], "orders": kept["orders"], "cases": kept["cases"]}
-        systems["whmcs"] = {**systems["whmcs"], "invoices": kept["invoices"]}
+        for system, names in _OWNED.items():
+            systems[system] = {**systems[system], **{name: kept[name] for name in names}}
         async with self.database.transaction() as transaction:
             await write_audit(transaction, caller.user_id, "personal_data_exported", address=client_address)
         return PersonalDataExport(made_at=self.clock.now(), systems=systems)

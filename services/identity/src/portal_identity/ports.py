@@ -143,7 +143,10 @@ class Owners(Protocol):
     """The services that keep something about a customer beside the profile (D17)."""
 
     async def export(self, account_id: str, whmcs_client_id: int) -> Mapping[str, Any]:
-        """Give the customer's orders, cases and invoices, by these words. TryLater while one of them is away."""
+        """Give what each keeps, by the names of its export's fields, such as `orders`.
+
+        TryLater while one of them is away.
+        """
 
     async def open_business(self, account_id: str) -> OpenBusiness:
         """Give the number of orders and cancellations under way. TryLater while orders is away."""

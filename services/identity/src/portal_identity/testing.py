@@ -219,7 +219,7 @@ class InMemoryBilling:
 
 
 class InMemoryOwners:
-    """One order, case and invoice. `fails_with` is raised until it is cleared."""
+    """One of everything. `fails_with` is raised until it is cleared."""
 
     def __init__(self) -> None:
         self.fails_with: Exception | None = None
@@ -236,7 +236,8 @@ class InMemoryOwners:
         return {
             "orders": [{"accountId": account_id}],
             "cases": [{"accountId": account_id}],
-            "invoices": [{"clientId": whmcs_client_id}],
+            **{name: [{"clientId": whmcs_client_id}] for name in ("invoices", "services", "paymentMethods")},
+            **{name: [{"accountId": account_id}] for name in ("keptCart", "mailPreferences", "mails")},
         }
 
 

@@ -53,7 +53,12 @@ async def test_the_export_holds_every_system_and_no_secret(identity, me) -> None
     assert set(found) == {"portal", "salesforce", "whmcs"}
     assert found["portal"]["user"]["email"] == "hanako@example.jp"
     assert [event["event"] for event in found["portal"]["securityEvents"]] == ["logged_in", "registered"]
-    assert found["whmcs"] == {"whmcsClientId": me.whmcs_client_id, "invoices": [{"clientId": me.whmcs_client_id}]}
+    assert found["whmcs"].pop("whmcsClientId") == me.whmcs_client_id
+    mine = [{"clientId": me.whmcs_client_id}]
+    assert found["whmcs"] == {"invoices": mine, "services": mine, "paymentMethods": mine}
+    assert [found["portal"][name] for name in ("keptCart", "mailPreferences", "mails")] == [
+        [{"accountId": me.account_id}]
+    ] * 3
     assert (found["salesforce"]["orders"], found["salesforce"]["cases"]) == ([{"accountId": me.account_id}],) * 2
     assert not any(secret in str(found) for secret in ("argon2", "token_hash", "sealed", "csrf"))
 

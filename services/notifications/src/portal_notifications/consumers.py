@@ -23,7 +23,7 @@ from portal_contracts.identity_passwords import (
 )
 from portal_contracts.identity_personal_data import DeletionRequested
 from portal_contracts.identity_second_factor import SecurityChanged
-from portal_contracts.orders import OrderPlaced, OrderRejected, ProvisionRequested
+from portal_contracts.orders import OrderPlaced, OrderRejected, OrderWithdrawn, ProvisionRequested
 from portal_contracts.problems import CATALOGUE
 from portal_notifications.mail_kinds import MailState, Template
 from portal_notifications.mail_process import KIND
@@ -116,6 +116,13 @@ def _register_orders(bus: Bus, mails: Mails) -> None:
     @bus.consumes(OrderRejected)
     async def on_order_rejected(event: OrderRejected, delivery: Delivery) -> None:  # R129, R265
         await mails.about_order(delivery, "order_rejected", event)
+
+    @bus.consumes(OrderWithdrawn)
+    async def on_order_withdrawn(event: OrderWithdrawn, delivery: Delivery) -> None:  # C40
+        state = MailState(
+            template="order_cancelled", account_id=event.account_id, order_id=event.order_id, what=event.why
+        )
+        await mails.start(delivery, event.order_id, state)
 
     @bus.consumes(OrderActivated)
     async def on_order_activated(event: OrderActivated, delivery: Delivery) -> None:  # R261

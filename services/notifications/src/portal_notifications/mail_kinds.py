@@ -23,6 +23,7 @@ Template = Literal[
     "order_received",
     "order_approved",
     "order_rejected",
+    "order_cancelled",
     "action_needed",
     "preflight_failed",
     "order_activated",

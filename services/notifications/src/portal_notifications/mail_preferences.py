@@ -19,10 +19,14 @@ class KeepPreferences:
 
     async def read(self, actor: Actor) -> MailPreferences:
         """Tell what the caller wants to get."""
-        off = await self.preferences.turned_off(actor.account_id)
+        return await self.of_account(actor.account_id)
+
+    async def of_account(self, account_id: str) -> MailPreferences:
+        """Tell what a customer wants to get."""
+        off = await self.preferences.turned_off(account_id)
         return MailPreferences(
             preferences=[MailPreference(topic=topic, wanted=topic not in off) for topic in ALL_TOPICS],
-            mailbox_refuses=await self.book.mailbox_refuses(actor.account_id),
+            mailbox_refuses=await self.book.mailbox_refuses(account_id),
         )
 
     async def change(self, command: ChangeMailPreferences, actor: Actor) -> MailPreferences:

@@ -21,7 +21,7 @@ from portal_contracts.identity_passwords import (
     PasswordResetLink,
 )
 from portal_contracts.identity_second_factor import SecurityChange
-from portal_contracts.orders import OrderItem, OrderMail
+from portal_contracts.orders import OrderItem, OrderMail, OrderWithdrawn
 from portal_contracts.values import Locale, PersonName
 from portal_notifications.compose_mail import ComposeMail
 from portal_notifications.mail_kinds import TOPICS, MailState, Template
@@ -34,6 +34,7 @@ _ACCOUNT: Final = "001000000000001AAA"
 _ORDER: Final = "801000000000001AAA"
 _TOLD: Final[dict[Template, tuple[str, ...]]] = {
     "security_notice": get_args(SecurityChange),
+    "order_cancelled": get_args(OrderWithdrawn.model_fields["why"].annotation),
     "order_activated": get_args(Category),
     "cancellation": get_args(CancellationProgressed.model_fields["stage"].annotation),
     "case_updated": get_args(CaseUpdated.model_fields["change"].annotation),
@@ -44,6 +45,7 @@ _ABOUT_AN_ORDER: Final = frozenset(
         "order_received",
         "order_approved",
         "order_rejected",
+        "order_cancelled",
         "action_needed",
         "preflight_failed",
         "order_activated",

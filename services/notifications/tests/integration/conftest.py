@@ -38,6 +38,7 @@ from portal_contracts.identity_passwords import (
 from portal_contracts.message import Event, Request
 from portal_contracts.notifications import TakeMailEvents
 from portal_contracts.orders import ReadOrderMail
+from portal_contracts.personal_data_exports import ExportMails
 from portal_contracts.topology import SERVICES, ServiceTopology, owner_of, stream_of
 from portal_notifications.testing import FixedContent
 from portal_sandbox.core import Core, PostAnswer
@@ -45,7 +46,7 @@ from portal_sandbox.sendgrid.mail import find_messages
 from portal_sandbox.server import build_sandbox
 from portal_sandbox.settings import Settings
 
-SECONDS = 20.0
+SECONDS = 40.0
 MINTED = (MintSignupLink, MintPasswordResetLink, MintEmailChangeLink, MintLinkCode, ReadFormerRecipient, ReadRecipient)
 
 
@@ -249,7 +250,7 @@ def actor_key() -> Ed25519PrivateKey:
 @pytest.fixture
 async def caller(office: PostOffice, nats_url: str, actor_key: Ed25519PrivateKey) -> AsyncIterator[Caller]:
     asks = [one for one in SERVICES["gateway"].asks if one.subject.startswith("notifications.")]
-    topology = ServiceTopology("gateway", asks=tuple(asks), database=False)
+    topology = ServiceTopology("gateway", asks=(*asks, ExportMails), database=False)
     bus = Bus("gateway", BusAddress(nats_url), topology=topology)
     await bus.connect()
     await bus.start()

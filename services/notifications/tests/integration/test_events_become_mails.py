@@ -25,7 +25,7 @@ from portal_contracts.identity_passwords import (
 )
 from portal_contracts.identity_personal_data import DeletionRequested
 from portal_contracts.identity_second_factor import SecurityChanged
-from portal_contracts.orders import OrderPlaced, OrderRejected, ProvisionRequested
+from portal_contracts.orders import OrderPlaced, OrderRejected, OrderWithdrawn, ProvisionRequested
 from portal_contracts.problems import TryLater
 from portal_contracts.topology import durable_name, owner_of, stream_of
 
@@ -47,6 +47,7 @@ EVENTS = {
     f"welcome:{ACCOUNT}": REGISTERED,
     f"order_received:{ORDER}": OrderPlaced(order_id=ORDER, account_id=ACCOUNT),
     f"order_rejected:{ORDER}": OrderRejected(order_id=ORDER, account_id=ACCOUNT),
+    f"order_cancelled:{ORDER}": OrderWithdrawn(order_id=ORDER, account_id=ACCOUNT, why="withdrawn"),
     f"order_activated:{ORDER}": ACTIVATED,
     "email_change_link:change-2": EmailChangeRequested(change_id="change-2", account_id=ACCOUNT),
     "email_changed:change-2": EmailChanged(change_id="change-2", account_id=ACCOUNT),

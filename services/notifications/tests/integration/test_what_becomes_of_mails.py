@@ -15,6 +15,7 @@ from portal_contracts.notifications import (
     ReadMailPreferences,
     SendMailAgain,
 )
+from portal_contracts.personal_data_exports import ExportMails
 from portal_contracts.problems import Refused
 from portal_notifications.ports import MailEvent
 from portal_notifications.store import PostgresMailBook
@@ -107,6 +108,10 @@ async def test_what_a_customer_turns_off_is_not_sent_and_can_be_turned_on(office
     standings = {mail.mail_id: mail.standing for mail in await history(caller, account_id=ACCOUNT)}
     assert standings == {"case_updated:update-1": "turned_off", "case_updated:update-2": "sent"}
     assert office.offered() == 1
+    mine = await caller.anybody(ExportMails(account_id=ACCOUNT))  # D17
+    assert [one.mail_id for one in mine.mails] == ["case_updated:update-2", "case_updated:update-1"]
+    assert all(one.wanted for one in mine.mail_preferences)
+    assert not (await caller.anybody(ExportMails(account_id=OTHER))).mails
 
 
 async def test_an_unclear_mail_that_the_provider_reports_is_no_longer_unclear(office, caller, webhook) -> None:

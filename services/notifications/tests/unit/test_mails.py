@@ -37,6 +37,7 @@ STATES = {
         MailState(template="order_received", account_id=ACCOUNT, order_id=ORDER),
         MailState(template="order_approved", order_id=ORDER),
         MailState(template="order_rejected", account_id=ACCOUNT, order_id=ORDER),
+        MailState(template="order_cancelled", account_id=ACCOUNT, order_id=ORDER, what="withdrawn"),
         MailState(template="action_needed", order_id=ORDER, problem="PAYMENT_METHOD_MISSING"),
         MailState(template="order_activated", account_id=ACCOUNT, order_id=ORDER, what="sim"),
         MailState(

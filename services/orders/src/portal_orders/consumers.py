@@ -21,7 +21,6 @@ from portal_contracts.fulfillment import OrderActivated, ProvisioningProgressed
 from portal_contracts.message import Acknowledged
 from portal_contracts.operators import OperatorOutcome
 from portal_contracts.orders_rebuild import RebuildOrders
-from portal_contracts.personal_data_exports import ExportOrders, OrderExport
 from portal_contracts.provisioning_requests import (
     ChangePorting,
     OrderFile,
@@ -123,11 +122,6 @@ def _register_reads(bus: Bus, read: ReadOrders) -> None:
     @bus.answers(orders.ListOrders)
     async def list_orders(_: orders.ListOrders, call: Call) -> orders.OrderList:
         return await read.all(call.customer().account_id)
-
-    @bus.answers(ExportOrders)
-    async def export_orders(query: ExportOrders, _: Call) -> OrderExport:
-        listed = await read.all(query.account_id)
-        return OrderExport(orders=[await read.one(one.order_id, query.account_id) for one in listed.orders])
 
     @bus.answers(orders.ReadOrder)
     async def read_order(query: orders.ReadOrder, call: Call) -> orders.OrderDetail:

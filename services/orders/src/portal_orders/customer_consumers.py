@@ -7,9 +7,11 @@ from portal_contracts import orders_of_customers as messages
 from portal_contracts.identity import CustomerRegistered
 from portal_contracts.internet_standing import FindInternetStanding, InternetStanding
 from portal_contracts.message import Acknowledged
+from portal_contracts.personal_data_exports import ExportOrders, OrderExport
 from portal_contracts.values import long_salesforce_id
 from portal_orders.keep_cart import Carts
 from portal_orders.read_internet_standing import ReadInternetStanding
+from portal_orders.read_orders import ReadOrders
 from portal_orders.withdraw_order import Withdraw
 
 
@@ -22,7 +24,7 @@ class CustomerUse:
     internet_standing: ReadInternetStanding
 
 
-def register(bus: Bus, use: CustomerUse) -> None:
+def register(bus: Bus, use: CustomerUse, read: ReadOrders) -> None:
     """Answer and take what the topology lists about them."""
 
     @bus.answers(messages.WithdrawOrder)
@@ -36,6 +38,14 @@ def register(bus: Bus, use: CustomerUse) -> None:
     @bus.answers(messages.ReadKeptCart)
     async def read_kept_cart(_: messages.ReadKeptCart, call: Call) -> messages.KeptCart:
         return await use.carts.waiting(long_salesforce_id(call.customer().account_id))
+
+    @bus.answers(ExportOrders)
+    async def export_orders(query: ExportOrders, _: Call) -> OrderExport:
+        listed = await read.all(query.account_id)
+        return OrderExport(
+            orders=[await read.one(one.order_id, query.account_id) for one in listed.orders],
+            kept_cart=await use.carts.waiting(query.account_id),
+        )
 
     @bus.answers(FindInternetStanding)
     async def find_internet_standing(query: FindInternetStanding, _: Call) -> InternetStanding:

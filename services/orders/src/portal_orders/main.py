@@ -196,7 +196,7 @@ def register_for_customers(bus: Bus, orders: Orders, outside: Outside, processes
     """Answer and take what customers do beside checking out, where it is joined."""
     if orders.for_customers is not None and outside.staff is not None:
         eligibility_consumers.register(bus, orders.for_customers.eligibility, outside.accounts, processes)
-        customer_consumers.register(bus, orders.for_customers.customers)
+        customer_consumers.register(bus, orders.for_customers.customers, orders.use.read_orders)
 
 
 async def _start_endless(database: Database, processes: ProcessEngine) -> None:

@@ -21,6 +21,8 @@ from portal_orders.porting import PortingOnFile
 
 PAYMENT_MISSING: Final = "PAYMENT_METHOD_MISSING"
 OPEN_STATES: Final[frozenset[OrderState]] = frozenset({"draft", "pending_review", "approved"})
+UNDER_WAY: Final[frozenset[OrderState]] = frozenset({"pending_review", "approved"})
+"""What a customer sees as not ended: a draft is the sales staff's own."""
 BEFORE_APPROVAL: Final[frozenset[OrderState]] = frozenset({"draft", "pending_review"})
 
 ReadActivation = Literal["not_started", "activating", "activated", "failed", "unknown"]

@@ -3,18 +3,18 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Final
+from typing import Final, Literal
 
 from portal_chassis.clocks import BusinessClock
 from portal_chassis.postgres import Transaction
 from portal_chassis.process import ProcessEngine
 from portal_chassis.telemetry import current_ids
 from portal_contracts.catalog import SoldProduct
-from portal_contracts.orders import OrderRejected, TimelineGrew
+from portal_contracts.orders import OrderRejected, OrderWithdrawn, TimelineGrew
 from portal_orders import timeline
 from portal_orders.aftercare_process import KIND, AftercareState
 from portal_orders.metrics import REVIEW_SECONDS
-from portal_orders.order import OPEN_STATES, KeptOrder, SalesOrder, keep_items
+from portal_orders.order import OPEN_STATES, UNDER_WAY, KeptOrder, SalesOrder, keep_items
 from portal_orders.order_changes import noticed, updated
 from portal_orders.ports import Checkouts, NewEntry, OrderBook, Products
 from portal_orders.review_state import REVIEW, ReviewState
@@ -47,10 +47,7 @@ class TakeReading:
             return after
         await self.book.save(transaction, after)
         if before is not None and not ours:
-            for what in noticed(before, after):
-                await self.tell(transaction, after.order_id, timeline.told(what, after, now))
-                if what == "approved":
-                    REVIEW_SECONDS.observe(max(0.0, (after.changed_at - after.placed_at).total_seconds()))
+            await self._notice(transaction, before, after)
         if self.reviews and after.state == "pending_review":
             await self._review(transaction, before, after)
         if after.state not in OPEN_STATES:
@@ -69,6 +66,7 @@ class TakeReading:
             return
         await self.book.save(transaction, replace(before, state="cancelled", gone=True, eid=None, porting=None))
         await self.tell(transaction, order_id, timeline.removed(self.clock.now()))
+        await self._ended(transaction, before, "withdrawn" if before.withdrawn else "removed")
         await self.checkouts.release_claim(transaction, order_id=order_id)
 
     async def tell(self, transaction: Transaction, order_id: str, entry: NewEntry) -> None:
@@ -78,6 +76,21 @@ class TakeReading:
             entry = replace(entry, staff=replace(entry.staff, trace_id=ids[0]))
         number = await self.book.append(transaction, order_id, entry)
         await transaction.record(TimelineGrew(order_id=order_id, sequence=number))
+
+    async def _notice(self, transaction: Transaction, before: KeptOrder, after: KeptOrder) -> None:
+        for what in noticed(before, after):
+            await self.tell(transaction, after.order_id, timeline.told(what, after, self.clock.now()))
+            if what == "approved":
+                REVIEW_SECONDS.observe(max(0.0, (after.changed_at - after.placed_at).total_seconds()))
+            if what in ("withdrawn", "cancelled"):
+                await self._ended(transaction, before, what)
+
+    async def _ended(
+        self, transaction: Transaction, before: KeptOrder, why: Literal["withdrawn", "cancelled", "removed"]
+    ) -> None:
+        """Announce the end of an order that was under way; what a service ends with is told with its cancellation."""
+        if before.state in UNDER_WAY:
+            await transaction.record(OrderWithdrawn(order_id=before.order_id, account_id=before.account_id, why=why))
 
     async def _review(self, transaction: Transaction, before: KeptOrder | None, after: KeptOrder) -> None:
         """Have staff see what they need of an order that sales entered, and anew when it was changed (R127)."""

@@ -3,7 +3,7 @@
 import pytest
 
 from portal_contracts.changefeed import OrderChanged, OrderItemChanged
-from portal_contracts.orders import OrderRejected, ProvisionRequested
+from portal_contracts.orders import OrderRejected, OrderWithdrawn, ProvisionRequested
 from portal_contracts.problems import Refused, TryLater
 from portal_contracts.provisioning_requests import RecheckOrder
 from portal_contracts.values import long_salesforce_id
@@ -85,6 +85,7 @@ async def test_a_rejection_is_announced_in_our_words_and_voids_the_opportunity(w
     await world.follow()
     await world.processes.run_until_idle()
     assert [event.order_id for event in world.recorded(OrderRejected)] == [order_id]
+    assert not world.recorded(OrderWithdrawn), "one mail tells it"
     opportunity = world.sales.opportunities[world.sales.orders[order_id].opportunity_id]
     assert (opportunity.stage, opportunity.reason) == ("void", "rude customer")
     mail = await world.orders.use.read_orders.mail(order_id)
@@ -101,6 +102,7 @@ async def test_a_cancellation_after_approval_is_no_rejection(world):
     await world.deliver(changed(world, order_id, "Status"), "message-2")
     await world.follow()
     assert not world.recorded(OrderRejected)
+    assert [event.why for event in world.recorded(OrderWithdrawn)] == ["cancelled"]
     assert world.book.kinds(order_id)[-1] == "order.cancelled"
     assert (await world.orders.use.read_orders.mail(order_id)).rejection is None
 

@@ -6,7 +6,7 @@ from prometheus_client import REGISTRY
 from portal_chassis.memory import InMemoryTransaction
 from portal_chassis.telemetry import continue_from, current_traceparent
 from portal_contracts.changefeed import OrderChanged, OrderItemChanged, ProvisionEventReceived
-from portal_contracts.orders import ProvisionRequested
+from portal_contracts.orders import OrderWithdrawn, ProvisionRequested
 from portal_contracts.values import long_salesforce_id
 
 
@@ -221,6 +221,7 @@ async def test_an_order_that_was_deleted_is_shown_as_cancelled_and_comes_back_wh
     await world.follow()
     assert (await world.detail(order_id)).state == "cancelled"
     assert world.book.kinds(order_id)[-1] == "order.removed"
+    assert [event.why for event in world.recorded(OrderWithdrawn)] == ["removed"]
     world.sales.orders[order_id] = deleted
     world.sales.change(order_id)
     await world.deliver(changed(world, order_id, change="undeleted"), "message-2")

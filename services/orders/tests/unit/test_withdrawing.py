@@ -7,8 +7,9 @@ import pytest
 
 from portal_chassis.deadline import Deadline
 from portal_contracts.identity import CustomerRegistered
-from portal_contracts.orders import OrderRejected
+from portal_contracts.orders import OrderRejected, OrderWithdrawn
 from portal_contracts.orders_of_customers import KeepCart, KeptCartLine, WithdrawOrder
+from portal_contracts.personal_data_exports import ExportOrders
 from portal_contracts.problems import Refused
 from portal_orders.testing import ACCOUNT, CLIENT
 
@@ -39,6 +40,7 @@ async def test_a_withdrawn_order_is_cancelled_with_its_opportunity_and_told_as_t
     assert (shown.status.en, shown.withdrawable, shown.rejection) == ("Withdrawn", False, None)
     assert world.book.kinds(order_id)[-1] == "order.withdrawn"
     assert world.recorded(OrderRejected) == []
+    assert world.recorded(OrderWithdrawn) == [OrderWithdrawn(order_id=order_id, account_id=ACCOUNT, why="withdrawn")]
     assert [case.kind for case in world.cases.opened.values()] == ["general_inquiry"]
 
 
@@ -60,6 +62,7 @@ async def test_a_withdrawal_whose_answer_was_lost_is_no_rejection(world):
     await later(world)
     assert world.book.kinds(order_id).count("order.withdrawn") == 1
     assert world.recorded(OrderRejected) == []
+    assert [event.why for event in world.recorded(OrderWithdrawn)] == ["withdrawn"]
     assert len(world.cases.opened) == 1
 
 
@@ -75,6 +78,18 @@ async def test_a_withdrawal_while_salesforce_is_away_is_carried_out_when_it_is_b
     order = world.sales.orders[order_id]
     assert (order.state, world.sales.opportunities[order.opportunity_id].stage) == ("cancelled", "void")
     assert (await world.detail(order_id)).status.en == "Withdrawn"
+
+
+@pytest.mark.parametrize(("state", "told"), [("pending_review", ["withdrawn"]), ("cancelled", []), ("draft", [])])
+async def test_the_end_of_an_order_that_vanishes_is_told_unless_it_had_ended_or_was_a_draft(world, state, told):
+    """A wish that waits for Salesforce is what the customer knows of it."""
+    order_id = await world.place_one()
+    world.book.orders[order_id] = replace(world.book.orders[order_id], state=state, withdrawn=True)
+    del world.sales.orders[order_id]
+    world.clock.advance(timedelta(hours=1))
+    for _ in range(2):
+        await world.deliver_hint(order_id)
+    assert [event.why for event in world.recorded(OrderWithdrawn)] == told
 
 
 async def test_staff_who_reject_meanwhile_carry_the_wish_out_and_the_opportunity_is_void(world):
@@ -100,11 +115,13 @@ async def test_staff_who_approve_meanwhile_come_first_and_the_customer_is_told(w
     assert world.book.kinds(order_id)[-1] == "order.withdrawn_too_late"
     assert (await world.detail(order_id)).status.en == "Approved"
     assert world.sales.orders[order_id].state == "approved"
+    assert world.recorded(OrderWithdrawn) == []
     with pytest.raises(Refused) as refused:
         await withdraw(world, order_id)
     assert refused.value.code == "ORDER_NOT_WITHDRAWABLE"
     await world.change(order_id, "Status", message_id="change-9", state="cancelled")
     assert (await world.detail(order_id)).status.en == "Cancelled"
+    assert [event.why for event in world.recorded(OrderWithdrawn)] == ["cancelled"]
 
 
 async def test_an_order_that_changes_at_the_moment_of_the_withdrawal_is_read_again(world):
@@ -182,6 +199,8 @@ async def test_a_cart_from_before_signing_up_waits_for_its_customer_until_it_is_
     await world.deliver(registered.model_copy(update={"account_id": OTHER}), "message-2")
     assert [line.sku for line in (await carts.waiting(ACCOUNT)).lines] == ["VPN-US", "VPN-ACTIVATION"]
     assert (await carts.waiting(OTHER)).lines == ()
+    exported = [(await world.bus.call(ExportOrders(account_id=one))).kept_cart for one in (ACCOUNT, OTHER)]
+    assert [len(cart.lines) for cart in exported] == [2, 0], "D17"
     with pytest.raises(Refused) as refused:
         await carts.keep(KeepCart(cart_id=CART, lines=cart("SIM-DATA-ESIM-10G")))
     assert refused.value.code == "NOT_FOUND"

@@ -30,6 +30,7 @@ from portal_contracts.billing import (
 from portal_contracts.billing_logins import CheckLogin, ProvenLogin
 from portal_contracts.billing_profile import ChangeClientEmail
 from portal_contracts.examples import example_of
+from portal_contracts.forgetting import FindOpenBusiness, OpenBusiness
 from portal_contracts.identity import (
     ConfirmSignup,
     LogIn,
@@ -51,8 +52,10 @@ from portal_contracts.personal_data_exports import (
     CaseExport,
     ExportCases,
     ExportInvoices,
+    ExportMails,
     ExportOrders,
     InvoiceExport,
+    MailExport,
     OrderExport,
 )
 from portal_contracts.problems import PortalProblem, Refused
@@ -63,7 +66,7 @@ from portal_identity.testing import form
 from portal_local.keys import Keys
 from portal_local.servers import NatsServer
 
-SECONDS = 20.0
+SECONDS = 40.0
 PLAYED = ("gateway", "notifications", "orders", "billing", "support")
 
 
@@ -131,7 +134,7 @@ class World:
         self._requests = 0
 
     def register(self) -> None:
-        """Let billing and support answer, and orders."""
+        """Let billing, support, orders and notifications answer."""
         self._register_exports()
 
         @self.buses["billing"].answers(EnsureClient)
@@ -173,6 +176,14 @@ class World:
         @self.buses["orders"].answers(ExportOrders)
         async def export_orders(_: ExportOrders, __: Any) -> OrderExport:
             return OrderExport(orders=[])
+
+        @self.buses["orders"].answers(FindOpenBusiness)
+        async def open_business(_: FindOpenBusiness, __: Any) -> OpenBusiness:
+            return OpenBusiness()
+
+        @self.buses["notifications"].answers(ExportMails)
+        async def export_mails(_: ExportMails, __: Any) -> MailExport:
+            return MailExport(mail_preferences=[], mails=[])
 
         @self.buses["support"].answers(ExportCases)
         async def export_cases(_: ExportCases, __: Any) -> CaseExport:
@@ -273,7 +284,12 @@ async def buses(guarded_nats: NatsServer, seeds: Path) -> AsyncIterator[dict[str
     """Connected, with the rights of whose seed they hold; what they may not do is theirs to try."""
     offline: dict[str, Any] = {"database": False, "watches": (), "consumes": (), "records": (), "serves": ()}
     of_billing = (EnsureClient, CheckLogin, ReadClientProfile, ListClientServices, ChangeClientEmail, ExportInvoices)
-    serves = {"billing": of_billing, "support": (OpenStaffCase, ExportCases), "orders": (ExportOrders,)}
+    serves = {
+        "billing": of_billing,
+        "support": (OpenStaffCase, ExportCases),
+        "orders": (ExportOrders, FindOpenBusiness),
+        "notifications": (ExportMails,),
+    }
     found = {}
     for name in PLAYED:
         topology = replace(SERVICES[name], **{**offline, "serves": serves.get(name, ())})
@@ -322,7 +338,7 @@ async def world(
     database = await asyncpg.create_pool(database_url, min_size=1, max_size=2)
     found = World(buses, database, process, sandbox)
     found.register()
-    for name in ("billing", "support", "orders"):
+    for name in ("billing", "support", "orders", "notifications"):
         await buses[name].start()
     yield found
     await database.close()

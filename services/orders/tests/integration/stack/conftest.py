@@ -289,7 +289,7 @@ class Stack:
             await self._nats.close()
 
 
-async def eventually(condition: Callable[[], Awaitable[object]], within: float = 10.0) -> object:
+async def eventually(condition: Callable[[], Awaitable[object]], within: float = 40.0) -> object:
     async with asyncio.timeout(within):
         while True:
             if found := await condition():

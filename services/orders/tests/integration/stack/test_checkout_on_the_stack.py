@@ -12,7 +12,7 @@ async def accounts_orders(staff, account):
     return await staff.children("Order", "AccountId", account)
 
 
-async def placed_in_the_end(stack, checkout, eventually, within=20.0):
+async def placed_in_the_end(stack, checkout, eventually, within=40.0):
     async def look():
         found = await stack.gateway.ask(ReadCheckout(checkout_id=checkout.checkout_id), actor=stack.token())
         return found if found.state == "placed" else None
