@@ -240,10 +240,10 @@ def _set_up(level: int) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _add_trace,
             _add_subject,
             structlog.processors.format_exc_info,
             _redact,
+            _add_trace,  # after hiding: one in some thousand ids has the digits of a card number
             _send_on,
             structlog.processors.JSONRenderer(_line),
         ],

@@ -46,6 +46,13 @@ def test_a_line_inside_a_trace_carries_its_ids(lines):
     assert (line["trace_id"], line["span_id"]) == ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331")
 
 
+def test_a_trace_id_of_digits_alone_is_no_card_number(lines):
+    with continue_from("00-0af7651916cd43dd4111111111111111-b7ad6b7169203331-00"):
+        logs.get_logger("x").info("inside")
+    (line,) = lines()
+    assert line["trace_id"] == "0af7651916cd43dd4111111111111111"
+
+
 @pytest.mark.parametrize(
     "key",
     [
