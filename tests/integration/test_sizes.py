@@ -1,9 +1,11 @@
-"""Pages cost vendors the same calls whatever the size: 2,000 products, 500 orders and 300 invoices, or one of each.
+"""Pages cost vendors the same calls whatever the size: many products, orders and invoices, or one of each.
 
-Counted by the vendors themselves, on a portal of its own whose background work pauses.
+Counted by the vendors themselves, on a portal of its own whose background work pauses. By default as many as make a
+difference, more than vendors give in one page; `PORTAL_SIZES=2000,500,300` is the largest shop and customer, in minutes.
 """
 
 import asyncio
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +20,7 @@ from portal_testing.salesforce_dialects import SalesforceDialect
 from portal_testing.shoppers import Shopper
 from portal_testing.stack import PortalStack
 
-PRODUCTS, ORDERS, INVOICES = 2_000, 500, 300
+PRODUCTS, ORDERS, INVOICES = map(int, os.environ.get("PORTAL_SIZES", "250,60,300").split(","))
 AN_HOUR: Final = "3600"
 QUIET: Final = {
     "PORTAL_CASE_WATCH_SECONDS": AN_HOUR,
