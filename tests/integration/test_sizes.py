@@ -1,7 +1,7 @@
 """Pages cost vendors the same calls whatever the size: many products, orders and invoices, or one of each.
 
 Counted by the vendors themselves, on a portal of its own whose background work pauses. By default as many as make a
-difference, more than vendors give in one page; `PORTAL_SIZES=2000,500,300` is the largest shop and customer, in minutes.
+difference, more than vendors give in one page; with `PORTAL_SIZES=2000,500,300` it is the largest shop and customer.
 """
 
 import asyncio
