@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import AsyncIterator
+from uuid import uuid4
 
 import httpx
 import pytest
 
-from portal_local.demo.customer import Customer, eventually
+from portal_local.demo.customer import Customer, Problem, eventually
 from portal_local.demo.journey import PASSWORD
 from portal_testing.stack import PortalStack
 
@@ -112,3 +113,23 @@ async def test_a_changed_address_is_the_one_whmcs_bills(program, shopper) -> Non
     details = await shopper.journey.systems.whmcs.call("GetClientsDetails", clientid=me["whmcsClientId"])
     kept = [details["client"][name] for name in ("postcode", "state", "city", "address1")]
     assert kept == ["530-0001", "大阪府", "大阪市北区", "梅田1-2-3"]
+
+
+async def test_a_cart_filled_before_signing_up_waits_for_its_customer(shoppers) -> None:  # R018, R029
+    shopper, cart_id = await shoppers.unknown(), f"cart-{uuid4().hex}"
+    wanted = [("sim", "SIM-VOICE-ESIM-20G"), ("vpn", "VPN-US")]
+    lines = [{"reference": reference, "sku": sku} for reference, sku in wanted]
+    await shopper.customer.put(f"/carts/{cart_id}", {"lines": lines})
+    await shopper.journey.sign_up(shopper.person, cartId=cart_id)
+    kept = await shopper.customer.get("/cart")
+    assert [(line["reference"], line["sku"]) for line in kept["lines"]] == [
+        ("sim", "SIM-VOICE-ESIM-20G"),
+        ("vpn", "VPN-US"),
+    ]
+    number = shopper.person.customer_number
+    found = "SELECT Portal_Registration_Source__c FROM Account WHERE SF_Account_No__c"
+    (account,) = await shopper.salesforce.query(f"{found} = '{number}'")
+    assert account["Portal_Registration_Source__c"] == "Portal Checkout"
+    with pytest.raises(Problem) as told:  # the id is used up: nobody who knew it writes into the customer's cart
+        await shopper.customer.put(f"/carts/{cart_id}", {"lines": []})
+    assert told.value.code == "NOT_FOUND"

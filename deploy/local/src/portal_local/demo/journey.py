@@ -91,8 +91,8 @@ class Journey:
             )
         return person
 
-    async def sign_up(self, person: Person) -> None:
-        """Send the form, use the mailed link, log in."""
+    async def sign_up(self, person: Person, **more: Any) -> None:
+        """Send the form, with `more` fields if any, use the mailed link, log in."""
         async with self._step(f"Sign up as {person.customer_number}"):
             await self._customer.post(
                 "/auth/signup",
@@ -105,6 +105,7 @@ class Journey:
                     "name": {"familyName": "見本", "givenName": "花子"},
                     "address": ADDRESS,
                     "locale": "ja",
+                    **more,
                 },
             )
         async with self._step("Open the link in the mailbox: WHMCS client, portal user and link are made"):
