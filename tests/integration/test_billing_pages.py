@@ -127,3 +127,13 @@ async def test_the_sixth_link_within_a_minute_has_to_wait(shopper) -> None:  # D
     with pytest.raises(Problem, match="429 RATE_LIMITED") as told:
         await click()
     assert 0 < told.value.retry_after <= 60
+
+
+async def test_a_link_opens_whmcs_once_and_for_nobody_after_that(shopper) -> None:  # R070
+    link = await shopper.customer.post("/auth/sso-link", {"destination": "invoices"})
+    opened = []
+    for _ in range(2):  # each in a browser of its own
+        async with httpx.AsyncClient() as browser:
+            answer = await browser.get(link["url"])
+            opened.append(bool(answer.cookies) and answer.is_redirect)
+    assert opened == [True, False]
