@@ -65,8 +65,8 @@ class OperatorAtWork:
             return _content(await client.request(method, path, headers=own, **arguments))
 
     async def token(self) -> str:
-        """The session's token; signs in with the first call."""
-        if not self._token:
+        """The session's token; signs in with the first call, and anew when another test has ended the session."""
+        if not self._token or not await self._is_signed_in():
             self._token = await self._sign_in()
             keep_session(self.session_file, self._token)
         return self._token
@@ -95,6 +95,11 @@ class OperatorAtWork:
         )
         output, errors = await running.communicate()
         return CommandRun(running.returncode or 0, output.decode(), errors.decode())
+
+    async def _is_signed_in(self) -> bool:
+        async with httpx.AsyncClient(base_url=self._gateway_url(), timeout=30) as client:
+            answer = await client.get("/operator/deletions", headers={"Authorization": f"Bearer {self._token}"})
+        return answer.status_code != httpx.codes.UNAUTHORIZED
 
     async def _sign_in(self) -> str:
         known = await self.account()
