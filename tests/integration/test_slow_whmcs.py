@@ -5,6 +5,8 @@ Ratios of one run: requests beside one another in the same seconds, and rounds w
 
 import pytest
 
+from portal_local.demo.customer import Problem, eventually
+from portal_testing.shoppers import Shopper
 from portal_testing.stack import PortalStack
 from portal_testing.steady_load import WITHOUT_WHMCS, Answer, mixed, quantile, steadily
 
@@ -52,3 +54,11 @@ async def test_slow_whmcs_slows_nobody_who_does_not_need_it_and_the_others_hear_
     assert {200, 503} <= statuses <= {200, 404, 503}
     assert all(answer.retry_after > 0 for answer in needing if answer.status == 503)
     assert {answer.dated for answer in needing if answer.status == 200} == {True, False}, "fresh and dated copies"
+
+    async def somebody_new() -> Shopper | None:
+        try:
+            return await shoppers.somebody()
+        except Problem:
+            return None
+
+    await eventually(somebody_new, "somebody new to be served again", patience=60.0)
