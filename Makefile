@@ -26,6 +26,7 @@ SIMULATION_LIMIT ?=
 FAULTS_LIMIT ?=
 KILLS_LIMIT ?=
 DOCKER_LIMIT ?=
+BROWSER_LIMIT ?=
 # The servers' images are public ones, unless `make local-images` has made stand-ins because nothing can be pulled here.
 SERVER_IMAGES = $(if $(shell docker image inspect --format 1 portal-local/nats:local 2>/dev/null),TESTCONTAINERS_RYUK_DISABLED=true \
 	$(foreach server,nats postgres redis,TEST_IMAGE_$(shell echo $(server) | tr a-z A-Z)=portal-local/$(server):local))
@@ -52,7 +53,7 @@ restore: setup ## put a backup's databases in place of the stopped portal's: mak
 	@$(BIN)/python -m portal_local restore $(or $(FOLDER),$(error FOLDER= names the backup))
 
 ##@ Test
-.PHONY: test test-unit test-integration test-dialects test-docker test-faults test-simulation torture lint
+.PHONY: test test-unit test-integration test-dialects test-docker test-faults test-simulation test-browser torture lint
 test: lint test-unit test-integration test-simulation test-faults ## everything: lint, unit, integration, faults and kills
 test-unit: setup ## use cases and rules on fakes, no network; T=path runs one
 	@$(UNIT_LIMIT) $(PYTEST) --disable-socket --allow-unix-socket -m "not kill" $(if $(T),$(T),-n 2 --dist loadfile $(UNIT))
@@ -69,6 +70,8 @@ test-docker: setup ## journeys in containers, each killed, paused and restarted;
 	@$(DOCKER_LIMIT) env TEST_INFRA=docker $(SERVER_IMAGES) $(PYTEST) -m docker $(or $(T),$(JOURNEYS))
 test-simulation: setup ## the whole provisioning path in one process on virtual time: fault matrix, schedules, mutants
 	@$(SIMULATION_LIMIT) $(PYTEST) --disable-socket --allow-unix-socket $(if $(T),$(T),-n 2 $(SIMULATION))
+test-browser: .venv/.browser ## passkeys, mailed links, every page and mail in the system's Chromium; T=path runs one
+	@$(BROWSER_LIMIT) $(PYTEST) $(or $(T),tests/browser)
 torture: setup ## hours of it: every kill point, thousands of schedules, outages with 1,000 orders; writes a report
 	@$(BIN)/python tests/torture.py
 lint: setup ## formatting, ruff, mypy strict, import rules, generated documents, hosts in the lock file
@@ -105,11 +108,11 @@ compose-down: setup ## stop the containers; ALL=1 also forgets what they stored
 format: setup ## format the code and mend what ruff can mend
 	@$(BIN)/ruff format -q .
 	@$(BIN)/ruff check -q --fix .
-documents: setup ## write what is generated: schemas, first samples, AsyncAPI, problem codes, parts of READMEs, dashboards, licences
+documents: .venv/.browser ## write what is generated: schemas, first samples, AsyncAPI, problem codes, parts of READMEs, dashboards, licences
 	@$(BIN)/python -m portal_contracts write .
 	@$(BIN)/python -m portal_viewer.make_dashboards deploy/observability/dashboards
 	@PYTHONPATH=deploy/audit $(BIN)/python -m portal_audit licences
-audit: setup ## known holes and licences of every Python and system package; needs the network
+audit: .venv/.browser ## known holes and licences of every Python and system package; needs the network
 	@PYTHONPATH=deploy/audit $(BIN)/python -m portal_audit
 bench: setup ## measure our stack beside the peers in one run
 	@$(BIN)/python bench/run.py
@@ -121,6 +124,12 @@ setup: .venv/.ready ## install what is locked
 	@echo "installing what is locked"
 	@$$(command -v uv || echo .tools/bin/uv) sync --frozen --all-packages --compile-bytecode -q --python "$$(python3 -c 'import sys; print(sys.executable)')"
 	@touch .venv/.ready
+
+# 50 MB more, for those that drive a browser or name every licence.
+.venv/.browser: .venv/.ready
+	@echo "installing what drives a browser"
+	@$$(command -v uv || echo .tools/bin/uv) sync --frozen --all-packages --group browser --compile-bytecode -q
+	@touch .venv/.browser
 
 .PHONY: help
 help:

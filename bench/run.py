@@ -52,7 +52,7 @@ PARTS: Final = (
     "bus",
 )
 ON_OUR_STACK: Final = frozenset({"catalog", "slow", "active", "drain", "vendor-slow", "startup"})
-VENDOR_SLOW_SECONDS: Final = 15
+VENDOR_SLOW_SECONDS: Final = 4
 WITH_PEERS: Final = frozenset({"catalog", "slow"})
 PACKAGES: Final = ("fastapi", "uvicorn", "faststream", "nats-py", "pydantic", "asyncpg", "uvloop")
 OUTBOX: Final = re.compile(r"written +(\d+) /s +drained +(\d+) /s +ratio ([\d.]+)")

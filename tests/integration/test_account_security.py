@@ -109,11 +109,10 @@ async def test_a_second_factor_guards_the_log_in(mine, browsers, shopper) -> Non
 
 
 async def test_a_passkey_logs_in(mine, browsers, portal_stack) -> None:
-    passkey = SoftwarePasskey(origin=portal_stack.gateway_url)
+    passkey = SoftwarePasskey(origin=portal_stack.public_url)
     begun = await mine.send("POST", "/me/passkeys/begin")
     assert begun.status_code == 200, begun.text
     challenge = begun.json()
-    passkey.origin = str(mine.http.base_url).rstrip("/")
     answer = {"challengeId": challenge["challengeId"], "credential": passkey.create(challenge["options"])}
     added = await mine.send("POST", "/me/passkeys", {"answer": answer, "name": "電話"})
     assert added.status_code == 201, added.text

@@ -122,6 +122,8 @@ async def test_a_number_comes_along_without_a_reservation_where_operators_fetch_
     line = await line_of(shopper, order_id)
     assert (line["account"], line["state"]) == ("09000007005", "active")
     assert await broken_invariants(portal_stack, order_id, shopper.person.eid) == []
+    (kept,) = (await shopper.customer.get("/me/export"))["systems"]["salesforce"]["numberPortings"]  # D17
+    assert (kept["orderId"], kept["data"]["phone_number"], kept["data"]["one_stop"]) == (order_id, "09000007005", True)
 
 
 @pytest.mark.timeout(180)

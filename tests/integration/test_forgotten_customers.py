@@ -1,51 +1,27 @@
 """A customer who asks to be deleted is forgotten by every service, with proof; nothing late brings them back (D17)."""
 
-from datetime import timedelta
-from typing import Any, Final
-
-import asyncpg
+from typing import Any
 
 from portal_local.demo.customer import eventually
 from portal_local.demo.journey import ADDRESS
-from portal_testing.operators import OperatorAtWork
+from portal_testing.deleted_customers import (
+    LOOK_SECONDS,
+    TO_THINK_IT_OVER,
+    deletion,
+    end_service,
+    is_settled,
+    rows_with,
+    words_of,
+)
 from portal_testing.shoppers import Shopper
 from portal_testing.stack import PortalStack
 from portal_testing.subscribers import refusal
 
-BY_THEMSELVES: Final = ("orders", "billing", "fulfillment", "support", "notifications")
-TO_THINK_IT_OVER: Final = timedelta(days=14, minutes=1)
-LOOK_SECONDS: Final = 600
-"""Business time between two looks: a deletion that waits looks again after a quarter of an hour."""
-
-
-async def rows_with(stack: PortalStack, word: str) -> dict[str, list[str]]:
-    """Give every row of every database that a service keeps, as text, where a word stands in it."""
-    found: dict[str, list[str]] = {}
-    for service in ("identity", "catalog", "changefeed", *BY_THEMSELVES):
-        connection = await asyncpg.connect(stack.postgres.superuser_url(service))
-        try:
-            tables = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-            for (table,) in tables:
-                statement = f'SELECT row::text AS text FROM "{table}" row WHERE position($1 IN row::text) > 0'
-                for row in await connection.fetch(statement, word):
-                    found.setdefault(f"{service}.{table}", []).append(row["text"])
-        finally:
-            await connection.close()
-    return found
-
-
-async def deletion(stack: PortalStack, operator: OperatorAtWork, deletion_id: str) -> dict[str, Any]:
-    """What operators see of a deletion."""
-    await stack.sandbox.advance_clock(LOOK_SECONDS)
-    listed = (await operator.get("/operator/deletions"))["deletions"]
-    found: dict[str, Any] = next(one for one in listed if one["deletionId"] == deletion_id)
-    return found
-
 
 async def test_who_is_deleted_is_forgotten_everywhere_with_proof_and_stays_so(
-    shopper: Shopper, portal_stack: PortalStack, operator: OperatorAtWork
+    shopper: Shopper, portal_stack: PortalStack
 ) -> None:
-    customer, whmcs = shopper.customer, shopper.journey.systems.whmcs
+    customer = shopper.customer
     me = await customer.get("/me")
 
     async def ask() -> Any:
@@ -55,22 +31,21 @@ async def test_who_is_deleted_is_forgotten_everywhere_with_proof_and_stays_so(
     assert await refusal(ask()) == (409, "DELETION_ORDER_OPEN")
     await shopper.journey.approve()
     assert await shopper.finish() == []
-    (order,) = shopper.journey.orders
     assert await refusal(ask()) == (409, "DELETION_NOT_POSSIBLE")
     case = await customer.post(
         "/support/cases", {"title": "つながらない", "description": "昨日から", "orderId": order_id}
     )
-    words = (shopper.person.email, shopper.person.eid, str(order.line))
+    words = words_of(shopper)
     assert all([await rows_with(portal_stack, word) for word in words]), "there is something to forget"
-    await whmcs.call("UpdateClientProduct", serviceid=order.service_id, status="Terminated")
+    await end_service(shopper)
 
     asked = await ask()
     assert {one["state"] for one in asked["systems"]} == {"open"}
     await portal_stack.sandbox.advance_clock(int(TO_THINK_IT_OVER.total_seconds()))
 
     async def settled() -> dict[str, Any] | None:
-        found = await deletion(portal_stack, operator, asked["deletionId"])
-        return None if any(one["state"] == "open" for one in found["systems"]) else found
+        found = await deletion(portal_stack, asked["deletionId"])
+        return found if is_settled(found) else None
 
     systems = {one["system"]: one for one in (await eventually(settled, "every system to have forgotten"))["systems"]}
     assert {system: one["state"] for system, one in systems.items()} == {

@@ -124,6 +124,22 @@ async def test_a_top_up_asked_for_twice_and_from_two_tabs_is_added_and_charged_o
     assert {"en": "Data top-up 1000 MB: done", "ja": "データ追加 1000 MB:完了"} in told
 
 
+async def test_the_export_has_the_line_and_its_changes_and_no_code(subscriber: Subscriber, stranger: Shopper) -> None:
+    """D17, D11."""
+    portal = (await subscriber.customer.get("/me/export"))["systems"]["portal"]
+    (line,) = portal["simLines"]
+    facts = {"phoneNumber": subscriber.line, "kind": "esim", "state": "active", "plan": "PASI_20G"}
+    assert line | facts == line
+    assert (line["serviceId"], line["eid"]) == (subscriber.services["sim"], subscriber.shopper.person.eid)
+    assert [(one["kind"], one["state"], one["megabytes"]) for one in portal["lineChanges"]] == [
+        ("top_up", "done", 1000)
+    ]
+    assert "LPA:" not in str(portal)
+    theirs = await stranger.customer.get("/me/export")
+    assert theirs["systems"]["portal"]["simLines"] == theirs["systems"]["portal"]["lineChanges"] == []
+    assert subscriber.line not in str(theirs)
+
+
 @pytest.mark.parametrize(("vendor", "call"), [("freebit", "master/addSpec"), ("whmcs", "CreateInvoice")])
 async def test_a_top_up_whose_answer_was_lost_is_added_and_charged_once(
     vendor: str, call: str, subscriber: Subscriber, portal_stack: PortalStack

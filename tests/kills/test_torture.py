@@ -115,7 +115,8 @@ class Buyer:
                 return await customer.mailed_token(person.email)
 
         async def confirmed() -> None:
-            if (await customer.post("/auth/signup/confirm", {"token": token}))["state"] != "done":
+            proof = {"token": token, "password": PASSWORD}
+            if (await customer.post("/auth/signup/confirm", proof))["state"] != "done":
                 raise DemoFailed("not yet")
 
         token = await insist(mailed, "the sign-up's mail")

@@ -146,10 +146,11 @@ async def signed_up(page: Page, shopper: Shopper, stack: PortalStack, password: 
     await page.refused("/auth/signup", {**form, "password": {"planted": password}})
     await page.done("/auth/signup", form)
     token = await shopper.customer.mailed_token(email)
+    await page.refused("/auth/signup/confirm", {"token": token, "password": f"{password}-mistyped"})
     await stack.sandbox.arm_fault("whmcs", "AddClient", "after_effect", times=1)
 
     async def confirmed() -> bool:
-        answer = await page.send("/auth/signup/confirm", {"token": token})
+        answer = await page.send("/auth/signup/confirm", {"token": token, "password": password})
         return answer.is_success and answer.json()["state"] == "done"
 
     await eventually(confirmed, "the sign-up to finish")

@@ -11,7 +11,7 @@ from schemathesis.core.failures import FailureGroup
 
 from portal_local.demo.journey import PASSWORD
 from portal_security.crowd import Crowd, Member
-from portal_security.ready_members import ReadyMembers, on_a_line
+from portal_security.ready_members import ReadyMembers, on_a_line, prepared
 from portal_security.served import Served, ServedOperation
 from portal_testing.stack import PortalStack
 
@@ -28,6 +28,7 @@ IDS = {
     "sku": "VPN-UK",
     "checkoutId": "5d1f7c1e-0000-4000-8000-0000000000c9",
     "cartId": "5d1f7c1e-0000-4000-8000-0000000000ca",
+    "cancellationId": "5d1f7c1e000040008000000000000005",
 }
 PROVING = {"/auth/login", "/auth/step-up"}
 """Where the member's own password is asked for."""
@@ -42,9 +43,11 @@ async def ready(crowd: Crowd, portal_stack: PortalStack) -> ReadyMembers:
 
 @pytest.fixture
 async def members(crowd: Crowd, served: Served, ready: ReadyMembers) -> dict[str, Member]:
-    """One for each operation: what one of them ends or deletes is nobody else's."""
-    names = [one.name for one in in_turn(served)]
-    found = dict(zip(names, await crowd.grow(len(names)), strict=True))
+    """One for each operation that needs it, as what one ends or deletes is nobody else's; reading shares one."""
+    operations = in_turn(served)
+    own = [one.name for one in operations if one.method != "GET" or prepared(one.name) or on_a_line(one.name)]
+    *owners, reader = await crowd.grow(len(own) + 1)
+    found = {one.name: reader for one in operations} | dict(zip(own, owners, strict=True))
     await ready.prepare(found)
     return found
 

@@ -8,7 +8,7 @@ import json
 import os
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 
 import httpx
@@ -90,6 +90,14 @@ def schedule(paths: list[str], members: list[Member]) -> list[tuple[Member, str]
     return turns
 
 
+@pytest.fixture
+async def browsers(portal_stack: PortalStack) -> AsyncIterator[httpx.AsyncClient]:
+    """Keeps as many connections as there are requests at once: opening them anew is most of what a client does."""
+    limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
+    async with httpx.AsyncClient(base_url=portal_stack.gateway_url, limits=limits, timeout=60) as client:
+        yield client
+
+
 def own_of(path: str, member: Member) -> set[str]:
     """Give what a page must show of the customer it is shown to."""
     mark = {member.mark} if path in SHOWS_THE_MARK else set[str]()
@@ -98,7 +106,7 @@ def own_of(path: str, member: Member) -> set[str]:
 
 @pytest.mark.timeout(300)
 async def test_nobody_sees_a_record_of_anybody_else(
-    crowd: Crowd, served: Served, portal_stack: PortalStack, portal_http: httpx.AsyncClient
+    crowd: Crowd, served: Served, portal_stack: PortalStack, browsers: httpx.AsyncClient
 ) -> None:
     members = await crowd.grow(CUSTOMERS)
     await give_belongings(portal_stack, crowd.staff, members)
@@ -114,7 +122,7 @@ async def test_nobody_sees_a_record_of_anybody_else(
         async with slots:
             if number == len(turns) // 2:
                 portal_stack.redis.flush()
-            answer = await portal_http.get(operations[path].at({**EVERYBODYS, **member.ids}), headers=member.bearer)
+            answer = await browsers.get(operations[path].at({**EVERYBODYS, **member.ids}), headers=member.bearer)
         statuses[path, answer.status_code] += 1
         found = whose.found_in(answer.text)
         foreign.extend((path, text) for text, mark in found.items() if mark != member.mark)

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from portal_security.crowd import Crowd, Member
+from portal_security.crowd import Member
 from portal_security.served import Served, ServedOperation
 from portal_testing.shoppers import Shopper
 
@@ -30,11 +30,6 @@ NOBODYS = {"commodity": "internet", "sku": "VPN-UK"}
 PICTURE = b"\xff\xd8\xff\xe0 a picture"
 OF_FREEBIT = "/usage"
 """Counted by the operator, which knows the lines of a few members alone."""
-
-
-@pytest.fixture
-async def members(crowd: Crowd) -> list[Member]:
-    return await crowd.grow(2)
 
 
 def on_objects(served: Served) -> list[ServedOperation]:
@@ -62,7 +57,7 @@ def told(answer: httpx.Response, ids: Any) -> tuple[int, Any]:
 async def test_an_object_of_somebody_else_is_answered_as_one_that_never_was(
     served: Served, members: list[Member], shopper: Shopper, portal_http: httpx.AsyncClient
 ) -> None:
-    owner, other = members
+    owner, other, *_ = members
     checkout = await shopper.customer.post("/orders", CART)
     theirs = {**owner.ids, "checkoutId": checkout["checkoutId"]}
     operations = on_objects(served)
@@ -89,7 +84,7 @@ async def test_an_object_of_somebody_else_is_answered_as_one_that_never_was(
 async def test_a_link_to_what_belongs_to_somebody_else_is_not_made(
     members: list[Member], portal_http: httpx.AsyncClient, destination: str, name: str
 ) -> None:
-    owner, other = members
+    owner, other, *_ = members
 
     async def ask(who: Member, ids: Any) -> httpx.Response:
         body = {"destination": destination, name: ids[name]}

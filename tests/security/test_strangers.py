@@ -15,6 +15,7 @@ from portal_testing.stack import PortalStack
 IDS = {
     "checkoutId": "5d1f7c1e-0000-4000-8000-0000000000c9",
     "cartId": "5d1f7c1e-0000-4000-8000-0000000000ca",
+    "cancellationId": "5d1f7c1e000040008000000000000005",
     "service": "billing",
     "id": "7",
     "mailId": "welcome:001000000000001AAA",
@@ -29,9 +30,8 @@ Pick = Callable[[ServedOperation], bool]
 
 
 @pytest.fixture
-async def member(crowd: Crowd) -> Member:
-    (found,) = await crowd.grow(1)
-    return found
+def member(members: list[Member]) -> Member:
+    return members[-1]
 
 
 async def answers(

@@ -19,14 +19,13 @@ import asyncpg
 import httpx
 import pytest
 
-from portal_security.crowd import Crowd, Member
+from portal_security.crowd import Member
 from portal_testing.stack import PortalStack
 
 PAIRS = int(os.environ.get("PORTAL_TIMING_PAIRS", "24"))
 """Of each kind; a thousand, two thousand calls, for a figure to write down (docs/performance.md)."""
 PAUSE = 0.05
 """Between requests: the mail of the one before is written by then."""
-MEMBERS = 4
 UNLIKELY = 0.001
 """So seldom chance alone gives such ranks: a test that fails once in a thousand runs of an innocent portal."""
 LITTLE = 0.005
@@ -73,11 +72,6 @@ def noise(differences: Sequence[float]) -> float:
     return 3 * 1.2533 * deviation / math.sqrt(len(differences))
 
 
-@pytest.fixture
-async def members(crowd: Crowd) -> list[Member]:
-    return await crowd.grow(MEMBERS)
-
-
 async def asked(http: httpx.AsyncClient, kind: Kind, email: str) -> tuple[float, tuple[object, ...]]:
     """Ask once; the seconds, and all of the answer that may not differ."""
     form = kind.form(email)
@@ -99,9 +93,9 @@ async def test_known_and_unknown_addresses_are_answered_alike_and_as_soon(
     database = await asyncpg.connect(portal_stack.database_url("identity"))
     try:
         for number in range(PAIRS + 2):
-            if number % MEMBERS == 0:
+            if number % len(members) == 0:
                 await database.execute(UNBRAKE)
-            pair = [members[number % MEMBERS].email, f"canary{secrets.token_hex(6)}@example.jp"]
+            pair = [members[number % len(members)].email, f"canary{secrets.token_hex(6)}@example.jp"]
             first = chance.randrange(2)
             answers = {place: await asked(portal_http, kind, pair[place]) for place in (first, 1 - first)}
             assert answers[0][1] == answers[1][1]

@@ -129,7 +129,7 @@ class Asking:
     def _route(self, message_class: type[Request[Any]]) -> _Route:
         route = self._routes.get(message_class)
         if route is None:
-            raise TypeError(f"{self._service} does not ask {message_class.__name__}; see topology.py")
+            raise TypeError(f"{self._service} does not ask {message_class.__name__}; see portal_contracts.topology")
         return route
 
 

@@ -18,7 +18,6 @@ from portal_chassis.logs import get_logger
 from portal_chassis.operator_actions import OperatorDesk
 from portal_chassis.outbox import Outbox
 from portal_chassis.postgres import Database
-from portal_chassis.pruning import Pruning
 from portal_chassis.relay import Relay, RelayPace
 from portal_chassis.serving import Bounds, Serving
 from portal_chassis.watching import Watching
@@ -78,11 +77,9 @@ class Bus:
         self._watching = Watching(service, topology.watches)
         self._consuming = Consuming(service, topology.consumes, database, pace.pauses)
         self._relay: Relay | None = None
-        self._pruning: Pruning | None = None
         if database is not None:
             outbox = Outbox(service, topology.records)
             database.record_with(outbox.record)
-            self._pruning = Pruning(database)
             if topology.records:
                 self._relay = Relay(database, outbox, topology.stream, pace.relay)
             operator_desk = OperatorDesk(database)
@@ -179,8 +176,6 @@ class Bus:
         await client.flush()
         if self._relay is not None:
             self._relay.open(client)
-        if self._pruning is not None:
-            self._pruning.open()
 
     async def drain(self, within: float = 5.0) -> None:
         """Stop accepting and finish what was accepted, giving up after that many seconds. Asking still works."""
@@ -194,8 +189,6 @@ class Bus:
         """Drain, publish what is committed, and close the connection."""
         await self.drain(within)
         await self._watching.close()
-        if self._pruning is not None:
-            await self._pruning.close()
         if self._relay is not None:
             await self._relay.close(within=1.0)
         try:

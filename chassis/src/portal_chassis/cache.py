@@ -37,6 +37,8 @@ RETRY_SECONDS: Final = (2, 5)
 """When a reader whose patience ended is sent back for what its load will have brought; not all at the same moment."""
 LATE: Final = 3
 """After so many readers in a row that waited in vain a vendor counts as slow."""
+LOOK_SECONDS: Final = 0.05
+"""How often a reader whose patience is over looks whether the vendor still keeps up."""
 HASTE: Final = 0.25
 """The share of its patience that a reader spends on a slow vendor: waiting longer would bring nothing more."""
 _HEAD: Final = 8
@@ -70,10 +72,15 @@ class Patience:
 
     The load goes on without its readers: what it brings is there for the next (reference/reliability.md (d)1). After
     `LATE` readers in vain the others wait less, by `code`, until a load is quick enough again.
+
+    While the vendor `keeps_up`, answering each call within that many seconds, a reader waits for the turn of its load
+    beyond `seconds`, for `at_most` so many: a crowd is no reason to send everybody away.
     """
 
     seconds: float
     code: str
+    at_most: float = 0.0
+    keeps_up: Callable[[float], bool] = lambda _seconds: False
 
 
 class Cache:
@@ -218,12 +225,22 @@ class Cache:
             flight = asyncio.create_task(self._load(owner, name, token, keep, noting), name=f"cache {owner} {name}")
             self._flights[place] = flight
             flight.add_done_callback(lambda done: self._landed(place, done))
-        landed, _ = await asyncio.wait({flight}, timeout=self._wait_for(patience))
-        if patience is not None and not landed:
+        if not await self._landed_in_time(flight, patience) and patience is not None:
             self._late[patience.code] += 1
             metrics.CACHE_READS.labels(self._prefix, "late").inc()
             raise TryLater(patience.code, retry_after=random.randint(*RETRY_SECONDS))  # noqa: S311 - spreads load only
         return flight.result()
+
+    async def _landed_in_time(self, flight: "asyncio.Task[bytes]", patience: Patience | None) -> bool:
+        begun = monotonic()
+        seconds = self._wait_for(patience)
+        landed, _ = await asyncio.wait({flight}, timeout=seconds)
+        while patience is not None and not landed:
+            left = begun + patience.at_most - monotonic()
+            if left <= 0 or not patience.keeps_up(patience.seconds):
+                return False
+            landed, _ = await asyncio.wait({flight}, timeout=min(left, LOOK_SECONDS))
+        return True
 
     def _wait_for(self, patience: Patience | None) -> float | None:
         if patience is None:

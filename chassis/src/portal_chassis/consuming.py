@@ -196,7 +196,7 @@ class Consuming:
     def register(self, event: type[Event], handler: EventHandler) -> None:
         """Take a handler; raises TypeError when the topology does not list the event or it has one already."""
         if event not in self._listed:
-            raise TypeError(f"{self._service} does not consume {event.__name__}; see topology.py")
+            raise TypeError(f"{self._service} does not consume {event.__name__}; see portal_contracts.topology")
         if self._database is None:
             raise TypeError(f"{self._service} has no database, so it can watch {event.__name__} but not consume it")
         consumer = Consumer(self._service, event, handler, self._database, self._pauses)

@@ -25,7 +25,6 @@ _READ: Final = "SELECT fingerprint, reply FROM portal_command WHERE subject = $1
 _INSERT: Final = """
 INSERT INTO portal_command (subject, owner, key, fingerprint, reply) VALUES ($1, $2, $3, $4, $5)
 """
-_PRUNE: Final = "DELETE FROM portal_command WHERE answered_at < clock_timestamp() - $1::interval"
 
 
 async def answered(transaction: "Transaction", command: Command[Any], *, owner: str = "") -> bytes | None:
@@ -48,11 +47,6 @@ async def remember(transaction: "Transaction", command: Command[Any], reply: Mes
     """Store the reply in the transaction of the effect."""
     body = reply.__pydantic_serializer__.to_json(reply)
     await transaction.execute(_INSERT, command.subject, owner, key_of(command), fingerprint(command), body)
-
-
-async def prune(transaction: "Transaction") -> None:
-    """Forget answers nobody can ask for again."""
-    await transaction.execute(_PRUNE, KEPT)
 
 
 def key_of(command: Command[Any]) -> str:

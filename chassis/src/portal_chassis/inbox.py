@@ -13,7 +13,6 @@ SELECT given.message_id, $2 FROM unnest($1::text[]) AS given(message_id) ORDER B
 ON CONFLICT (message_id) DO NOTHING
 RETURNING message_id
 """
-_PRUNE: Final = "DELETE FROM portal_inbox WHERE taken_at < clock_timestamp() - $1::interval"
 
 
 class Fetches(Protocol):
@@ -21,9 +20,6 @@ class Fetches(Protocol):
 
     async def fetch(self, query: str, *args: Any) -> Sequence[Any]:
         """Run a query and give its rows."""
-
-    async def execute(self, query: str, *args: Any) -> Any:
-        """Run one statement."""
 
 
 async def admit(connection: Fetches, durable: str, message_ids: Sequence[str]) -> set[str]:
@@ -34,8 +30,3 @@ async def admit(connection: Fetches, durable: str, message_ids: Sequence[str]) -
     """
     rows = await connection.fetch(_ADMIT, sorted(set(message_ids)), durable)
     return {row["message_id"] for row in rows}
-
-
-async def prune(connection: Fetches) -> None:
-    """Forget messages that can no longer be delivered again."""
-    await connection.execute(_PRUNE, KEPT)

@@ -72,6 +72,8 @@ class Outbound:
         self._most_waiting = waiting
         self._longest_wait = longest_wait
         self._clock = clock or SystemMachineClock()
+        self._under_way: dict[OutboundCall, float] = {}
+        self._last_seconds = 0.0
         self.breaker = breaker or CircuitBreaker(self._clock)
         self._unavailable(1)  # fails here, at start, when the catalogue does not know the code
 
@@ -101,6 +103,14 @@ class Outbound:
             return False
         self._repeats -= 1
         return True
+
+    def keeps_up(self, seconds: float) -> bool:
+        """Whether the vendor answers within `seconds`: the last call that ended did, the oldest under way still may.
+
+        Who waits in vain then waits for its turn, not for the vendor. A failure is no answer.
+        """
+        oldest = next(iter(self._under_way.values()), None)
+        return self._last_seconds <= seconds and (oldest is None or self._clock.monotonic() - oldest <= seconds)
 
     async def _take_slot(self) -> None:
         if self._slots.locked():
@@ -136,6 +146,8 @@ class Outbound:
         word = "ok"
         with span(f"{self.vendor} {name}", CLIENT, {"peer.service": self.vendor, "rpc.method": name}) as opened:
             call = OutboundCall(opened)
+            self._under_way[call] = started
+            answered = True
             try:
                 yield call
                 self.breaker.succeeded(probe=probe)
@@ -148,13 +160,16 @@ class Outbound:
                 word = "abandoned"
                 raise
             except BaseException as error:
+                answered = False
                 self.breaker.failed(probe=probe)
                 word = error.code if isinstance(error, PortalProblem) else type(error).__name__
                 raise
             finally:
+                took = self._clock.monotonic() - self._under_way.pop(call)
+                self._last_seconds = took if answered else math.inf
                 metrics.VENDOR_CIRCUIT.labels(self.vendor, self._purpose).set(self.breaker.is_open)
                 metrics.VENDOR_CALLS.labels(self.vendor, name, call.word or word).inc()
-                metrics.VENDOR_SECONDS.labels(self.vendor, name).observe(self._clock.monotonic() - started)
+                metrics.VENDOR_SECONDS.labels(self.vendor, name).observe(took)
 
     def _unavailable(self, seconds: float) -> TryLater:
         """Ask to come back a little later, not everybody at the same moment."""

@@ -33,7 +33,7 @@ class Outbox:
         Raises NotOurEvent when the topology does not list the event among what this service records.
         """
         if type(event) not in self._records:
-            raise NotOurEvent(f"{self._service} does not record {type(event).__name__}; see topology.py")
+            raise NotOurEvent(f"{self._service} does not record {type(event).__name__}; see portal_contracts.topology")
         body = event.__pydantic_serializer__.to_json(event)
         await transaction.execute(_INSERT, event.subject, body, current_traceparent())
         if self._listener is not None:

@@ -79,6 +79,11 @@ class ProcessEngine:
         self._kinds[definition.kind] = _Registered(definition, {step.name: step for step in definition.steps})
 
     @property
+    def definitions(self) -> Collection[ProcessDefinition[Any]]:
+        """The registered kinds as they were defined."""
+        return [one.definition for one in self._kinds.values()]
+
+    @property
     def kinds(self) -> Collection[str]:
         """The kinds that are registered."""
         return self._kinds.keys()

@@ -13,7 +13,15 @@ from typing import Any
 from portal_chassis.clocks import MachineClock, SystemMachineClock
 from portal_chassis.memory import InMemoryDatabase, InMemoryTransaction
 from portal_chassis.postgres import Transaction
-from portal_chassis.process_model import TERMINAL, JournalEntry, JournalState, ProcessView, StaleLease, Status
+from portal_chassis.process_model import (
+    TERMINAL,
+    JournalEntry,
+    JournalState,
+    ProcessView,
+    Proof,
+    StaleLease,
+    Status,
+)
 from portal_chassis.process_port import LEASE, Change, Claim, Committed, Load, NewProcess
 
 
@@ -42,6 +50,7 @@ class _Row:
     because: str = ""
     failure_code: str | None = None
     failure_facts: str = "{}"
+    reduced: bool = False
     journal: list[JournalEntry] = field(default_factory=list)
 
 
@@ -112,6 +121,7 @@ class InMemoryProcessStore:
         row.attempts, row.failures, row.failing_since = 0, 0, None
         row.code, row.facts, row.because, row.failure_code, row.failure_facts = None, "{}", "", None, "{}"
         row.wake_at = row.wake_step = None
+        row.reduced = False
         return True
 
     async def cancel(self, transaction: Transaction, kind: str, key: str, code: str, now: datetime) -> bool:
@@ -268,6 +278,22 @@ class InMemoryProcessStore:
             traceparent=row.traceparent,
         )
 
+    async def reduce(
+        self, transaction: Transaction, kind: str, proof: Proof, *, ended_before: datetime, now: datetime, limit: int
+    ) -> int:
+        """Reduce finished processes of a kind to their proof, the oldest first, and give how many."""
+        del now
+        old = [
+            (row.started_at, row.id, place)
+            for place, row in self._rows.items()
+            if row.kind == kind and row.status in TERMINAL and row.updated_at < ended_before
+            if not row.reduced and place not in self._locks
+        ]
+        for _, _, place in sorted(old)[:limit]:
+            await self._lock(_in_memory(transaction), place)
+            _reduce(self._rows[place], proof)
+        return min(len(old), limit)
+
     async def load(self) -> list[Load]:
         """Give how much there is to do, for metrics."""
         groups: dict[tuple[str, Status], list[_Row]] = {}
@@ -324,6 +350,18 @@ class InMemoryProcessStore:
                 del self._rows[place]
         elif row is not None:
             self._rows[place] = self._by_id[before.id] = before
+
+
+def _reduce(row: _Row, proof: Proof) -> None:
+    state = json.loads(row.state)
+    row.state = json.dumps({name: state[name] for name in proof.state if name in state})
+    row.facts = row.failure_facts = "{}"
+    row.because, row.traceparent, row.reduced = "", None, True
+    row.journal = [
+        replace(entry, evidence={name: entry.evidence[name] for name in proof.evidence if name in entry.evidence})
+        for entry in row.journal
+        if entry.call in proof.calls
+    ]
 
 
 def _in_memory(transaction: Transaction) -> InMemoryTransaction:

@@ -106,18 +106,37 @@ class Step(Generic[S]):
     limit: timedelta = timedelta(minutes=10)
 
 
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What stays of a finished process when its time is over: what keeps it from happening again, and nothing personal.
+
+    Kind, key, status, step, code and times always stay, so that it can never be started twice. `state` names the fields
+    of its state that its readers still need. `calls` names journalled calls whose entries stay, because a process that
+    failed may be opened again and must see what it has done: state, fingerprint, external id, and of their evidence
+    what `evidence` names. Everything else goes.
+    """
+
+    state: tuple[str, ...] = ()
+    calls: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class ProcessDefinition(Generic[S]):
     """A process as a list one can read. `kind` and step names stand in the database.
 
     When a step raises Refused, the process goes on at the step `on_failure` names (the way back), else it fails.
     On the way back a second refusal needs a human: what could not be undone must not be forgotten.
+
+    `proof` is what stays of a finished one after PORTAL_RETENTION_PROCESS_DAYS (§5.10); None when the service forgets
+    its processes of this kind itself.
     """
 
     kind: str
     state: type[S]
     steps: tuple[Step[S], ...]
     on_failure: str | None = None
+    proof: Proof | None = Proof()
 
     def __post_init__(self) -> None:
         names = [step.name for step in self.steps]

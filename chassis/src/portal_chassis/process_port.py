@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from portal_chassis.process_model import Effect, JournalEntry, JournalState, ProcessView, Status
+from portal_chassis.process_model import Effect, JournalEntry, JournalState, ProcessView, Proof, Status
 
 if TYPE_CHECKING:
     from portal_chassis.postgres import Transaction
@@ -182,6 +182,15 @@ class ProcessStore(Protocol):
 
     async def read(self, kind: str, key: str) -> ProcessView | None:
         """Give a process as others see it."""
+        ...
+
+    async def reduce(
+        self, transaction: "Transaction", kind: str, proof: Proof, *, ended_before: datetime, now: datetime, limit: int
+    ) -> int:
+        """Reduce finished processes of a kind to their proof, the oldest first and each once, and give how many.
+
+        Passes over what others hold. Unfinished ones stay as they are, however old; one that is opened again is whole.
+        """
         ...
 
     async def load(self) -> list[Load]:

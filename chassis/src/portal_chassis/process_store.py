@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import asyncpg
 
 from portal_chassis.postgres import Database, StoreUnavailable, Transaction
-from portal_chassis.process_model import TERMINAL, JournalEntry, JournalState, ProcessView, StaleLease
+from portal_chassis.process_model import TERMINAL, JournalEntry, JournalState, ProcessView, Proof, StaleLease
 from portal_chassis.process_port import LEASE, Change, Claim, Committed, Load, NewProcess
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ _REOPEN: Final = """
 UPDATE portal_process SET
     status = $3, step = $4, state = $5, due_at = $6, started_at = $7, updated_at = $7, traceparent = $8,
     generation = generation + 1, attempts = 0, failures = 0, failing_since = NULL,
-    code = NULL, facts = '{}', because = '', failure_code = NULL, failure_facts = '{}', wake_at = NULL, wake_step = NULL
+    code = NULL, facts = '{}', because = '', failure_code = NULL, failure_facts = '{}',
+    wake_at = NULL, wake_step = NULL, reduced_at = NULL
 WHERE kind = $1 AND key = $2 AND status IN ('failed', 'cancelled') RETURNING id
 """
 _CANCEL: Final = """
@@ -102,6 +103,24 @@ _JOURNAL_FINISH: Final = """
 WITH held AS (SELECT id FROM portal_process WHERE id = $1 AND generation = $2 FOR SHARE)
 UPDATE portal_process_journal j SET state = $4, external_id = $5, evidence = $6
 FROM held WHERE j.id = $3 AND j.process = held.id RETURNING j.id
+"""
+_REDUCE: Final = """
+WITH old AS (
+    SELECT id FROM portal_process
+    WHERE kind = $1 AND started_at < $2 AND updated_at < $2
+        AND status IN ('done', 'failed', 'cancelled') AND reduced_at IS NULL
+    ORDER BY started_at LIMIT $3 FOR UPDATE SKIP LOCKED
+), gone AS (
+    DELETE FROM portal_process_journal j USING old WHERE j.process = old.id AND j.call <> ALL ($6::text[])
+), bare AS (
+    UPDATE portal_process_journal j SET evidence = coalesce(
+        (SELECT jsonb_object_agg(key, value) FROM jsonb_each(j.evidence) WHERE key = ANY ($7::text[])), '{}')
+    FROM old WHERE j.process = old.id AND j.call = ANY ($6)
+)
+UPDATE portal_process p SET
+    state = coalesce((SELECT jsonb_object_agg(key, value) FROM jsonb_each(p.state) WHERE key = ANY ($5::text[])), '{}'),
+    facts = '{}', because = '', failure_facts = '{}', traceparent = NULL, reduced_at = $4
+FROM old WHERE p.id = old.id
 """
 
 
@@ -275,6 +294,14 @@ class PostgresProcessStore:
         """Give a process as others see it."""
         row = await self._database.fetchrow("SELECT * FROM portal_process WHERE kind = $1 AND key = $2", kind, key)
         return _view(row) if row is not None else None
+
+    async def reduce(
+        self, transaction: Transaction, kind: str, proof: Proof, *, ended_before: datetime, now: datetime, limit: int
+    ) -> int:
+        """Reduce finished processes of a kind to their proof, the oldest first, and give how many."""
+        kept = (list(proof.state), list(proof.calls), list(proof.evidence))
+        tag = await transaction.execute(_REDUCE, kind, ended_before, limit, now, *kept)
+        return int(tag.rsplit(" ", 1)[-1])
 
     async def load(self) -> list[Load]:
         """Give how much there is to do, for metrics."""

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from portal_chassis.postgres import Database
     from portal_chassis.process import ProcessEngine
     from portal_chassis.process_port import ProcessStore
+    from portal_chassis.pruning import Pruning
 
 START_SECONDS: Final = 60.0
 """How long a start waits for its database and the sandbox before it gives up."""
@@ -62,6 +63,7 @@ class Service:
         self.health = health
         self._database: Database | None = None
         self._processes: ProcessEngine | None = None
+        self._pruning: Pruning | None = None
         self._cache: Cache | None = None
         self._backgrounds: list[tuple[str, Callable[[], Awaitable[None]]]] = []
         self._closers: list[Callable[[], Awaitable[None]]] = []
@@ -102,10 +104,20 @@ class Service:
         """Whether there is a process engine."""
         return self._processes is not None
 
+    @property
+    def pruning(self) -> "Pruning":
+        """Where `wire` says what is forgotten when its time is over; raises RuntimeError without a database."""
+        if self._pruning is None:
+            raise RuntimeError(f"{self.name} has no database and so forgets nothing: give `run` its migrations")
+        return self._pruning
+
     def keep_in(self, database: "Database", processes: "ProcessEngine") -> None:
         """Give the database and the processes on it; called before `wire`."""
+        from portal_chassis.pruning import Pruning  # noqa: PLC0415 - only for a service that has a database
+
         self._database = database
         self._processes = processes
+        self._pruning = Pruning(database)
 
     def background(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
         """Run something from readiness to the end. An exception ends the whole process with code 1 and one clear line.
@@ -258,6 +270,7 @@ class _Process:
             service.background("business clock", clock.follow)
         if database is not None:
             service.background("processes", service.processes.run)
+            service.background("pruning", service.pruning.run)
         for name, work in service.backgrounds:
             self._tasks.append(asyncio.create_task(_awaited(work), name=name))
 
@@ -284,9 +297,11 @@ class _Process:
 
     def _add_processes(self, service: Service, database: "Database") -> None:
         from portal_chassis.process import ProcessEngine  # noqa: PLC0415 - only for a service that has a database
+        from portal_chassis.retention import keep_own_tables  # noqa: PLC0415 - the same
 
         store = self._store(database, timedelta(seconds=self._settings.process_lease_seconds))
         service.keep_in(database, ProcessEngine(store, service.clock, service.machine))
+        keep_own_tables(service.pruning, store, service.processes, service.clock, self._settings)
         self._health.add("database", database.answers)
         self._health.add_live("processes", service.processes.turns)
 

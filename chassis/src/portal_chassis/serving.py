@@ -225,7 +225,7 @@ class Serving:
         A message that needs a token needs our keys, unless it may be answered by refusing everybody (`without_keys`).
         """
         if message not in self._listed:
-            raise TypeError(f"{self._service} does not serve {message.__name__}; see topology.py")
+            raise TypeError(f"{self._service} does not serve {message.__name__}; see portal_contracts.topology")
         if message in self._desks:
             raise TypeError(f"{message.__name__} has two handlers")
         if message.audience in _NEED_SOMEBODY and self._verifier is None and not without_keys:

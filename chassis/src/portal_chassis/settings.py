@@ -38,6 +38,15 @@ class ChassisSettings(BaseSettings):
     process_lease_seconds: int = Field(
         default=30, ge=2, description="How long the processes of a worker that died wait for another one"
     )
+    retention_process_days: int = Field(
+        default=400,
+        ge=90,
+        description="§5.10: then a finished process is reduced to its proof; longer than anything that may come late",
+    )
+    retention_dead_letter_days: int = Field(default=400, ge=30, description="Of dead letters after they were closed")
+    retention_operator_action_months: int = Field(default=13, ge=13, description="The database keeps 13 anyhow")
+    retention_event_months: int = Field(default=13, ge=3, description="§5.10: of what happened, such as a timeline")
+    retention_contract_years: int = Field(default=7, ge=7, description="§5.10: of what invoices and contracts refer to")
     redis_url: SecretStr | None = Field(default=None, description="None means live reads only")
     actor_public_keys_path: Path | None = Field(default=None, description="JSON object: key id to base64 raw Ed25519")
     clock: Literal["real", "sandbox"] = "real"

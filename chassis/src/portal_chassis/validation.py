@@ -9,22 +9,16 @@ from typing import Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from portal_contracts.field_hints import hint_of
 from portal_contracts.problems import CATALOGUE, FieldError, Refused
 
 BODY: Final = "body"
 """What a fault of the input as a whole is called."""
 _AT_MOST_FAULTS: Final = 50
-_SAID_BETTER: Final[Mapping[str, str]] = {
-    "string_pattern_mismatch": "it holds something that does not belong there",
-    "json_invalid": "this is not JSON",
-}
-"""Reasons in words where pydantic's own would show a regular expression or a position in bytes."""
 _CODES: Final[Mapping[str, str]] = {
     "missing": "FIELD_MISSING",
     "string_too_long": "FIELD_TOO_LONG",
-    "too_long": "FIELD_TOO_LONG",
     "string_too_short": "FIELD_TOO_SHORT",
-    "too_short": "FIELD_TOO_SHORT",
 }
 _PLACES: Final[Mapping[str, str]] = {"CUSTOMER_NUMBER_CONFLICT": "customerNumber"}
 """Where the faults of two fields at once are shown."""
@@ -41,9 +35,10 @@ def refused_input(error: ValidationError) -> Refused:
     return Refused(own, fields=faults)
 
 
-def refused_field(field: str, reason: str) -> Refused:
-    """Give the problem of one field that has a wrong form."""
-    return Refused("BAD_REQUEST", fields=[FieldError(field=field, code="FIELD_INVALID", facts={"reason": reason})])
+def refused_field(field: str, reason: str, reason_ja: str = "") -> Refused:
+    """Give the problem of one field that has a wrong form. Programs alone meet those without a Japanese reason."""
+    facts = {"reason": reason, "reason_ja": reason_ja}
+    return Refused("BAD_REQUEST", fields=[FieldError(field=field, code="FIELD_INVALID", facts=facts)])
 
 
 def _fault(detail: ErrorDetails) -> FieldError:
@@ -55,8 +50,8 @@ def _fault(detail: ErrorDetails) -> FieldError:
     if code in {"FIELD_TOO_LONG", "FIELD_TOO_SHORT"} and isinstance(limit, int):
         return FieldError(field=field, code=code, facts={"limit": limit})
     if code == "FIELD_INVALID":
-        reason = _SAID_BETTER.get(kind) or detail["msg"].removeprefix("Value error, ")
-        return FieldError(field=field, code=code, facts={"reason": reason})
+        hint = hint_of(kind, detail["msg"], context)
+        return FieldError(field=field, code=code, facts={"reason": hint.en, "reason_ja": hint.ja})
     return FieldError(field=field, code=code)
 
 

@@ -34,7 +34,7 @@ class Watching:
     def register(self, event: type[Event], handler: WatchHandler) -> None:
         """Take a handler; raises TypeError when the topology does not list the event."""
         if event not in self._listed:
-            raise TypeError(f"{self._service} does not watch {event.__name__}; see topology.py")
+            raise TypeError(f"{self._service} does not watch {event.__name__}; see portal_contracts.topology")
         self._watchers.setdefault(event, []).append(handler)
 
     async def open(self, connection: Client) -> None:

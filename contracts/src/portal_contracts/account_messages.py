@@ -39,6 +39,8 @@ ASKED_THROUGH_THE_GATEWAY: Final[tuple[type[Request[Any]], ...]] = (
     api_tokens.RevokeApiToken,
     verification.ReadVerification,
     verification.SubmitDocument,
+    verification.BeginIdentityCheck,
+    verification.ConcludeIdentityCheck,
     data.ExportPersonalData,
     data.ReadDeletion,
     data.RequestDeletion,

@@ -69,13 +69,16 @@ class RepairDrift(OperatorCommand[OperatorOutcome]):
 
 
 class LinkedClients(Message):
-    """Which of the WHMCS clients asked about have a portal user."""
+    """Which of the WHMCS clients asked about have a portal user, and which had one."""
 
     linked: Mapping[int, str] = Field(description="Salesforce account id by WHMCS client id")
+    deleted: Mapping[int, str] = Field(
+        default_factory=dict, description="The same of clients without one whose customer's account was deleted (D17)"
+    )
 
 
 class FindLinkedClients(ServiceQuery[LinkedClients]):
-    """Tell which WHMCS clients are linked (D05, orphan clients)."""
+    """Tell which WHMCS clients are linked (D05, orphan clients), and which no more are."""
 
     subject: ClassVar[str] = "identity.link.find.v1"
     whmcs_client_ids: Sequence[int] = Field(max_length=100)

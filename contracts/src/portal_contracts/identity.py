@@ -21,6 +21,8 @@ from portal_contracts.message import (
 from portal_contracts.values import (
     PERSONAL,
     Address,
+    ContactEmail,
+    ContactName,
     CountryCode,
     CustomerNumber,
     EmailAddress,
@@ -30,6 +32,7 @@ from portal_contracts.values import (
     PhoneNumber,
     SalesforceId,
     comparable_email,
+    half_width_capitals,
 )
 
 PasswordText = Annotated[
@@ -81,14 +84,14 @@ def same_email(value: str, info: ValidationInfo) -> str:
 class SignupForm(Message):
     """The sign-up form (R014–R018, C10). Every well-formed form gets the same answer (C39)."""
 
-    email: EmailAddress
-    confirm_email: EmailAddress
+    email: ContactEmail
+    confirm_email: ContactEmail
     password: Password
     confirm_password: Password
     customer_number: CustomerNumber | None = Field(
         default=None, description="Needed unless the portal is open to everybody (C08). Also accepted as `sfNumber`"
     )
-    name: PersonName
+    name: ContactName
     address: Address
     company: Annotated[Line, StringConstraints(max_length=100), PERSONAL] = ""
     phone: PhoneNumber | None = None
@@ -108,7 +111,7 @@ class SignupForm(Message):
         if not isinstance(data, dict) or SF_NUMBER not in data:
             return data
         given = data.get("customerNumber", data.get("customer_number"))
-        if given is not None and given != data[SF_NUMBER]:
+        if given is not None and half_width_capitals(given) != half_width_capitals(data[SF_NUMBER]):
             raise PydanticCustomError("CUSTOMER_NUMBER_CONFLICT", "customerNumber and sfNumber differ")
         return {**data, "customerNumber": data[SF_NUMBER]}
 
@@ -142,13 +145,20 @@ class Signup(Message):
 class ConfirmSignup(PublicCommand[Signup]):
     """Use the mailed link: verify the number, make client, user and link (R026). Repeats show how far it is.
 
-    Refused with SIGNUP_LINK_INVALID, CUSTOMER_NUMBER_UNKNOWN, CUSTOMER_NUMBER_TAKEN, EMAIL_TAKEN,
-    CUSTOMER_NUMBER_NOT_PROVEN, BILLING_ACCOUNT_EXISTS or LINK_MISMATCH.
+    The form's password is asked for once more, so that a stranger's form with somebody's number and mailbox never
+    becomes that somebody's account with the stranger's password (C39); repeats after it was right need none.
+
+    Refused with SIGNUP_LINK_INVALID, SIGNUP_PASSWORD_WRONG (five times, then the link is over), EMAIL_TAKEN,
+    CUSTOMER_NUMBER_NOT_PROVEN (unknown, taken and somebody else's numbers alike, D18), to who has proven the number
+    CUSTOMER_NUMBER_TAKEN or BILLING_ACCOUNT_EXISTS, without a number LINKING_NOT_POSSIBLE, and while staff have to act
+    with what they have to mend, such as TOO_MANY_FAILURES.
     """
 
     subject: ClassVar[str] = "identity.signup.confirm.v1"
     key: ClassVar[str] = "token"
     token: Token
+    password: PasswordText | None = Field(default=None, repr=False, description="As in the sign-up form")
+    client_address: Annotated[str, PERSONAL] = Field(default="", description="As the gateway saw it")
 
 
 class OpenedSession(Message):
@@ -164,7 +174,7 @@ class LogIn(PublicCommand[OpenedSession]):
     """Open a session. Refused with CREDENTIALS_WRONG for known and unknown addresses alike, slowed by RATE_LIMITED.
 
     Refused with SECOND_FACTOR_REQUIRED when the password is right and the customer has an authenticator: send all of it
-    again with the code, or with a recovery code.
+    again with the code, or with a recovery code; SECOND_FACTOR_WRONG when that one is wrong or was used.
     """
 
     subject: ClassVar[str] = "identity.session.open.v1"

@@ -15,14 +15,14 @@ from portal_contracts.message import (
     ServiceCommand,
     ServiceQuery,
 )
-from portal_contracts.values import PERSONAL, EmailAddress, Locale, PersonName, SalesforceId
+from portal_contracts.values import PERSONAL, ContactEmail, EmailAddress, Locale, PersonName, SalesforceId
 
 
 class EmailChangeForm(Message):
     """The new address, twice."""
 
-    email: EmailAddress
-    confirm_email: EmailAddress
+    email: ContactEmail
+    confirm_email: ContactEmail
 
     _emails_agree = field_validator("confirm_email")(same_email)
 

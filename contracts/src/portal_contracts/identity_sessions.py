@@ -66,7 +66,7 @@ class StepUpForm(Message):
 class StepUp(CustomerCommand[OpenedSession]):
     """Prove anew who one is; the session gets another token and goes on until the end it had (§5.1).
 
-    Refused with CREDENTIALS_WRONG or SECOND_FACTOR_REQUIRED, slowed by RATE_LIMITED.
+    Refused with CREDENTIALS_WRONG, SECOND_FACTOR_REQUIRED or SECOND_FACTOR_WRONG, slowed by RATE_LIMITED.
     """
 
     subject: ClassVar[str] = "identity.session.step_up.v1"

@@ -21,6 +21,7 @@ class Message(BaseModel):
         validate_by_name=True,
         validate_by_alias=True,
         serialize_by_alias=True,
+        defer_build=True,  # a process uses a few of the several hundred messages: the others cost it nothing
     )
 
 

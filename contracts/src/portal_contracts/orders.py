@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from portal_contracts.billing import OrderLine
 from portal_contracts.catalog import BillingCycle, Category, ItemClass, LocalizedText, Sku
@@ -126,6 +126,10 @@ class OrderItem(Message):
     options: Mapping[str, str] = Field(
         default_factory=dict, description="What was chosen, by the catalog's names of choices (R089, R094)"
     )
+    option_labels: Mapping[str, LocalizedText] = Field(
+        default_factory=dict,
+        description="What was chosen in words, by the same names; only what the catalog has some for",
+    )
 
 
 class WhoActs(Message):
@@ -170,16 +174,38 @@ class OrderDetail(OrderSummary):
     timeline_sequence: int
 
 
+MOST_LISTED: Final = 500
+"""Orders of a page, at most and unless fewer are asked for: pages came later than the list."""
+
+
+def _at_a_moment(cursor: str) -> str:
+    """Refuse a day or time that is none."""
+    datetime.strptime(cursor.rpartition(".")[0], "%Y-%m-%dT%H:%M:%S.%f%z")
+    return cursor
+
+
+OrderCursor = Annotated[
+    str,
+    StringConstraints(max_length=80, pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}[.]\d{6}Z[.][A-Za-z0-9-]{1,30}$"),
+    AfterValidator(_at_a_moment),
+    Field(examples=["2026-11-20T01:00:00.000000Z.00001234"]),
+]
+"""The place after an order in a list, newest first: when it was placed, and its number."""
+
+
 class OrderList(Message):
     """The caller's orders, newest first."""
 
     orders: Sequence[OrderSummary]
+    next: OrderCursor | None = Field(default=None, description="`after` of the following page; none after the last one")
 
 
 class ListOrders(CustomerQuery[OrderList]):
-    """List the caller's orders."""
+    """List the caller's orders, a page at a time."""
 
     subject: ClassVar[str] = "orders.order.list.v1"
+    after: OrderCursor | None = Field(default=None, description="`next` of the page before")
+    limit: int = Field(default=MOST_LISTED, ge=1, le=MOST_LISTED, description="Most orders of a page")
 
 
 class ReadOrder(CustomerQuery[OrderDetail]):

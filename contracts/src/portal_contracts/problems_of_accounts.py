@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from portal_contracts.problem_entry import ProblemEntry, refused
+from portal_contracts.problem_entry import ProblemEntry, later, ours, refused
 
 PROBLEMS_OF_ACCOUNTS: Final[tuple[ProblemEntry, ...]] = (
     refused(
@@ -15,9 +15,10 @@ PROBLEMS_OF_ACCOUNTS: Final[tuple[ProblemEntry, ...]] = (
     refused(
         "SECOND_FACTOR_WRONG",
         422,
-        "This code is wrong or was used before. Please wait for the next one.",
-        "コードが正しくないか、すでに使用されています。次のコードをお試しください。",
-        "A one-time code did not fit while an authenticator was set up or an account linked.",
+        "This code is wrong or was used before. Please enter the one your app shows now, or that of our latest mail.",
+        "コードが正しくないか、すでに使用されています。認証アプリに現在表示されているコード、または最新のメールに記載のコードを入力してください。",
+        "A one-time or recovery code did not fit: at a log-in or step-up whose password was right, while an "
+        "authenticator was set up, or an account linked.",
     ),
     refused(
         "LONGER_PASSWORD_NEEDED",
@@ -66,7 +67,8 @@ PROBLEMS_OF_ACCOUNTS: Final[tuple[ProblemEntry, ...]] = (
         409,
         "We could not link your account by ourselves. Our staff will check and contact you.",
         "アカウントを自動的に連携できませんでした。担当者が確認し、ご連絡いたします。",
-        "The WHMCS log-in is right, but it owns no single client, or no Salesforce account fits its Customer Number.",
+        "The WHMCS log-in is right, but it owns no single client, or no Salesforce account fits its Customer Number; "
+        "or an open sign-up's mailbox is on several accounts, or on one without a number (C08). Case {case_id}.",
         owner="staff",
     ),
     refused(
@@ -79,10 +81,41 @@ PROBLEMS_OF_ACCOUNTS: Final[tuple[ProblemEntry, ...]] = (
     refused(
         "VERIFICATION_NOT_POSSIBLE",
         409,
-        "Documents are not needed here: you are verified already, or our staff verify you in another way.",
-        "書類の提出は不要です。本人確認が完了しているか、別の方法で担当者が確認いたします。",
-        "The customer is verified, or the commodity's method is not document_upload (C26).",
+        "This is not needed here: you are verified already, or are verified in another way.",
+        "この手続きは不要です。本人確認が完了しているか、別の方法で確認いたします。",
+        "The customer is verified, or the commodity's method is another one (C26): PORTAL_VERIFICATION_METHODS.",
     ),
+    refused(
+        "IDENTITY_NOT_PROVEN",
+        409,
+        "Your identity check was cancelled or could not be completed. Nothing has changed; please start it again.",
+        "本人確認が中止されたか、完了できませんでした。登録内容に変更はありません。もう一度最初からお試しください。",
+        "The eKYC provider said no, the customer cancelled, or its answer does not check; the log says which (C26).",
+    ),
+    refused(
+        "IDENTITY_CHECK_OVER",
+        404,
+        "This identity check is over. Please start it again.",
+        "この本人確認は終了しています。もう一度最初からお試しください。",
+        "The state of an eKYC check is unknown, used, too old, or of another session (C26).",
+    ),
+    refused(
+        "PERSON_INCOMPLETE",
+        409,
+        "We do not have everything on file that your identity is compared with. Our staff will look at it.",
+        "本人確認に必要なご登録内容が不足しています。担当者が確認いたします。",
+        "The customer's contact or account lacks what an eKYC check compares: {missing}. A case is open (C26).",
+        owner="staff",
+    ),
+    later(
+        "IDENTITY_PROVIDER_UNAVAILABLE",
+        "vendor",
+        "Identities cannot be checked right now. Nothing has changed; please start again in a few minutes.",
+        "ただいま本人確認サービスをご利用いただけません。登録内容に変更はありません。数分後にもう一度最初からお試しください。",
+        "The eKYC provider does not answer (C26).",
+        after=60,
+    ),
+    ours("IDENTITY_PROVIDER_MISCONFIGURED", "The eKYC provider refuses our set-up: {message}"),
     refused(
         "DELETION_NOT_POSSIBLE",
         409,

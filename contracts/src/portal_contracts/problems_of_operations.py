@@ -113,8 +113,8 @@ PROBLEMS_OF_OPERATIONS: Final[tuple[ProblemEntry, ...]] = (
     refused(
         "STEP_UP_REQUIRED",
         403,
-        "Please sign in again to see this.",
-        "表示するには、もう一度ログインしてください。",
+        "For your security, please sign in again to go on.",
+        "安全のため、もう一度ログインしてから続けてください。",
         "The sign-in is older than 15 minutes (architecture §9).",
     ),
     refused(

@@ -232,8 +232,8 @@ PROBLEMS_OF_ORDERS: Final[tuple[ProblemEntry, ...]] = (
     refused(
         "TOO_MANY_FAILURES",
         409,
-        _CHECKING_EN,
-        _CHECKING_JA,
+        "Our staff are looking into this. You do not need to do anything.",
+        "担当者が確認しております。お客様のお手続きは必要ありません。",
         "The step {step} failed for three days; last: {last}.",
         owner="us",
     ),

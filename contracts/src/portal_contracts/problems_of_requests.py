@@ -49,7 +49,7 @@ PROBLEMS_OF_REQUESTS: Final[tuple[ProblemEntry, ...]] = (
         "FIELD_INVALID",
         422,
         "This does not look right: {reason}",
-        "入力内容が正しくありません。",
+        "入力内容が正しくありません。{reason_ja}",
         "A field has a wrong form.",
     ),
     refused(
@@ -83,9 +83,9 @@ PROBLEMS_OF_REQUESTS: Final[tuple[ProblemEntry, ...]] = (
     refused(
         "UNSUPPORTED_MEDIA_TYPE",
         415,
-        "Send the body as application/json.",
-        "application/json形式で送信してください。",
-        "The body has another content type than JSON.",
+        "Send the body as application/json, uncompressed.",
+        "application/json形式で、圧縮せずに送信してください。",
+        "The body has another content type than JSON, or is compressed.",
     ),
     refused(
         "PAYLOAD_TOO_LARGE",
@@ -106,7 +106,7 @@ PROBLEMS_OF_REQUESTS: Final[tuple[ProblemEntry, ...]] = (
         401,
         "Your session has ended. Please log in again.",
         "セッションの有効期限が切れました。もう一度ログインしてください。",
-        "The session is unknown, expired or revoked.",
+        "The session or the API token is unknown, expired or revoked.",
     ),
     refused(
         "CSRF_REFUSED",
@@ -181,11 +181,11 @@ PROBLEMS_OF_REQUESTS: Final[tuple[ProblemEntry, ...]] = (
         "The sign-up link is unknown, used or expired.",
     ),
     refused(
-        "CUSTOMER_NUMBER_UNKNOWN",
+        "SIGNUP_PASSWORD_WRONG",
         422,
-        "We do not know this Customer Number. Please check it on your contract letter.",
-        "お客様番号が見つかりません。ご契約書類をご確認ください。",
-        "No Salesforce account has this Customer Number (R021).",
+        "Please enter the password you chose when you signed up. If you did not sign up, just close this page.",
+        "お申し込みの際に設定したパスワードを入力してください。お申し込みに心当たりがない場合は、この画面を閉じてください。",
+        "A sign-up link was used without the password of its form (C39); after five tries the link is over.",
     ),
     refused(
         "CUSTOMER_NUMBER_TAKEN",
@@ -197,8 +197,10 @@ PROBLEMS_OF_REQUESTS: Final[tuple[ProblemEntry, ...]] = (
     refused(
         "EMAIL_TAKEN",
         409,
-        "You already have a portal account. Log in or reset your password.",
-        "登録済みのメールアドレスです。ログインまたはパスワードの再設定をお試しください。",
+        "This e-mail address already has a portal account. Log in or reset your password. Is the account somebody "
+        "else's who shares the mailbox? Then please use another address, or ask our support.",
+        "登録済みのメールアドレスです。ログインまたはパスワードの再設定をお試しください。メールアドレスを共有されているご家族などの"
+        "アカウントの場合は、別のメールアドレスをご利用いただくか、サポートまでお問い合わせください。",
         "E-mail already belongs to a portal user (R022).",
     ),
     refused(
@@ -211,10 +213,11 @@ PROBLEMS_OF_REQUESTS: Final[tuple[ProblemEntry, ...]] = (
     refused(
         "CUSTOMER_NUMBER_NOT_PROVEN",
         409,
-        "We could not match your details with this Customer Number. Our staff will check and contact you.",
-        "お客様番号とご登録内容を確認できませんでした。担当者よりご連絡いたします。",
-        "Neither the e-mail nor name and postcode on file match (C39); case {case_id}.",
-        owner="staff",
+        "We could not match your details with this Customer Number. Please check number, name and postcode on your "
+        "contract letter and sign up again, or ask our support.",
+        "お客様番号とご入力内容を照合できませんでした。ご契約書類でお客様番号、お名前、郵便番号をご確認のうえ、もう一度お申し込みいただくか、"
+        "サポートまでお問い合わせください。",
+        "The number is unknown, or neither the e-mail nor name and postcode on file match (R021, C39, D18).",
     ),
     refused(
         "LINK_MISMATCH",

@@ -1,4 +1,4 @@
-"""Problems of support cases and their files."""
+"""Problems of support cases and of files that customers send."""
 
 from typing import Final
 
@@ -29,11 +29,11 @@ PROBLEMS_OF_SUPPORT: Final[tuple[ProblemEntry, ...]] = (
         owner="staff",
     ),
     refused(
-        "CASE_FILE_INFECTED",
+        "FILE_INFECTED",
         422,
         "We cannot take this file: our check found something harmful in it.",
         "ウイルスチェックで問題が見つかったため、このファイルは受け付けられません。",
-        "The virus scanner found something in a customer's file; its name is in support's log (§5 item 6).",
+        "The virus scanner found something in what a customer sent; its name is in the service's log (§5 item 6).",
     ),
     later(
         "VIRUS_SCANNER_UNAVAILABLE",

@@ -15,6 +15,7 @@ from portal_contracts.catalog import LocalizedText
 from portal_contracts.identity import RequestId
 from portal_contracts.message import CustomerCommand, CustomerQuery, Event, Message, ServiceCommand, ServiceQuery
 from portal_contracts.operators import OperatorCommand, OperatorOutcome, OperatorQuery, Permission
+from portal_contracts.porting import Digits
 from portal_contracts.provisioning import EsimCode
 from portal_contracts.values import PERSONAL, SalesforceId, Yen
 
@@ -286,6 +287,35 @@ class CloseLineChange(OperatorCommand[OperatorOutcome]):
     happened: bool
 
 
+class AdoptLine(OperatorCommand[OperatorOutcome]):
+    """Take over a line that was set up outside the portal: from then on it is its customer's as any other (R177, R178).
+
+    The operator shows it in service, Salesforce has the SIM order it came from, and WHMCS bills it to the client of
+    that order's account. A repeat changes nothing. Refused LINE_IS_ANOTHERS, LINE_NOT_ADOPTABLE, LINE_NOT_IN_SERVICE,
+    or as `ReadOrderForProvisioning`.
+    """
+
+    subject: ClassVar[str] = "fulfillment.line.adopt.v1"
+    permission: ClassVar[Permission] = "provisioning.act"
+    line: Annotated[
+        Digits, StringConstraints(min_length=10, max_length=14), PERSONAL, Field(examples=["07000000001"])
+    ] = Field(description="Its number at the operator's")
+    order_id: SalesforceId = Field(description="The order it came from, which says whose it is; an order has one line")
+    service_id: PositiveId
+
+
+class CloseLineEnding(OperatorCommand[OperatorOutcome]):
+    """Say that the line of a cancelled service ended elsewhere, such as by leaving with its number: `reason` says how.
+
+    Refused NOT_FOUND, LINE_CHANGE_NOT_UNCLEAR for an end that does not stand, or LINE_STILL_IN_SERVICE while the
+    operator shows the line alive.
+    """
+
+    subject: ClassVar[str] = "fulfillment.line_ending.close.v1"
+    permission: ClassVar[Permission] = "provisioning.act"
+    cancellation_id: ChangeId
+
+
 class LineChanged(Event):
     """A change of a line was asked for, ended, or became unclear; for the timeline of the order the line came from."""
 
@@ -311,5 +341,5 @@ ASKED_THROUGH_THE_GATEWAY = (
     ChangeLineNetwork,
     RevealLineCode,
 )
-ASKED_BY_OPERATORS = (ListStandingLineChanges, CloseLineChange)
+ASKED_BY_OPERATORS = (ListStandingLineChanges, CloseLineChange, AdoptLine, CloseLineEnding)
 ASKED_BY_ORDERS = (EndLine, FindServiceLine)

@@ -19,7 +19,7 @@ class AttachFile(CustomerCommand[support.CaseDetail]):
     """Send a file to one of the caller's cases: a JPEG, PNG or PDF by its content, 5 MB at most (C41).
 
     The same content sent to the same case again is kept once. Refused with NOT_FOUND, DOCUMENT_REFUSED,
-    CASE_FILES_FULL, CASE_FILE_INFECTED or CASE_NOT_TAKEN. TryLater VIRUS_SCANNER_UNAVAILABLE, or IN_PROGRESS while
+    CASE_FILES_FULL, FILE_INFECTED or CASE_NOT_TAKEN. TryLater VIRUS_SCANNER_UNAVAILABLE, or IN_PROGRESS while
     nobody can tell yet whether an earlier try arrived.
     """
 

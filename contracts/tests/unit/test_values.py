@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from portal_contracts.identity import SignupForm
 from portal_contracts.porting import PersonText
 from portal_contracts.provisioning_requests import Requester
 from portal_contracts.support import CommentText
@@ -127,3 +128,75 @@ def test_an_address_has_one_fingerprint_however_it_is_typed() -> None:  # D14, D
     assert ours == address_fingerprint("１５０ー０００１", "東京都", "渋谷区", "神宮前１－２－３")
     assert ours == address_fingerprint("1500001", "東京都", "渋谷区 神宮前1-2-3", "")
     assert ours != address_fingerprint("150-0001", "東京都", "渋谷区", "神宮前1-2-4")
+
+
+LONGEST_FORM: dict[str, Any] = {
+    "email": f"{'a' * 69}@example.jp",
+    "confirmEmail": f"{'a' * 69}@example.jp",
+    "password": "a-long-and-fake-passphrase",
+    "confirmPassword": "a-long-and-fake-passphrase",
+    "customerNumber": "SNX-10001",
+    "name": {"familyName": "山" * 80, "givenName": "花" * 40},
+    "address": {
+        "postcode": "150-0001",
+        "prefecture": "東京都",
+        "city": "渋谷区",
+        "street": "神" * 150,
+        "building": "宮" * 100,
+    },
+}
+
+
+def test_a_form_takes_the_longest_that_every_system_keeps() -> None:  # D16
+    assert SignupForm.model_validate(LONGEST_FORM)
+
+
+@pytest.mark.parametrize(
+    ("field", "longer"),
+    [
+        ("email", {"email": f"{'a' * 70}@example.jp"}),
+        ("name", {"name": {"familyName": "山", "givenName": "花" * 41}}),
+        ("address", {"address": {**LONGEST_FORM["address"], "street": "神" * 151}}),
+    ],
+)
+def test_a_form_takes_no_more_than_every_system_keeps(
+    field: str, longer: dict[str, Any]
+) -> None:  # D16: nothing half-way
+    with pytest.raises(ValidationError) as caught:
+        SignupForm.model_validate({**LONGEST_FORM, **longer})
+    assert caught.value.errors()[0]["loc"][0] == field
+
+
+@pytest.mark.parametrize("typed", ["\u009b31m", "山\ufffe", "\u200b", "\ufeff\u3164 ", "\ufdd0"])
+def test_what_is_not_seen_is_no_text(typed: str) -> None:  # D16
+    with pytest.raises(ValidationError):
+        TypeAdapter(ShortText).validate_python(typed)
+
+
+def test_what_is_not_seen_around_a_text_is_dropped_and_joined_emoji_stay() -> None:  # D16
+    assert TypeAdapter(ShortText).validate_python("\ufeff 山田\u200b ") == "山田"
+    assert TypeAdapter(ShortText).validate_python("👩\u200d👩\u200d👧") == "👩\u200d👩\u200d👧"
+
+
+@pytest.mark.parametrize(
+    "typed", ["０９０ー１２３４ー５６７８", "090\u20101234\u20105678", "090\u22121234\u22125678", " 090-1234-5678 "]
+)
+def test_a_phone_number_is_taken_with_any_hyphen(typed: str) -> None:  # D16
+    assert TypeAdapter(PhoneNumber).validate_python(typed) == "090-1234-5678"
+
+
+def test_a_phone_number_may_begin_with_a_bracket() -> None:
+    assert TypeAdapter(PhoneNumber).validate_python("(03)1234-5678") == "(03)1234-5678"
+
+
+@pytest.mark.parametrize("typed", ["150abc0001", "1500001 Tokyo", "15-00001x", "〒150"])
+def test_a_postcode_is_seven_digits_and_nothing_else(typed: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Address(postcode=typed, prefecture="東京都", city="渋谷区", street="神宮前1-2-3")
+    assert caught.value.errors()[0]["loc"] == ("postcode",)
+
+
+@pytest.mark.parametrize("typed", ["１５０ー０００１", "〒150-0001", "150 0001"])
+def test_a_postcode_is_taken_however_it_is_typed(typed: str) -> None:  # D16
+    address = Address(postcode=typed, prefecture="東京都", city="渋谷区", street="神宮前1-2-3")
+    assert address.postcode == "150-0001"

@@ -8,13 +8,14 @@ from pydantic import ValidationError
 from portal_contracts.problems import PortalProblem
 from portal_operator import output
 from portal_operator.access_commands import actions, enrol, operators, sign_in, sign_out
+from portal_operator.account_process_commands import account_processes
 from portal_operator.acting import AS_JSON
 from portal_operator.catalog_commands import catalog
 from portal_operator.dead_letter_commands import dead_letters
 from portal_operator.deletion_commands import deletions
 from portal_operator.doctor_commands import doctor
 from portal_operator.drift_commands import drift
-from portal_operator.line_change_commands import line_changes
+from portal_operator.line_change_commands import line_changes, lines
 from portal_operator.mail_commands import mails
 from portal_operator.operator_bus import BusAway, OperatorBus
 from portal_operator.provisioning_commands import activate_now, cancel, order, processes, retry, show
@@ -76,8 +77,10 @@ for command in (
     drift,
     catalog,
     line_changes,
+    lines,
     mails,
     deletions,
+    account_processes,
     doctor,
     actions,
     operators,

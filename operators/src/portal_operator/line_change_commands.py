@@ -1,8 +1,8 @@
-"""Changes of lines in service that nobody can tell the end of: what stands, and how it ended."""
+"""Lines in service: changes nobody can tell the end of, ends that stand, and lines from before the portal."""
 
 import click
 
-from portal_contracts.sim_lines import CloseLineChange, ListStandingLineChanges
+from portal_contracts.sim_lines import AdoptLine, CloseLineChange, CloseLineEnding, ListStandingLineChanges
 from portal_operator import output
 from portal_operator.acting import Wish, acting, as_json, carry_out
 
@@ -36,3 +36,28 @@ def standing(context: click.Context, limit: int, *, only_unclear: bool) -> None:
 def close(context: click.Context, wish: Wish, change_id: str, *, happened: bool) -> None:
     """Say how an unclear change ended, after looking it up at Freebit: the line is free again."""
     carry_out(context, CloseLineChange(change_id=change_id, happened=happened, **wish.fields()))
+
+
+@click.group()
+def lines() -> None:
+    """Take over lines from before the portal, and let go of lines that ended elsewhere."""
+
+
+@lines.command()
+@click.argument("order_id")
+@click.argument("number")
+@click.option(
+    "--service", "service_id", required=True, type=click.IntRange(1), help="The WHMCS service it is billed as."
+)
+@acting
+def adopt(context: click.Context, wish: Wish, order_id: str, number: str, service_id: int) -> None:
+    """Give the customer of an order its line from before the portal, when Freebit, WHMCS and Salesforce agree."""
+    carry_out(context, AdoptLine(order_id=order_id, line=number, service_id=service_id, **wish.fields()))
+
+
+@lines.command()
+@click.argument("cancellation_id")
+@acting
+def ended(context: click.Context, wish: Wish, cancellation_id: str) -> None:
+    """Say that the line of a cancelled service ended elsewhere; its cancellation goes on."""
+    carry_out(context, CloseLineEnding(cancellation_id=cancellation_id, **wish.fields()))

@@ -139,7 +139,7 @@ async def whole_sandbox(tmp_path_factory, private_key):
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         )
     )
-    names = ("control", "salesforce", "salesforce_tls", "pubsub", "whmcs", "freebit", "sendgrid")
+    names = ("control", "salesforce", "salesforce_tls", "pubsub", "whmcs", "freebit", "sendgrid", "openid")
     ports = {f"{name}_port": 0 for name in names}
     built = build_sandbox(Settings(data_dir=folder / "sandbox", salesforce_public_key_path=public_key, **ports))
     async with built.running():

@@ -17,7 +17,7 @@ from portal_sandbox.core.tls import certificate_paths, ensure_certificates
 from portal_sandbox.http_server import HttpServer, bind
 from portal_sandbox.settings import Settings
 
-VENDORS = ("whmcs", "salesforce", "freebit", "sendgrid")
+VENDORS = ("whmcs", "salesforce", "freebit", "sendgrid", "openid")
 
 
 class _Stoppable(Protocol):

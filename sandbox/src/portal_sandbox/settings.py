@@ -28,6 +28,7 @@ class Settings:
     whmcs_port: int = 8104
     freebit_port: int = 8105
     sendgrid_port: int = 8106
+    openid_port: int = 8108
 
     salesforce_client_id: str = "sandbox-client-id"
     salesforce_username: str = "portal@sandbox.invalid"
@@ -46,6 +47,12 @@ class Settings:
     freebit_oem_key: str = "sandbox-oem-key"
     sendgrid_api_key: str = "SG.sandbox-key"
     sendgrid_event_url: str = ""
+    openid_client_id: str = "sandbox-openid-client"
+    openid_client_secret: str = "sandbox-openid-secret"  # noqa: S105 - the same
+    openid_client_key_path: Path | None = None
+    """PEM certificate or public key of the client; with it the secret does not count."""
+    openid_redirect_uri: str = ""
+    """Where answers may go; empty: anywhere on loopback."""
 
     switches: Mapping[str, Mapping[str, SwitchValue]] = field(default_factory=dict)
     """Quirk switches that differ from their default from the start on, by vendor."""
@@ -70,7 +77,7 @@ def _read(name: str, text: str) -> object:
         if text not in ("true", "false"):
             raise ValueError("SANDBOX_IN_MEMORY must be true or false")
         return text == "true"
-    if name in ("data_dir", "salesforce_public_key_path"):
+    if name in ("data_dir", "salesforce_public_key_path", "openid_client_key_path"):
         return Path(text)
     if name == "tls_names":
         return tuple(part.strip() for part in text.split(",") if part.strip())

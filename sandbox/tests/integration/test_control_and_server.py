@@ -146,7 +146,7 @@ async def test_the_own_authority_is_trusted_by_name_and_address(tmp_path):
 async def test_the_process_says_one_json_line_per_port_and_stops_on_a_signal(number, tmp_path):
     ports = {
         f"SANDBOX_{name}_PORT": "0"
-        for name in ("CONTROL", "SALESFORCE", "SALESFORCE_TLS", "PUBSUB", "WHMCS", "FREEBIT", "SENDGRID")
+        for name in ("CONTROL", "SALESFORCE", "SALESFORCE_TLS", "PUBSUB", "WHMCS", "FREEBIT", "SENDGRID", "OPENID")
     }
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -156,7 +156,7 @@ async def test_the_process_says_one_json_line_per_port_and_stops_on_a_signal(num
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    lines = [json.loads(await process.stdout.readline()) for _ in range(7)]
+    lines = [json.loads(await process.stdout.readline()) for _ in range(8)]
     assert {line["name"] for line in lines} == {
         "control",
         "salesforce",
@@ -165,6 +165,7 @@ async def test_the_process_says_one_json_line_per_port_and_stops_on_a_signal(num
         "whmcs",
         "freebit",
         "sendgrid",
+        "openid",
     }
     process.send_signal(number)
     async with asyncio.timeout(10):

@@ -128,7 +128,7 @@ def test_a_reset_seeds_as_the_start_values_of_the_switches_say(tmp_path):
 
 def test_an_application_that_was_not_built_has_no_name(tmp_path):
     async def scenario(sandbox, loop):
-        assert {sandbox.app(name) for name in ("whmcs", "salesforce", "freebit", "sendgrid", "control")}
+        assert {sandbox.app(name) for name in ("whmcs", "salesforce", "freebit", "sendgrid", "openid", "control")}
         with pytest.raises(KeyError):
             sandbox.app("stripe")
 

@@ -63,6 +63,13 @@ class EmbeddedStack(LocalStack):
             one.launch()
         await self._until_ready(added, _START_SECONDS)
 
+    def replica_url(self, name: str) -> str:
+        """Base URL of a further gateway."""
+        managed = self._watched[name].managed
+        if not isinstance(managed, PythonProcess):
+            raise TypeError(f"{name} is no service")
+        return f"http://{LOOPBACK}:{managed.environment['PORTAL_GATEWAY_PORT']}"
+
     async def heal(self) -> None:
         """Let everything run that should, and nothing else; returns when all is ready."""
         for name in self._frozen:

@@ -51,7 +51,12 @@ async def add_orders(systems: Systems, count: int) -> None:
 
 
 async def _orders(systems: Systems) -> int:
-    return len((await systems.customer.get("/orders"))["orders"])
+    page = await systems.customer.get("/orders")
+    count = len(page["orders"])
+    while page.get("next"):
+        page = await systems.customer.get(f"/orders?after={page['next']}")
+        count += len(page["orders"])
+    return count
 
 
 async def add_invoices(systems: Systems, count: int) -> None:

@@ -3,23 +3,25 @@
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from portal_local.environment import Ground
 from portal_local.managed import PythonProcess
 from portal_local.plan import whole_portal
-from portal_testing.mortal_store import FOLDER, DeathOrders, MortalStore
+from portal_testing.mortal_store import FOLDER, DeathOrders, MortalStore, Obedience
 
 if TYPE_CHECKING:
     from portal_chassis.postgres import Database
     from portal_chassis.process_port import ProcessStore
+    from portal_chassis.service import Service
 
-MORTAL: Final = ("fulfillment", "billing", "orders", "identity", "notifications")
-"""The services with processes."""
+Take: TypeAlias = Callable[[Sequence[Any]], Awaitable[None]]
+MORTAL: Final = ("fulfillment", "billing", "orders", "identity", "notifications", "support")
+"""The services with processes of customers."""
 
 
 def death_orders(state_folder: Path) -> DeathOrders:
@@ -48,13 +50,43 @@ def main(name: str) -> None:
     from portal_chassis.process_store import PostgresProcessStore  # noqa: PLC0415 - the plan above needs none of it
     from portal_chassis.service import run  # noqa: PLC0415 - the same
 
-    folder = Path(os.environ[FOLDER])
+    obey, package = Obedience(name, Path(os.environ[FOLDER])), f"portal_{name}"
+    wire_as_it_is = importlib.import_module(f"{package}.main").wire
 
     def store(database: "Database", lease: timedelta) -> "ProcessStore":
-        return cast("ProcessStore", MortalStore(PostgresProcessStore(database, lease), name, folder))
+        return cast("ProcessStore", MortalStore(PostgresProcessStore(database, lease), obey))
 
-    package = f"portal_{name}"
-    run(name, importlib.import_module(f"{package}.main").wire, migrations=package, store=store)
+    async def wire(service: "Service") -> None:
+        await wire_as_it_is(service)
+        for consumer in service.bus._consuming.consumers.values():  # noqa: SLF001 - no service may do this
+            setattr(consumer, "take", _obeying(consumer.take, obey))  # noqa: B010 - a method in place of another
+
+    run(name, wire, migrations=package, store=store)
+
+
+def _obeying(take: Take, obey: Obedience) -> Take:
+    """Give what takes events with acknowledgements before which the process may end."""
+
+    async def take_mortally(messages: Sequence[Any]) -> None:
+        await take([_MortalMessage(message, obey) for message in messages])
+
+    return take_mortally
+
+
+class _MortalMessage:
+    """A delivery of the bus."""
+
+    def __init__(self, message: Any, obey: Obedience) -> None:
+        self._message = message
+        self._obey = obey
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._message, name)
+
+    async def ack(self) -> None:
+        """Acknowledge, after which the bus forgets it."""
+        await self._obey(self._message.subject, "before_ack")
+        await self._message.ack()
 
 
 if __name__ == "__main__":

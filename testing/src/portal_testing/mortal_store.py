@@ -1,11 +1,10 @@
 """A process store that kills its own process, or holds it still, exactly where a test wants it.
 
-An order lies as JSON in a folder, in a file called like the service: `{"step", "point", "act"}`. The first write that
+An order lies in a folder, in a file called `<service>@<step>@<point>`, and says `die` or `hold`. The first write that
 fits takes the file away and acts on it: `die` is SIGKILL; `hold` waits until the test takes `<service>.held` away.
 """
 
 import asyncio
-import json
 import os
 import signal
 from collections.abc import Awaitable, Callable
@@ -16,11 +15,19 @@ from typing import Any, Final, Literal, TypeAlias
 
 from portal_chassis.process_port import Change, Claim, Committed, ProcessStore
 
-Point: TypeAlias = Literal["before_intent", "after_intent", "after_reply", "before_commit", "after_commit"]
+Point: TypeAlias = Literal[
+    "before_intent", "after_intent", "after_reply", "before_commit", "after_commit", "before_ack"
+]
 POINTS: Final[tuple[Point, ...]] = ("before_intent", "after_intent", "after_reply", "before_commit", "after_commit")
-"""Around a journalled call and around the end of a step; between effect and reply a fault of the sandbox can hang."""
+"""Around a journalled call and around the end of a step; between effect and reply a fault of the sandbox can hang.
+
+`before_ack` is of an event, whose subject is the step: its effect is committed, and the bus does not know.
+"""
 FOLDER: Final = "PORTAL_TESTING_DEATHS"
 _LOOK: Final = 0.02
+
+
+Act: TypeAlias = Literal["die", "hold"]
 
 
 @dataclass(frozen=True)
@@ -29,15 +36,11 @@ class DeathOrders:
 
     folder: Path
 
-    def give(self, service: str, step: str, point: Point, act: Literal["die", "hold"] = "die") -> None:
+    def give(self, service: str, step: str, point: Point, act: Act = "die") -> None:
         """Order what the service is to do when it gets there."""
         unfinished = self.folder / f"{service}.new"
-        unfinished.write_text(json.dumps({"step": step, "point": point, "act": act}))
-        unfinished.rename(self.folder / f"{service}.json")
-
-    def pending(self, service: str) -> bool:
-        """Whether the service has not got there yet."""
-        return (self.folder / f"{service}.json").exists()
+        unfinished.write_text(act)
+        unfinished.rename(self.folder / f"{service}@{step}@{point}")
 
     def held(self, service: str) -> bool:
         """Whether the service stands still where it was ordered to."""
@@ -53,14 +56,35 @@ class DeathOrders:
             file.unlink(missing_ok=True)
 
 
+@dataclass(frozen=True)
+class Obedience:
+    """A service's own side of the folder."""
+
+    service: str
+    folder: Path
+
+    async def __call__(self, step: str, point: Point) -> None:
+        """Act on the order for here, if there is one."""
+        order, held = self.folder / f"{self.service}@{step}@{point}", self.folder / f"{self.service}.held"
+        try:
+            act = order.read_text()
+        except FileNotFoundError:
+            return
+        if act == "die":
+            order.unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+        held.touch()
+        order.unlink()
+        while held.exists():  # noqa: ASYNC110 - another process takes it away
+            await asyncio.sleep(_LOOK)
+
+
 class MortalStore:
     """The `ProcessStore` port around another one, for one service's process of its own."""
 
-    def __init__(self, store: ProcessStore, service: str, folder: Path) -> None:
+    def __init__(self, store: ProcessStore, obey: Obedience) -> None:
         self._store = store
-        self._service = service
-        self._order = folder / f"{service}.json"
-        self._held = folder / f"{service}.held"
+        self._obey = obey
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
@@ -92,18 +116,3 @@ class MortalStore:
         answer = await write()
         await self._obey(step, after)
         return answer
-
-    async def _obey(self, step: str, point: Point) -> None:
-        try:
-            order = json.loads(self._order.read_text())
-        except FileNotFoundError:
-            return
-        if (order["step"], order["point"]) != (step, point):
-            return
-        if order["act"] == "die":
-            self._order.unlink()
-            os.kill(os.getpid(), signal.SIGKILL)
-        self._held.touch()
-        self._order.unlink()
-        while self._held.exists():  # noqa: ASYNC110 - another process takes it away
-            await asyncio.sleep(_LOOK)

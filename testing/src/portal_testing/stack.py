@@ -61,8 +61,17 @@ class PortalStack:
         return self._stack.gateway_url
 
     @property
+    def public_url(self) -> str:
+        """The same for browsers, by the name that passkeys belong to."""
+        return self._stack.ground_laid().public_url
+
+    def replica_url(self, name: str) -> str:
+        """Base URL of a further gateway that `scale` started in an embedded portal, e.g. `gateway-2`."""
+        return self._embedded.replica_url(name)
+
+    @property
     def sandbox_urls(self) -> Mapping[str, str]:
-        """Base URLs of the sandbox: control, salesforce, salesforce_tls, pubsub, whmcs, freebit, sendgrid."""
+        """Base URLs of the sandbox: control, salesforce, salesforce_tls, pubsub, whmcs, freebit, sendgrid, openid."""
         return self._stack.sandbox_urls
 
     @property

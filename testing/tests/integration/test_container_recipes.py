@@ -72,7 +72,7 @@ def test_everybody_reaches_everything_at_one_address(ground: Ground, programs: d
 
 def test_browsers_find_the_gateway_on_loopback_because_it_serves_plain_http(programs: dict[str, Recipe]) -> None:
     gateway = programs["gateway"]
-    assert gateway.environment["PORTAL_PUBLIC_URL"] == "http://127.0.0.1:8080"
+    assert gateway.environment["PORTAL_PUBLIC_URL"] == "http://localhost:8080"
     assert list(gateway.on_loopback) == [8080]
 
 

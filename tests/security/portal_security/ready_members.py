@@ -25,6 +25,7 @@ _FILLED_IN: Final[Mapping[str, Mapping[str, Any]]] = {
 _PAID: Final = ("POST /orders", "GET /checkouts/{checkoutId}", "POST /subscriptions/{serviceId}/topup")
 _CHECKED: Final = {"Internet_Eligibility_Status__c": "Checked", "Internet_Eligibility__c": "Not Eligible"}
 _BLOCKED: Final = "/operator/provisioning/{orderId}"
+_WHMCS_ORDERS: Final = "/operator/whmcs-orders/"
 _LETTER: Final = "/operator/{service}/dead-letters/{id}"
 
 
@@ -33,6 +34,11 @@ def on_a_line(name: str) -> bool:
     return name.startswith(("GET /subscriptions/{serviceId}/usage", "POST /subscriptions/{serviceId}/")) and (
         name.rpartition("/")[2] in {"usage", "topup", "voice-options", "network", "reissue-esim"}
     )
+
+
+def prepared(name: str) -> bool:
+    """Whether the member of an operation is made ready for it, and so for it alone."""
+    return name in _PAID or any(part in name for part in (_BLOCKED, _WHMCS_ORDERS, _LETTER))
 
 
 @dataclass
@@ -56,7 +62,7 @@ class ReadyMembers:
             await self._with_a_card(members[name], checkout=name.startswith("GET"))
         await self._cancellable(members["POST /subscriptions/{serviceId}/cancellation"])
         await self.staff.change("Account", members["POST /eligibility/dispute"].account_id, _CHECKED)
-        blocked = {name: one for name, one in members.items() if _BLOCKED in name or "/operator/whmcs-orders/" in name}
+        blocked = {name: one for name, one in members.items() if _BLOCKED in name or _WHMCS_ORDERS in name}
         for one in blocked.values():
             await self.staff.change("Order", one.ids["orderId"], {"Status": "Approved"})
         letters = [one for name, one in members.items() if _LETTER in name]

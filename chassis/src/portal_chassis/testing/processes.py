@@ -1,15 +1,22 @@
 """Process engines on virtual time, and workers that die where a test wants them to."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 from functools import wraps
-from typing import Any, cast
+from typing import Any, Final, cast
 
+from portal_chassis.postgres import Database
 from portal_chassis.process_engine import ProcessEngine
 from portal_chassis.process_memory import InMemoryProcessStore
 from portal_chassis.process_model import ProcessDefinition
 from portal_chassis.process_port import ProcessStore
+from portal_chassis.pruning import Pruning
+from portal_chassis.retention import keep_processes
 from portal_chassis.testing.clock import ManualClock
+
+LEASE_SECONDS: Final = 31
+"""After this the lease of a worker that died has run out."""
 
 
 class WorkerKilled(BaseException):
@@ -89,3 +96,37 @@ async def run_to_rest(
         clock.advance_to(due)
         if held_for is not None and due <= clock.now():
             clock.advance(held_for)
+
+
+async def work_for(
+    by: timedelta,
+    clock: ManualClock,
+    store: InMemoryProcessStore,
+    worker: Callable[[], ProcessEngine],
+    revive: Callable[[], bool] = lambda: False,
+) -> None:
+    """Let workers do what is due within a time, in its order; afterwards that time has passed.
+
+    `worker` gives the one that works now. `revive` puts another in the place of one that was killed and says whether it
+    did: then the dead worker's lease runs out first.
+    """
+    end = clock.now() + by
+    while True:
+        with suppress(WorkerKilled):
+            await worker().run_until_idle()
+        if revive():
+            clock.advance(LEASE_SECONDS)
+            continue
+        due = store.next_due()
+        if due is None or due > end:
+            break
+        clock.advance_to(due)
+    clock.advance_to(max(end, clock.now()))
+
+
+async def grow_old(worker: ProcessEngine, clock: ManualClock, store: InMemoryProcessStore) -> None:
+    """Let two years pass in which nobody looks, then reduce what had ended before them to its proof (§5.10)."""
+    clock.advance(timedelta(days=730))
+    pruning = Pruning(cast("Database", store.database))
+    keep_processes(pruning, store, worker, clock, days=400)
+    await pruning.round()

@@ -7,6 +7,7 @@ import pytest
 from portal_chassis.bus import Encoded
 from portal_chassis.idempotency import answered, remember
 from portal_chassis.pruning import Pruning
+from portal_chassis.retention import keep_messages
 from portal_contracts.problems import Refused
 
 
@@ -67,6 +68,8 @@ async def test_old_answers_and_inbox_rows_are_forgotten(names, database):
         await transaction.execute(
             "UPDATE portal_inbox SET taken_at = now() - interval '31 days' WHERE message_id = 'old'"
         )
-    await Pruning(database).round()
+    pruning = Pruning(database)
+    keep_messages(pruning)
+    await pruning.round()
     assert await database.fetchval("SELECT string_agg(key, ',') FROM portal_command") == "new"
     assert await database.fetchval("SELECT string_agg(message_id, ',') FROM portal_inbox") == "new"

@@ -195,6 +195,32 @@ async def test_a_reader_whose_patience_ends_gets_the_old_value_marked_where_ther
     assert (found.body, found.fresh) == (b"one", False)
 
 
+async def test_a_reader_waits_for_its_turn_as_long_as_the_vendor_keeps_up(cache, vendor):
+    busy = True
+    patience = Patience(0.05, "WHMCS_UNAVAILABLE", at_most=60, keeps_up=lambda seconds: busy and seconds == 0.05)
+    vendor.gate = asyncio.Event()
+    waiting = [
+        asyncio.create_task(cache.read_through("7", name, MINUTE, vendor.load, patience=patience)) for name in "xy"
+    ]
+    await asyncio.sleep(0.2)
+    assert not any(reader.done() for reader in waiting)
+    vendor.gate.set()
+    assert (await waiting[0]).body == (await waiting[1]).body == b"one"
+    vendor.gate = asyncio.Event()
+    late = asyncio.create_task(cache.read_through("7", "z", MINUTE, vendor.load, patience=patience))
+    await asyncio.sleep(0.1)
+    busy = False
+    with pytest.raises(TryLater, match="WHMCS_UNAVAILABLE"):
+        await late
+
+
+async def test_a_reader_waits_for_its_turn_not_for_ever(cache, vendor):
+    vendor.gate = asyncio.Event()
+    patience = Patience(0.05, "WHMCS_UNAVAILABLE", at_most=0.1, keeps_up=lambda _seconds: True)
+    with pytest.raises(TryLater, match="WHMCS_UNAVAILABLE"):
+        await cache.read_through("7", "x", MINUTE, vendor.load, patience=patience)
+
+
 async def test_once_some_waited_in_vain_the_others_are_sent_away_sooner_until_a_load_is_quick_again(cache, vendor):
     patience = Patience(0.4, "WHMCS_UNAVAILABLE")
 

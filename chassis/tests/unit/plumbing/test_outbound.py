@@ -203,6 +203,31 @@ def test_half_is_enough_and_old_failures_are_forgotten():
     assert breaker.is_open
 
 
+async def test_a_vendor_keeps_up_while_its_calls_are_answered_in_time():
+    outbound, clock = make()
+    assert outbound.keeps_up(0.7), "nobody has asked yet"
+    async with outbound.call("GetInvoices", timeout=9):
+        clock.advance(0.6)
+        assert outbound.keeps_up(0.7)
+        async with outbound.call("GetInvoice", timeout=9):
+            clock.advance(0.2)
+            assert not outbound.keeps_up(0.7), "the older one is overdue"
+    assert not outbound.keeps_up(0.7), "the last one that ended was late"
+    async with outbound.call("GetInvoices", timeout=9):
+        clock.advance(0.1)
+    assert outbound.keeps_up(0.7)
+
+
+async def test_a_vendor_that_fails_does_not_keep_up_however_quickly_and_one_that_refuses_does():
+    outbound, _ = make()
+    await fail(outbound)
+    assert not outbound.keeps_up(60)
+    with pytest.raises(Refused):
+        async with outbound.call("GetInvoice", timeout=1):
+            raise Refused("NOT_FOUND")
+    assert outbound.keeps_up(60)
+
+
 def test_a_vendor_the_catalogue_does_not_know_is_noticed_at_start():
     with pytest.raises(KeyError):
         Outbound("acme", at_once=1)

@@ -6,6 +6,7 @@ from portal_salesforce.composite import SubReply, SubRequest, change, creation, 
 from portal_salesforce.dialect import Dialect, DialectSource
 from portal_salesforce.errors import SalesforceRefusal
 from portal_salesforce.field_values import Fields, Record, Reference
+from portal_salesforce.own_writes import OwnWrites
 from portal_salesforce.profile import STAGE_CANCELLED, STAGE_CANCELLING, UNKNOWN, load_profile
 from portal_salesforce.record_rows import RowReply
 from portal_salesforce.settings import CLIENT_NAME, SalesforceSettings
@@ -22,6 +23,7 @@ __all__ = [
     "Dialect",
     "DialectSource",
     "Fields",
+    "OwnWrites",
     "Record",
     "Reference",
     "RowReply",

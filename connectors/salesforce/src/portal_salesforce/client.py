@@ -168,6 +168,22 @@ class Salesforce:
             written = await self._ask(step.method, step.path, name, body=step.body)
         return _id_of(written), bool(written.get("created"))  # an update says nothing before API version 46
 
+    async def create_once(self, object_name: str, external_field: str, value: str, fields: Fields) -> str:
+        """Create the record with this external id, unless it is there, and give its id.
+
+        As an upsert a lost answer is cured by a repeat, but the repeat leaves alone what others have written since.
+        """
+        external_path(object_name, external_field, value)  # refuses what an upsert would
+        path, body = f"sobjects/{soql.name(object_name)}/", outgoing({**fields, external_field: value})
+        try:
+            return _id_of(await self._ask("POST", path, f"POST {object_name}", body=body))
+        except SalesforceRefusal:
+            # A duplicate; or a rule of the org that looks first and would not let it be created anew today.
+            found = await self.find(object_name, external_field, value, ())
+            if found is None:
+                raise
+            return str(found["Id"])
+
     async def find(self, object_name: str, external_field: str, value: str, fields: Iterable[str]) -> Record | None:
         """Give some fields of the record with this external id; None when there is none."""
         external_path(object_name, external_field, value)  # refuses what could never have been written

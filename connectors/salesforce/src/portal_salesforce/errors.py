@@ -154,6 +154,15 @@ def refused_reading(refusal: SalesforceRefusal) -> Misconfigured:
     return misconfigured(f"a reading was refused: {refusal.error_code}")
 
 
+def refused_writing(object_name: str, refusal: SalesforceRefusal) -> Misconfigured:
+    """Give what a refusal means when only our own values were to be written: set-up that a person has to mend.
+
+    Its text is left out, as it may quote what was written.
+    """
+    blamed = " ".join(refusal.fields)
+    return misconfigured(f"a write of {object_name} was refused: {refusal.error_code} {blamed}".strip())
+
+
 def judge(status: int, content: Any) -> Verdict:
     """Say what a failed call means. `status` is the HTTP status, `content` the parsed body or its text."""
     if _mentions(content, LOCKED):  # it hides in the text of other codes as well

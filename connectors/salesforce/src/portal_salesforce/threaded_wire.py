@@ -50,7 +50,7 @@ class ThreadedWire:
     def _wired(self) -> "Wire":
         with self._building:
             if self._wire is None:
-                from portal_salesforce.wire import Wire  # noqa: PLC0415 - half a second, so only in the first thread
+                from portal_salesforce.wire import Wire  # noqa: PLC0415 - it takes long, so only in the first thread
 
                 self._wire = Wire(self._settings, self._on_answer)
             return self._wire

@@ -1,6 +1,6 @@
 """The blocking side: simple-salesforce in direct mode on our own `requests` session; runs in worker threads only.
 
-Importing this module costs half a second (simple-salesforce brings zeep), so `client.py` does it in the first thread.
+Importing this module takes long, so `threaded_wire.py` does it in the first thread.
 Direct mode (reference salesforce.md 2.11) never logs in by itself, and only `restful` is used: it takes a timeout and
 returns what an upsert created.
 """
@@ -19,9 +19,8 @@ import jwt
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
-from simple_salesforce.api import Salesforce as DirectClient
-from simple_salesforce.exceptions import SalesforceError
 
+from portal_salesforce.direct_client import DirectClient, SalesforceError
 from portal_salesforce.errors import misconfigured
 from portal_salesforce.settings import CLIENT_NAME, SalesforceSettings
 from portal_salesforce.wire_request import Answered, NoAnswer, WireRequest

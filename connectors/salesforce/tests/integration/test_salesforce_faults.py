@@ -197,6 +197,25 @@ async def test_two_who_create_at_once_get_the_same_record(order, arm):
     assert [row["Id"] for row in await stored(order)] == [order_id]
 
 
+async def test_what_was_created_once_stays_as_others_wrote_it_after_a_lost_answer(connect, sandbox, arm):
+    connector, key = connect(), secrets.token_hex(8)
+    arm("POST Case", "after_effect", 1)
+    case_id = await connector.create_once("Case", "Portal_Case_Key__c", key, {"Subject": "s"})
+    await connector.update("Case", case_id, {"Subject": "of staff"})
+    assert await connector.create_once("Case", "Portal_Case_Key__c", key, {"Subject": "s"}) == case_id
+    assert [row["Subject"] for row in await connector.query(select("Case", "Subject"))].count("of staff") == 1
+    assert called(sandbox, "POST Case") == 3
+
+
+async def test_what_exists_is_found_though_a_rule_would_not_let_it_be_created_today(connect, arm):
+    connector, key = connect(), secrets.token_hex(8)
+    case_id = await connector.create_once("Case", "Portal_Case_Key__c", key, {"Subject": "s"})
+    arm("POST Case", "status", 2, **refusal("FIELD_CUSTOM_VALIDATION_EXCEPTION", "not on Sundays"))
+    assert await connector.create_once("Case", "Portal_Case_Key__c", key, {"Subject": "s"}) == case_id
+    with pytest.raises(SalesforceRefusal):
+        await connector.create_once("Case", "Portal_Case_Key__c", secrets.token_hex(8), {"Subject": "s"})
+
+
 async def test_a_used_up_quota_stops_us_for_a_while(connect, sandbox, switch):
     connector = connect()
     await connector.query(ACCOUNTS)

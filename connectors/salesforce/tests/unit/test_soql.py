@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -84,8 +85,22 @@ HOSTILE_NAMES = (
     "select",
     "Account.From",
 )
+BUILDER = Path(soql.__file__)
+ROOT = BUILDER.parents[4]
 LITERAL = re.compile(r"'(?:[^'\\]|\\.)*'", re.DOTALL)
 ESCAPED = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
+
+
+def test_there_are_as_many_vectors_as_were_asked_for():  # reliability.md (c) §4
+    assert len({*HOSTILE_TEXTS, *UNSPEAKABLE_TEXTS}) >= 40
+
+
+def test_nobody_but_the_builder_writes_a_query():
+    """The client takes a `Select` alone, which types say; so all that is left is to make one of a text of one's own."""
+    sources = [path for folder in ("services", "connectors") for path in (ROOT / folder).glob("*/src/**/*.py")]
+    assert BUILDER in sources
+    makers = {path for path in sources if re.search(r"\b(?:soql\.)?(?:Condition|Select)\(", path.read_text())}
+    assert makers == {BUILDER}
 
 
 def read_back(literal: str) -> str:

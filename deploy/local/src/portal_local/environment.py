@@ -30,6 +30,8 @@ WHMCS_HOOK_SECRET: Final = "sandbox-hook-secret"  # noqa: S105 - obviously fake
 FREEBIT_OEM_ID: Final = "SANDBOX"
 FREEBIT_OEM_KEY: Final = "sandbox-oem-key"
 _SENDGRID_API_KEY: Final = "SG.sandbox-key"
+OPENID_CLIENT_ID: Final = "sandbox-openid-client"
+OPENID_CLIENT_SECRET: Final = "sandbox-openid-secret"  # noqa: S105 - obviously fake
 PORTAL_PRICEBOOK_ID: Final = "01sSd0000000001IAA"
 
 _LOOKS: Final = [2.5, 5, 10, 20, 40, 60, 120, 300, 600]
@@ -63,6 +65,11 @@ class Ground:
     def authority(self) -> Path:
         """The certificate authority of the sandbox's TLS ports."""
         return self.sandbox_data / "tls" / "ca.pem"
+
+    @property
+    def public_url(self) -> str:
+        """Where browsers of this machine find the portal: by name, as a passkey cannot belong to an IP address."""
+        return f"http://localhost:{self.ports.gateway}"
 
     def url(self, name: str) -> str:
         """The base URL of the gateway or of one of the sandbox's ports."""
@@ -116,6 +123,8 @@ def of_sandbox(ground: Ground) -> dict[str, str]:
             "SANDBOX_FREEBIT_OEM_ID": FREEBIT_OEM_ID,
             "SANDBOX_FREEBIT_OEM_KEY": FREEBIT_OEM_KEY,
             "SANDBOX_SENDGRID_API_KEY": _SENDGRID_API_KEY,
+            "SANDBOX_OPENID_CLIENT_ID": OPENID_CLIENT_ID,
+            "SANDBOX_OPENID_CLIENT_SECRET": OPENID_CLIENT_SECRET,
             "SANDBOX_SENDGRID_EVENT_URL": f"{ground.url('gateway')}/hooks/sendgrid",
             "SANDBOX_PORTAL_URL": ground.url("gateway"),
             "SANDBOX_PORTAL_KEY_ID": ground.keys.signed_call_key_id,
@@ -197,7 +206,7 @@ def _own_paths(ground: Ground, name: str) -> dict[str, str]:
                 "PORTAL_ACTOR_PRIVATE_KEY_PATH": str(ground.keys.actor_private),
                 "PORTAL_ACTOR_KEY_ID": ground.keys.actor_key_id,
                 "PORTAL_IDENTITY_KEY_PATH": str(ground.keys.identity),
-            }
+            } | _identity_provider(ground)
         case "fulfillment":
             return {"PORTAL_FULFILLMENT_KEY_PATH": str(ground.keys.fulfillment)}
         case "gateway":
@@ -214,6 +223,17 @@ def _own_paths(ground: Ground, name: str) -> dict[str, str]:
             return {}
 
 
+def _identity_provider(ground: Ground) -> dict[str, str]:
+    """The sandbox's eKYC provider, where the overrides have one verify (C26); nobody asks it otherwise."""
+    if "external" not in ground.overrides.get("PORTAL_VERIFICATION_METHODS", ""):
+        return {}
+    return {
+        "PORTAL_IDENTITY_PROVIDER_ISSUER": ground.url("openid"),
+        "PORTAL_IDENTITY_PROVIDER_CLIENT_ID": OPENID_CLIENT_ID,
+        "PORTAL_IDENTITY_PROVIDER_CLIENT_SECRET": OPENID_CLIENT_SECRET,
+    }
+
+
 def _of_every_process(ground: Ground, name: str, health_port: int) -> dict[str, str]:
     return (
         inherited()
@@ -227,7 +247,7 @@ def _of_every_process(ground: Ground, name: str, health_port: int) -> dict[str, 
             "PORTAL_SANDBOX_CONTROL_URL": ground.url("control"),
             "PORTAL_HEALTH_PORT": str(health_port),
             "PORTAL_LOG_LEVEL": "INFO",
-            "PORTAL_PUBLIC_URL": ground.url("gateway"),
+            "PORTAL_PUBLIC_URL": ground.public_url,
         }
     )
 

@@ -18,6 +18,7 @@ VARIABLES: Mapping[str, str] = {
     "whmcs": "SANDBOX_WHMCS_PORT",
     "freebit": "SANDBOX_FREEBIT_PORT",
     "sendgrid": "SANDBOX_SENDGRID_PORT",
+    "openid": "SANDBOX_OPENID_PORT",
 }
 """The environment variable that moves each port a person uses."""
 
@@ -35,6 +36,7 @@ class Ports:
     freebit: int = 8105
     sendgrid: int = 8106
     viewer: int = 8107
+    openid: int = 8108
     nats: int = 0
     postgres: int = 0
     redis: int = 0

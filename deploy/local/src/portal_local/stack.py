@@ -119,7 +119,7 @@ class LocalStack:
 
     @property
     def sandbox_urls(self) -> Mapping[str, str]:
-        """Base URLs of the sandbox: control, salesforce, salesforce_tls, pubsub, whmcs, freebit, sendgrid."""
+        """Base URLs of the sandbox: control, salesforce, salesforce_tls, pubsub, whmcs, freebit, sendgrid, openid."""
         ground = self.ground_laid()
         return {name: ground.url(name) for name in ground.ports.of_sandbox()}
 

@@ -37,7 +37,7 @@ async def up(
                 return 0
             progress.finish()
             viewer = stack.ground_laid().url("viewer")
-            say(welcome(stack.gateway_url, stack.sandbox_urls, viewer, time.monotonic() - began))
+            say(welcome(stack.ground_laid().public_url, stack.sandbox_urls, viewer, time.monotonic() - began))
             if operator:
                 say(await _operator(stack))
             say("Ctrl-C stops everything. `make demo` in another terminal plays the main job.\n")

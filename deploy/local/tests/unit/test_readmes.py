@@ -14,6 +14,7 @@ from portal_contracts.topology import SERVICES
 ROOT = Path(__file__).parents[4]
 READERS = {
     "chassis": "portal_chassis.settings",
+    "connectors/clamd": "portal_clamd.settings",
     "connectors/salesforce": "portal_salesforce.settings",
     **{f"services/{name}": f"portal_{name}.settings" for name in SERVICES},
 }

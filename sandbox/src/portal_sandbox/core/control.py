@@ -21,7 +21,7 @@ from portal_sandbox.pages import render
 from portal_sandbox.pages.neighbours import neighbours
 
 LONGEST_WAIT_SECONDS = 25.0
-_VENDORS = ("whmcs", "salesforce", "freebit", "sendgrid")
+_VENDORS = ("whmcs", "salesforce", "freebit", "sendgrid", "openid")
 _STEPS = (
     ("+1 min", 60),
     ("+10 min", 600),
@@ -37,6 +37,7 @@ _SERVERS = (
     ("whmcs", "WHMCS"),
     ("freebit", "Freebit"),
     ("sendgrid", "SendGrid"),
+    ("openid", "Identity cards (OpenID)"),
 )
 _LEDGER_PAGE_ROWS = 300
 

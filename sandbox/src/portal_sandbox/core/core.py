@@ -21,7 +21,8 @@ class Core:
     """What every stand-in is built from.
 
     `addresses` is filled when the ports are bound and must be read at request time: `control`, `salesforce`,
-    `salesforce_tls`, `whmcs`, `freebit`, `sendgrid` are base URLs without a slash at the end, `pubsub` is `host:port`.
+    `salesforce_tls`, `whmcs`, `freebit`, `sendgrid`, `openid` are base URLs without a slash at the end, `pubsub` is
+    `host:port`.
     """
 
     settings: Settings

@@ -21,6 +21,7 @@ NEIGHBOURS = (
     Neighbour("orders", "whmcs", "WHMCS orders 注文一覧", "/admin/orders.php"),
     Neighbour("lines", "freebit", "Freebit lines 回線", "/"),
     Neighbour("mailbox", "sendgrid", "Mailbox 受信箱", "/mailbox"),
+    Neighbour("cards", "openid", "Identity cards 本人確認", "/"),
 )
 
 

@@ -13,15 +13,17 @@ from pydantic import BaseModel
 from portal_billing.ports import Unclear
 from portal_billing.service_ports import Extra, Extras
 from portal_billing.settings import BillingSettings
-from portal_billing.vendor_write import fingerprint_of, tries_of, vendor_write
+from portal_billing.vendor_write import LEFT, fingerprint_of, tries_of, vendor_write
 from portal_chassis.clocks import MachineClock
 from portal_chassis.logs import get_logger
-from portal_chassis.process import Done, NeedsHuman, Outcome, ProcessDefinition, Run, Step, Wait
+from portal_chassis.process import Done, NeedsHuman, Outcome, ProcessDefinition, Proof, Run, Step, Wait
 
 CHARGE: Final = "charge"
 """Kind of the process; its key is the charge's."""
 CALL: Final = "CreateInvoice"
 MOST_UNCLEAR: Final = 2
+PROOF: Final = Proof(state=("client_id", "service_id", "amount", "invoice_id"), calls=(CALL,), evidence=(LEFT,))
+"""A repeat of the charge is told its invoice, and other terms under its key are refused."""
 
 _log = get_logger(__name__)
 
@@ -48,7 +50,7 @@ class ChargeProcess:
 
     def definition(self) -> ProcessDefinition[ChargeProgress]:
         """Give the process as a list."""
-        return ProcessDefinition(CHARGE, ChargeProgress, (Step("invoice", self.invoice),))
+        return ProcessDefinition(CHARGE, ChargeProgress, (Step("invoice", self.invoice),), proof=PROOF)
 
     async def invoice(self, run: Run[ChargeProgress]) -> Outcome:
         """Have one invoice with the key."""

@@ -14,10 +14,10 @@ from pydantic import BaseModel
 from portal_billing.client import Client, NewClient
 from portal_billing.ports import Clients, Unclear
 from portal_billing.settings import BillingSettings
-from portal_billing.vendor_write import fingerprint_of, tries_of, vendor_write
+from portal_billing.vendor_write import LEFT, fingerprint_of, tries_of, vendor_write
 from portal_chassis.clocks import MachineClock
 from portal_chassis.logs import get_logger
-from portal_chassis.process import Done, Fail, NeedsHuman, Next, Outcome, ProcessDefinition, Run, Step, Wait
+from portal_chassis.process import Done, Fail, NeedsHuman, Next, Outcome, ProcessDefinition, Proof, Run, Step, Wait
 from portal_contracts.billing import EnsureClient
 from portal_contracts.problems import Fact, Misconfigured, Refused, TryLater
 
@@ -50,7 +50,10 @@ class ClientProcess:
     def definition(self) -> ProcessDefinition[ClientProgress]:
         """The process as a list of steps."""
         return ProcessDefinition(
-            CLIENT, ClientProgress, (Step("find_or_create", self.find_or_create), Step("confirm", self.confirm))
+            CLIENT,
+            ClientProgress,
+            (Step("find_or_create", self.find_or_create), Step("confirm", self.confirm)),
+            proof=Proof(state=("whmcs_client_id",), calls=("AddClient",), evidence=(LEFT,)),
         )
 
     async def find_or_create(self, run: Run[ClientProgress]) -> Outcome:

@@ -55,6 +55,7 @@ from portal_billing.service_ports import Extras, RunningServices
 from portal_billing.settings import BillingSettings, WhmcsSettings
 from portal_billing.store import PostgresClientTurns, PostgresCommandLog, PostgresOrderBook, PostgresOrderJournal
 from portal_billing.store_forgetting import PostgresMemory
+from portal_billing.store_retention import forget_what_is_old
 from portal_billing.store_sign_ons import PostgresSignOnLog
 from portal_billing.sweep_order import SweepOrder
 from portal_billing.take_hook import TakeHook
@@ -81,6 +82,9 @@ from portal_chassis.setup_checks import serve as serve_setup
 from portal_contracts.forgetting import BillingForgotten
 
 VENDOR = "whmcs"
+WAITING = 64
+WAITING_FOR_LINES = 256
+"""Calls that wait for their turn; an answer from invoices has three of them waiting at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +92,13 @@ class Whmcs:
     """WHMCS behind billing's ports, once for each purpose where they differ.
 
     `reads` and `own_clients` are for customers who wait, `live` and `clients` for services, `upkeep` for what may wait.
+    `lines` reads the invoices of which one answer to a customer is made. `keeps_up` and `keeps_up_with_lines` tell
+    whether WHMCS answers calls of `reads`, and of both, within so many seconds.
     """
 
     settings: WhmcsSettings
     reads: BillingReads
+    lines: BillingReads
     live: BillingReads
     upkeep: BillingReads
     products: Products
@@ -100,6 +107,24 @@ class Whmcs:
     own_clients: Clients
     orders: Orders
     billed: BilledClients
+    keeps_up: Callable[[float], bool]
+    keeps_up_with_lines: Callable[[float], bool]
+
+    def patience(self, *, with_lines: bool = False) -> Patience:
+        """Give what a customer waits for WHMCS."""
+        keeps_up = self.keeps_up_with_lines if with_lines else self.keeps_up
+        return Patience(self.settings.patience_seconds, UNAVAILABLE, self.settings.crowd_seconds, keeps_up)
+
+    def copies(self, cache: Cache) -> CachedReads:
+        """Build what customers look at, through the cache."""
+        return CachedReads(
+            self.reads,
+            cache,
+            stale_for=timedelta(seconds=self.settings.stale_seconds),
+            patience=self.patience(),
+            lines=self.lines,
+            patience_with_lines=self.patience(with_lines=True),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +158,7 @@ async def wire(service: Service) -> None:
         PostgresOrderBook(database),
         PostgresClientTurns(database),
         PostgresCommandLog(database),
-        PostgresSignOnLog(database, timedelta(days=settings.sign_on_kept_days)),
+        PostgresSignOnLog(database),
         service.cache,
     )
     whmcs = on_whmcs(connection, service.clock.today)
@@ -142,6 +167,8 @@ async def wire(service: Service) -> None:
     consumers.register(service.bus, use)
     memory = PostgresMemory(database, use.take_hook.copies)
     forget_customers(service.bus, service.processes, service.clock, memory, BillingForgotten)
+    links = settings.sign_on_kept_days
+    forget_what_is_old(service.pruning, service.clock, service.settings, links_kept_days=links)
     running = running_on(connection, service.clock.today)
     register_services(service.bus, service_cases(running, whmcs, store, service.processes, clocks, settings=settings))
     consumers.register_logins(service.bus, logins_on(connection))
@@ -160,20 +187,27 @@ def on_whmcs(connection: WhmcsConnection, today: Callable[[], date]) -> Whmcs:
     settings = connection.settings
     fields = load_fields(settings.fields_path)
 
-    def api(purpose: str, at_once: int, longest_wait: float) -> WhmcsApi:
-        outbound = Outbound(
-            VENDOR, purpose=purpose, at_once=at_once, longest_wait=longest_wait, clock=connection.machine
+    def bulkhead(purpose: str, at_once: int, longest_wait: float, *, waiting: int = WAITING) -> Outbound:
+        return Outbound(
+            VENDOR,
+            purpose=purpose,
+            at_once=at_once,
+            waiting=waiting,
+            longest_wait=longest_wait,
+            clock=connection.machine,
         )
-        return WhmcsApi(connection, outbound)
 
-    interactive = api("interactive", settings.interactive_at_once, 0.5)
-    clicks = api("clicks", settings.clicks_at_once, 0.5)
-    orders = api("orders", settings.orders_at_once, 5.0)
-    upkeep = api("upkeep", settings.upkeep_at_once, 5.0)
+    looking = bulkhead("interactive", settings.interactive_at_once, settings.crowd_seconds)
+    lining = bulkhead("lines", settings.lines_at_once, settings.crowd_seconds, waiting=WAITING_FOR_LINES)
+    interactive, lines = WhmcsApi(connection, looking), WhmcsApi(connection, lining)
+    clicks = WhmcsApi(connection, bulkhead("clicks", settings.clicks_at_once, 0.5))
+    orders = WhmcsApi(connection, bulkhead("orders", settings.orders_at_once, 5.0))
+    upkeep = WhmcsApi(connection, bulkhead("upkeep", settings.upkeep_at_once, 5.0))
     seconds = settings.write_seconds
     return Whmcs(
         settings=settings,
         reads=WhmcsReads(interactive, fields, today),
+        lines=WhmcsReads(lines, fields, today),
         live=WhmcsReads(orders, fields, today),
         products=WhmcsProducts(orders, fields),
         sign_on=WhmcsSignOn(
@@ -184,6 +218,8 @@ def on_whmcs(connection: WhmcsConnection, today: Callable[[], date]) -> Whmcs:
         orders=WhmcsOrders(orders, fields, settings),
         upkeep=WhmcsReads(upkeep, fields, today),
         billed=WhmcsBilledClients(upkeep, fields, connection.machine),
+        keeps_up=looking.keeps_up,
+        keeps_up_with_lines=lambda seconds: looking.keeps_up(seconds) and lining.keeps_up(seconds),
     )
 
 
@@ -204,9 +240,7 @@ def use_cases(
     processes.register(OrderProcess(tools).definition())
     processes.register(SweepOrder(store.book, whmcs.orders, store.turns, undo, settings).definition())
     processes.register(ClientProcess(whmcs.clients, clocks.machine, settings).definition())
-    patience = Patience(whmcs.settings.patience_seconds, UNAVAILABLE)
-    stale_for = timedelta(seconds=whmcs.settings.stale_seconds)
-    reads = CachedReads(whmcs.reads, store.cache, stale_for=stale_for, patience=patience)
+    reads = whmcs.copies(store.cache)
     work = WorkOnOrder(store.transaction, store.book, processes, clocks.business, reads)
     change = ChangeClient(store.turns, store.commands, reads, clocks.machine)
     return consumers.UseCases(
@@ -215,7 +249,7 @@ def use_cases(
         invoices=ReadInvoices(reads),
         subscriptions=ReadSubscriptions(reads, whmcs.live),
         products=ReadProducts(whmcs.products),
-        mint_link=MintLink(reads, whmcs.sign_on, store.sign_ons, reads, patience),
+        mint_link=MintLink(reads, whmcs.sign_on, store.sign_ons, reads, whmcs.patience()),
         ensure_client=Ensure(store.transaction, processes),
         change_address=ChangeAddress(whmcs.clients, change),
         change_email=ChangeEmail(whmcs.clients, whmcs.live, change),
@@ -252,12 +286,9 @@ def service_cases(
     """Build what other services have done to running services."""
     extras, services = running
     processes.register(ChargeProcess(extras, clocks.machine, settings).definition())
-    patience = Patience(whmcs.settings.patience_seconds, UNAVAILABLE)
-    stale_for = timedelta(seconds=whmcs.settings.stale_seconds)
-    copies = CachedReads(whmcs.reads, store.cache, stale_for=stale_for, patience=patience)
     return ServiceCases(
         charge=Charge(store.transaction, processes),
-        end=EndRunningService(services, copies),
+        end=EndRunningService(services, whmcs.copies(store.cache)),
         quote=QuoteAnotherPlan(services),
     )
 

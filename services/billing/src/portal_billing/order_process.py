@@ -16,10 +16,15 @@ from portal_billing.order_progress import OrderProgress
 from portal_billing.order_steps import IDLE, OrderTools
 from portal_billing.release_steps import ReleaseSteps
 from portal_billing.reserve_steps import ReserveSteps
-from portal_chassis.process import Done, Effect, Next, Outcome, ProcessDefinition, Run, Step, Wait
+from portal_billing.vendor_write import LEFT
+from portal_chassis.process import Done, Effect, Next, Outcome, ProcessDefinition, Proof, Run, Step, Wait
 from portal_contracts.problems import Refused
 
 WHMCS_ORDER: Final = "whmcs_order"
+PROOF: Final = Proof(
+    state=tuple(OrderProgress.model_fields), calls=("AddOrder", "AcceptOrder", "CancelOrder"), evidence=(LEFT,)
+)
+"""Ids alone: which order won, its invoice and services; and what a failed one may have done, for who opens it again."""
 
 
 class OrderProcess:
@@ -46,6 +51,7 @@ class OrderProcess:
                 Step("annotate", accept.annotate),
                 Step("release", release.release),
             ),
+            proof=PROOF,
         )
 
     async def decide(self, run: Run[OrderProgress]) -> Outcome:

@@ -26,13 +26,23 @@ class WhmcsSettings(BaseSettings):
     write_seconds: float = Field(default=30.0, gt=0, description="Longest write of a record")
     order_seconds: float = Field(default=30.0, gt=0, description="Longest AddOrder, AcceptOrder or CancelOrder")
     answer_limit: int = Field(default=8_388_608, gt=0, description="Largest answer read, in bytes")
-    page_rows: int = Field(default=100, ge=1, description="Rows of a list asked for at a time (whmcs.md section 8)")
+    page_rows: int = Field(
+        default=100, ge=1, description="Rows of a list asked for at a time; WHMCS is good for 50 to 100 (whmcs.md 8)"
+    )
     interactive_at_once: int = Field(default=6, ge=1, description="Calls in flight for what customers look at")
+    lines_at_once: int = Field(
+        default=3, ge=1, description="Calls in flight for the invoices of which one answer is made"
+    )
     clicks_at_once: int = Field(default=2, ge=1, description="Calls in flight for links and changes customers wait for")
     orders_at_once: int = Field(default=4, ge=1, description="Calls in flight for orders and new clients")
     upkeep_at_once: int = Field(default=1, ge=1, description="Calls in flight for comparisons and posted events")
     patience_seconds: float = Field(
         default=0.7, gt=0, description="How long a customer waits for WHMCS before a dated copy, or being asked back"
+    )
+    crowd_seconds: float = Field(
+        default=3.0,
+        gt=0,
+        description="How long one waits for the turn of a call while WHMCS answers the others in time",
     )
     stale_seconds: int = Field(
         default=3600, ge=0, description="How long a copy past its time still serves while WHMCS does not answer"

@@ -22,16 +22,13 @@ _WRITE: Final = """
 INSERT INTO sign_on_link (whmcs_client_id, user_id, destination, related_id) VALUES ($1, $2, $3, $4)
 RETURNING asked_at
 """
-_FORGET: Final = "DELETE FROM sign_on_link WHERE asked_at < clock_timestamp() - $1::interval"
 
 
 class PostgresSignOnLog:
     """The SignOnLog port. Refused tries are not counted: who waits as told gets the next link."""
 
-    def __init__(self, database: Database, kept: timedelta) -> None:
-        """`kept` is how long the audit goes back."""
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._kept = kept
 
     async def admit(self, client_id: int, user_id: str, destination: SsoDestination, related_id: int | None) -> None:
         """Count and write in one transaction, one client's links one after the other."""
@@ -43,4 +40,3 @@ class PostgresSignOnLog:
                 raise TryLater("RATE_LIMITED", retry_after=seconds, facts={"seconds": seconds})
             at = await transaction.fetchval(_WRITE, client_id, user_id, destination, related_id)
             await transaction.record(BillingNoted(whmcs_client_id=client_id, what="sso_link_asked", at=at))
-            await transaction.execute(_FORGET, self._kept)

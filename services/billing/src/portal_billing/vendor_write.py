@@ -12,7 +12,8 @@ from portal_billing.protocol_metrics import UNCLEAR
 from portal_chassis.process import Intent, JournalEntry, Run
 from portal_contracts.problems import Misconfigured, TryLater
 
-_LEFT: Final = "left"
+LEFT: Final = "left"
+"""Evidence that a call surely did not leave: False."""
 
 
 @asynccontextmanager
@@ -29,7 +30,7 @@ async def vendor_write(
         try:
             yield intent
         except (TryLater, Misconfigured) as problem:
-            intent.evidence.update({_LEFT: False, "code": problem.code})
+            intent.evidence.update({LEFT: False, "code": problem.code})
             raise
         except Unclear as unclear:
             intent.evidence.update(unclear.evidence)
@@ -50,7 +51,7 @@ def tries_of(entries: Sequence[JournalEntry], scope: str) -> Tries:
     ours = [entry for entry in entries if entry.fingerprint.startswith(f"{scope}:")]
     made = [int(entry.external_id) for entry in ours if entry.state == "succeeded" and entry.external_id]
     unclear = [
-        entry for entry in ours if entry.state in ("started", "unknown") and entry.evidence.get(_LEFT) is not False
+        entry for entry in ours if entry.state in ("started", "unknown") and entry.evidence.get(LEFT) is not False
     ]
     return Tries(made[-1] if made else None, len(unclear), bool(ours))
 

@@ -109,16 +109,13 @@ class WhmcsApi:
         plural: str,
         singular: str | None,
         key: str = "id",
-        *,
-        at_once: int | None = None,
     ) -> list[Mapping[str, Any]]:
         """Read all pages of a list (D06). TryLater when what came does not add up: that is never an empty list.
 
-        `at_once` are the rows of a page, where they are not the usual number.
         A list that changes while it is read is read again: a row that went would have let another slip between pages.
         """
         for _ in range(READ_ATTEMPTS):
-            asked = {**parameters, "limitnum": at_once or self._settings.page_rows}
+            asked = {**parameters, "limitnum": self._settings.page_rows}
             found = await self._all_pages(action, asked, plural, singular, key)
             if found is not None:
                 return found

@@ -27,8 +27,6 @@ _KINDS: Final = {
     "remotebankaccount": "bank_account",
 }
 _NO_NAME: Final = "-"
-INVOICES_AT_ONCE: Final = 500
-"""Rows of one client's invoices are light, and a customer of many years is still read in one call."""
 
 _log = get_logger(__name__)
 
@@ -100,9 +98,7 @@ class WhmcsReads:
     async def invoices(self, client_id: int) -> Sequence[ListedInvoice]:
         """GetInvoices with the client's id, without which WHMCS answers everybody's."""
         try:
-            found = await self._api.pages(
-                "GetInvoices", {"userid": client_id}, "invoices", "invoice", at_once=INVOICES_AT_ONCE
-            )
+            found = await self._api.pages("GetInvoices", {"userid": client_id}, "invoices", "invoice")
             return [
                 ListedInvoice(is_draft(row), invoice_of(row, whole(row, "id"), self._today()))
                 for row in found

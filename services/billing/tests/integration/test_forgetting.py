@@ -43,7 +43,7 @@ class Copies:
 class Kept:
     def __init__(self, database: Database) -> None:
         self.database, self.copies = database, Copies()
-        self.book, self.links = PostgresOrderBook(database), PostgresSignOnLog(database, timedelta(days=90))
+        self.book, self.links = PostgresOrderBook(database), PostgresSignOnLog(database)
         self.memory = PostgresMemory(database, self.copies)
 
     async def forget(self):

@@ -125,6 +125,7 @@ def on_fakes():
     return main.Whmcs(
         settings=settings,
         reads=reads,
+        lines=reads,
         live=reads,
         upkeep=reads,
         products=FakeProducts(fates, products),
@@ -133,6 +134,8 @@ def on_fakes():
         own_clients=clients,
         orders=FakeOrders(fates),
         billed=FakeBilledClients(fates, {**billed, 5014: None}),
+        keeps_up=lambda _seconds: True,
+        keeps_up_with_lines=lambda _seconds: True,
     )
 
 

@@ -1,12 +1,9 @@
 """Nothing secret of WHMCS's reaches Redis: no tokens of cards, no passwords of services, no links (architecture §9)."""
 
-from datetime import timedelta
-
 import pytest
 from redis.asyncio import Redis
 
-from portal_billing.cached_reads import CachedReads
-from portal_chassis.cache import Cache, Patience
+from portal_chassis.cache import Cache
 
 CLIENT = 5011
 
@@ -18,12 +15,12 @@ async def redis(redis_url):
     await opened.aclose()
 
 
-async def test_everything_is_read_and_no_secret_is_kept(whmcs, sandbox_whmcs, redis_url, redis):
+async def test_everything_is_read_and_no_secret_is_kept(connected, whmcs, sandbox_whmcs, redis_url, redis):
     with sandbox_whmcs.core.store.transaction() as db:
         db.execute("UPDATE whmcs_service SET password = 'canary-service-password' WHERE client_id = ?", (CLIENT,))
         tokens = [row["token"] for row in db.execute("SELECT token FROM whmcs_pay_method")]
     cache = Cache(redis_url, prefix="billing", patience=5)
-    reads = CachedReads(whmcs.reads, cache, stale_for=timedelta(hours=1), patience=Patience(30, "WHMCS_UNAVAILABLE"))
+    reads = connected(patience_seconds=30).copies(cache)
     await reads.profile(CLIENT)
     await reads.gateways()
     await reads.payment_methods(CLIENT, fresh=False)

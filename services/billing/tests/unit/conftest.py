@@ -139,6 +139,7 @@ class World:
         whmcs = main.Whmcs(
             settings=self.whmcs_settings,
             reads=self.reads,
+            lines=self.reads,
             live=self.reads,
             upkeep=self.reads,
             products=self.products,
@@ -147,6 +148,8 @@ class World:
             own_clients=self.clients,
             orders=self.seen_orders,
             billed=self.billed,
+            keeps_up=lambda _seconds: True,
+            keeps_up_with_lines=lambda _seconds: True,
         )
         cache = Cache(None, prefix="billing")
         store = main.Store(self.store.database.transaction, self.book, self.turns, self.commands, self.sign_ons, cache)

@@ -15,7 +15,7 @@ from portal_billing.testing import FakeExtras, FakeRunningServices, Fate, Fates
 from portal_billing.whmcs_running_services import price_of
 from portal_chassis.deadline import Deadline
 from portal_chassis.process_memory import InMemoryProcessStore
-from portal_chassis.testing import ManualClock, engine
+from portal_chassis.testing import ManualClock, engine, grow_old
 from portal_contracts.billing_services import ChargeExtra, EndService, QuotePlanChange
 from portal_contracts.problems import Refused, TryLater
 
@@ -112,6 +112,16 @@ async def test_a_key_with_another_amount_is_refused(ground):
     await ground.asks()
     with pytest.raises(Refused, match="IDEMPOTENCY_KEY_REUSED"):
         await ground.asks(amount=1)
+
+
+async def test_years_later_a_repeat_is_told_the_same_invoice_and_other_terms_are_refused(ground):  # §5.10
+    first = await ground.asks()
+    await grow_old(ground.engine, ground.clock, ground.store)
+    assert "Data" not in str(await ground.engine.read(CHARGE, KEY))
+    assert await ground.asks() == first
+    with pytest.raises(Refused, match="IDEMPOTENCY_KEY_REUSED"):
+        await ground.asks(amount=2200)
+    assert len(ground.extras.made) == 1
 
 
 async def test_a_service_is_ended_once_and_a_repeat_finds_it_ended(ground):  # C22

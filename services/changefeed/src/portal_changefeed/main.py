@@ -6,7 +6,9 @@ from portal_changefeed.feed import Feed
 from portal_changefeed.follow_topic import Patience
 from portal_changefeed.pubsub import Endpoint, GrpcPubSub
 from portal_changefeed.settings import ChangefeedSettings
+from portal_changefeed.store import UNDECODABLE
 from portal_changefeed.watch_allocations import WatchAllocations
+from portal_chassis.pruning import deleting
 from portal_chassis.service import Service
 from portal_chassis.setup_checks import serve as serve_setup
 from portal_salesforce import Salesforce, SalesforceSettings
@@ -27,5 +29,7 @@ async def wire(service: Service) -> None:
         allocations=WatchAllocations(salesforce.limits),
     )
     service.background("salesforce event bus", feed.run)
+    months = service.settings.retention_event_months
+    service.pruning.add("undecodable events", deleting("changefeed_undecodable_event", UNDECODABLE, lambda: (months,)))
     serve_setup(service, event_look(salesforce, lambda: GrpcPubSub(endpoint, salesforce.tokens)))
     service.on_stop(salesforce.close)

@@ -8,6 +8,8 @@ from portal_changefeed.ports import LeadershipLostError, Received
 from portal_chassis.postgres import Database, Transaction
 from portal_contracts.message import Event
 
+UNDECODABLE: Final = "received_at < now() - make_interval(months => $1)"
+"""Events that could not be read and are too old for anybody to look at; they may hold anything (§5.10)."""
 SEEN_EVENTS_KEPT: Final = timedelta(days=7)
 """More than twice as long as Salesforce can deliver an event again."""
 

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from portal_changefeed.ports import RawEvent, Received
-from portal_changefeed.store import PostgresPositions
+from portal_changefeed.store import UNDECODABLE, PostgresPositions
 from portal_changefeed.testing import PositionsInMemory
+from portal_chassis.pruning import Pruning, deleting
 from portal_contracts.changefeed import EventsMissed
 
 TOPIC = "/event/OrderProvisionRequested__e"
@@ -73,6 +74,19 @@ async def test_a_hint_may_come_again(kept):
 async def test_what_cannot_be_read_is_kept_as_it_came(kept):
     await kept.positions.take(TOPIC, [received(1, undecodable="why")], b"a")
     assert await kept.raw() == [b"payload-1"]
+
+
+async def test_what_nobody_could_read_is_forgotten_after_13_months(world):  # §5.10
+    positions = PostgresPositions(world.database, 0)
+    await positions.take(TOPIC, [received(1, undecodable="why"), received(2, undecodable="why")], b"a")
+    age = (
+        "UPDATE changefeed_undecodable_event SET received_at = now() - interval '14 months' WHERE event_id = 'event-1'"
+    )
+    await world.database.execute(age)
+    pruning = Pruning(world.database)
+    pruning.add("undecodable events", deleting("changefeed_undecodable_event", UNDECODABLE, lambda: (13,)))
+    await pruning.round()
+    assert await OnPostgres(world).raw() == [b"payload-2"]
 
 
 async def test_a_lost_position_is_none_and_announced(kept):

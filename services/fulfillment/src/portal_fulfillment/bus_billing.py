@@ -6,10 +6,12 @@ from portal_contracts.billing import (
     BillingProduct,
     CheckPaymentMethod,
     ListBillingProducts,
+    ListClientServices,
     OrderLine,
     OrderProtocolState,
     ReleaseOrder,
     ReserveOrder,
+    Subscription,
 )
 from portal_contracts.billing_services import ChargeExtra, ChargeState
 
@@ -54,6 +56,18 @@ class BusBilling:
         """Ask for the release."""
         command = ReleaseOrder(order_id=order_id, generation=generation, reason=reason)
         return await self._bus.ask(command, timeout=ORDER_SECONDS)
+
+
+class BusServices:
+    """The `Services` port."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+
+    async def of_client(self, whmcs_client_id: int) -> Sequence[Subscription]:
+        """Ask for them, live."""
+        reply = await self._bus.ask(ListClientServices(whmcs_client_id=whmcs_client_id), timeout=READ_SECONDS)
+        return reply.subscriptions
 
 
 class BusCharges:

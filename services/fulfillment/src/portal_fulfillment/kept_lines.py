@@ -35,6 +35,22 @@ class OwnedLine:
 
 
 @dataclass(frozen=True, slots=True)
+class FiledLine:
+    """All that is kept of a customer's line but its code. `service_id` is None before the order is accepted."""
+
+    account: str = field(repr=False)
+    order_id: str
+    service_id: int | None
+    eid: str = field(repr=False)
+    iccid: str = field(repr=False)
+    plan_code: str
+    network: str
+    voice: bool
+    activated_at: datetime
+    code_shown_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class KeptChange:
     """One change a customer asked for. `request` and `fingerprint` are the command's, `line` is a number."""
 
@@ -80,6 +96,9 @@ class OwnedLines(Protocol):
     async def of_service(self, service_id: int, account_id: str) -> OwnedLine | None:
         """Give the newest line of a service; None when the account has none there."""
 
+    async def of_account(self, account_id: str) -> Sequence[FiledLine]:
+        """Give all lines of an account with what is kept of them, the newest first."""
+
 
 class LineChanges(Protocol):
     """What customers asked for. A line has one open change at most."""
@@ -98,6 +117,9 @@ class LineChanges(Protocol):
 
     async def of_service(self, service_id: int, account_id: str) -> Sequence[KeptChange]:
         """Give the changes of a service, the newest first, at most a hundred."""
+
+    async def of_account(self, account_id: str) -> Sequence[KeptChange]:
+        """Give all changes of an account, the newest first."""
 
     async def standing(self, *, only_unclear: bool, limit: int) -> Sequence[KeptChange]:
         """Give the changes that are not over and those whose charge is parked, the oldest first."""

@@ -1,4 +1,4 @@
-"""Bus in: what customers, operators and orders ask about lines in service. One short function per message."""
+"""Bus in: what customers, operators, orders and identity ask about lines in service. One short function per message."""
 
 from dataclasses import dataclass
 
@@ -6,11 +6,16 @@ from portal_chassis.bus import Bus
 from portal_chassis.call import Call
 from portal_contracts import sim_lines
 from portal_contracts.operators import OperatorOutcome
+from portal_contracts.personal_data_exports import ExportLines as ExportOwnLines
+from portal_contracts.personal_data_exports import LineExport
 from portal_contracts.provisioning import EsimCode, RevealEsimCode
 from portal_contracts.values import long_salesforce_id
+from portal_fulfillment.adopt_line import AdoptOldLine
 from portal_fulfillment.change_line import ChangeLine
 from portal_fulfillment.close_line_change import CloseStandingChange
+from portal_fulfillment.close_line_ending import CloseStandingEnding
 from portal_fulfillment.end_line import EndOwnedLine
+from portal_fulfillment.export_lines import ExportLines
 from portal_fulfillment.reveal_esim_code import ShowEsimCode
 from portal_fulfillment.show_line import ShowLine
 
@@ -22,15 +27,18 @@ class LineUseCases:
     show: ShowLine
     change: ChangeLine
     close: CloseStandingChange
+    close_ending: CloseStandingEnding
+    adopt: AdoptOldLine
     end: EndOwnedLine
     show_esim_code: ShowEsimCode
+    export: ExportLines
 
 
 def register_lines(bus: Bus, use: LineUseCases) -> None:
-    """Answer customers, operators and orders."""
+    """Answer customers, operators, orders and identity."""
     _register_reads(bus, use)
     _register_changes(bus, use.change)
-    _register_operators(bus, use.close)
+    _register_operators(bus, use)
 
     @bus.answers(sim_lines.FindServiceLine)
     async def find_line(query: sim_lines.FindServiceLine, _: Call) -> sim_lines.ServiceLine:
@@ -39,6 +47,10 @@ def register_lines(bus: Bus, use: LineUseCases) -> None:
     @bus.answers(sim_lines.EndLine)
     async def end_line(command: sim_lines.EndLine, call: Call) -> sim_lines.LineEnding:
         return await use.end(command, call.deadline)
+
+    @bus.answers(ExportOwnLines)
+    async def export_lines(query: ExportOwnLines, _: Call) -> LineExport:
+        return await use.export(query.account_id)
 
 
 def _register_reads(bus: Bus, use: LineUseCases) -> None:
@@ -83,14 +95,22 @@ def _register_changes(bus: Bus, change: ChangeLine) -> None:
         return await change.change_network(command, call.customer(), call.deadline)
 
 
-def _register_operators(bus: Bus, close: CloseStandingChange) -> None:
+def _register_operators(bus: Bus, use: LineUseCases) -> None:
     @bus.answers(sim_lines.ListStandingLineChanges)
     async def list_standing(query: sim_lines.ListStandingLineChanges, _: Call) -> sim_lines.StandingLineChangeList:
-        return await close.list(query)
+        return await use.close.list(query)
 
     @bus.answers(sim_lines.CloseLineChange)
     async def close_change(command: sim_lines.CloseLineChange, call: Call) -> OperatorOutcome:
-        return await close.close(command, call)
+        return await use.close.close(command, call)
+
+    @bus.answers(sim_lines.AdoptLine)
+    async def adopt_line(command: sim_lines.AdoptLine, call: Call) -> OperatorOutcome:
+        return await use.adopt(command, call)
+
+    @bus.answers(sim_lines.CloseLineEnding)
+    async def close_ending(command: sim_lines.CloseLineEnding, call: Call) -> OperatorOutcome:
+        return await use.close_ending(command, call)
 
 
 def _account(call: Call) -> str:

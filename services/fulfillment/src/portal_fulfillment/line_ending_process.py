@@ -10,7 +10,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from portal_chassis.process import Done, NeedsHuman, Outcome, ProcessDefinition, Run, Step
+from portal_chassis.process import Done, NeedsHuman, Outcome, ProcessDefinition, Proof, Run, Step
 from portal_contracts.problems import Refused
 from portal_fulfillment.line_change_process import REFUSED, UNCLEAR
 from portal_fulfillment.line_changes import CancelLine
@@ -18,6 +18,7 @@ from portal_fulfillment.operate_on_line import OperateOnLine
 
 KIND: Final = "line_ending"
 """Its key is the cancellation's id, which also stands for the request at the operator."""
+FORGET: Final = "forget"
 
 
 class LineEndingWork(BaseModel):
@@ -38,7 +39,8 @@ class LineEndingProcess:
 
     def definition(self) -> ProcessDefinition[LineEndingWork]:
         """Give the process as a list."""
-        return ProcessDefinition(KIND, LineEndingWork, (Step("operate", self.operate), Step("forget", self.forget)))
+        steps = (Step("operate", self.operate), Step(FORGET, self.forget))
+        return ProcessDefinition(KIND, LineEndingWork, steps, proof=Proof(state=("order_id", "account_id")))
 
     async def operate(self, run: Run[LineEndingWork]) -> Outcome:
         """Ask the operator once, at once; a line that has ended already is not asked for."""

@@ -17,16 +17,19 @@ from portal_chassis.sealing import Seal
 from portal_chassis.service import Service
 from portal_chassis.setup_checks import serve as serve_setup
 from portal_contracts.forgetting import FulfillmentForgotten
+from portal_fulfillment.adopt_line import AdoptOldLine
 from portal_fulfillment.after_pivot_steps import AfterPivotSteps
 from portal_fulfillment.billing_steps import BillingSteps
-from portal_fulfillment.bus_billing import BusBilling, BusCharges
+from portal_fulfillment.bus_billing import BusBilling, BusCharges, BusServices
 from portal_fulfillment.bus_orders import BusOrders
 from portal_fulfillment.change_line import ChangeLine, LineTerms
 from portal_fulfillment.check_setup import CheckSetup
 from portal_fulfillment.close_line_change import CloseStandingChange
+from portal_fulfillment.close_line_ending import CloseStandingEnding
 from portal_fulfillment.consumers import PeoplesUseCases, register, register_people
 from portal_fulfillment.end_line import EndOwnedLine
 from portal_fulfillment.esim_codes import EsimCodes
+from portal_fulfillment.export_lines import ExportLines
 from portal_fulfillment.freebit import Freebit, FreebitSettings
 from portal_fulfillment.freebit_codes import FreebitTables
 from portal_fulfillment.freebit_sims import FreebitSims
@@ -45,6 +48,7 @@ from portal_fulfillment.postgres_esim_codes import PostgresEsimCodes
 from portal_fulfillment.postgres_forgetting import PostgresMemory
 from portal_fulfillment.postgres_line_changes import PostgresLineChanges, PostgresOwnedLines
 from portal_fulfillment.postgres_records import PostgresRecords
+from portal_fulfillment.postgres_retention import forget_what_is_old
 from portal_fulfillment.progress import Progress
 from portal_fulfillment.provisioning_process import ProvisioningProcess
 from portal_fulfillment.provisioning_state import ProvisioningState
@@ -106,6 +110,7 @@ async def wire(service: Service) -> None:
     register_lines(service.bus, _lines(service, ends, plans, settings, codes))
     memory = PostgresMemory(service.database)
     forget_customers(service.bus, service.processes, service.clock, memory, FulfillmentForgotten)
+    forget_what_is_old(service.pruning, service.clock, service.settings)
     setup = CheckSetup(freebit, tables, plans)
     serve_setup(service, setup.look, product=setup.look_at_product)
 
@@ -149,8 +154,22 @@ def _lines(
             new_id=lambda: uuid4().hex,
         ),
         close=CloseStandingChange(service.operator_desk, changes, ends.operations, service.processes),
+        close_ending=CloseStandingEnding(
+            service.operator_desk, ends.sims, ends.lines, ends.operations, service.processes
+        ),
+        adopt=AdoptOldLine(
+            service.operator_desk,
+            ends.orders,
+            BusServices(service.bus),
+            ends.sims,
+            ends.attempts,
+            ends.lines,
+            owned,
+            service.clock,
+        ),
         end=EndOwnedLine(service.database.transaction, owned, service.processes),
         show_esim_code=ShowEsimCode(service.database.transaction, codes, service.machine),
+        export=ExportLines(owned, changes, ends.sims),
     )
 
 

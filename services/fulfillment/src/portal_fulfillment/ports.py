@@ -13,6 +13,7 @@ from portal_contracts.billing import BillingProduct, OrderLine, OrderProtocolSta
 from portal_contracts.billing_services import ChargeState
 from portal_contracts.orders import ProvisioningOrder, ProvisionRequested, RecordOutcome
 from portal_fulfillment.attempt import Attempt, AttemptState, Stage, Verdict
+from portal_fulfillment.kept_lines import OwnedLine
 from portal_fulfillment.sim import (
     Accepted,
     CardActivation,
@@ -268,6 +269,9 @@ class Lines(Protocol):
 
     async def renew(self, transaction: Transaction, line: Line) -> None:
         """Note a line's new eSIM profile: its code is sealed as in `keep` and may be shown once, as a first one."""
+
+    async def adopt(self, transaction: Transaction, owned: OwnedLine, line: Line) -> bool:
+        """Keep a line that was set up outside the portal, with its owner; False when its number is kept already."""
 
     async def holder(self, account: str) -> str | None:
         """Give the order whose line has a number; None when no order of ours does. Read outside any transaction."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from portal_chassis.postgres import Database, Transaction
 from portal_contracts.sim_lines import LineChangeState
-from portal_fulfillment.kept_lines import KeptChange, OwnedLine
+from portal_fulfillment.kept_lines import FiledLine, KeptChange, OwnedLine
 
 if TYPE_CHECKING:
     from portal_chassis.postgres import Row
@@ -14,6 +14,14 @@ if TYPE_CHECKING:
 _LINE: Final = """
 SELECT account, order_id, account_id, whmcs_service_id AS service_id, activated_at
 FROM sim_line WHERE whmcs_service_id = $1 AND account_id = $2 ORDER BY activated_at DESC LIMIT 1
+"""
+_FILED: Final = """
+SELECT account, order_id, whmcs_service_id AS service_id, eid, iccid, plan_code, network, voice, activated_at,
+       code_shown_at
+FROM sim_line
+WHERE account_id = $1
+   OR (account_id IS NULL AND order_id IN (SELECT order_id FROM provisioning_attempt WHERE account_id = $1))
+ORDER BY activated_at DESC
 """
 _COLUMNS: Final = (
     "change_id, service_id, order_id, account_id, line, kind, request, fingerprint, asked_at, state, code, megabytes,"
@@ -42,6 +50,10 @@ class PostgresOwnedLines:
         """Read the newest."""
         row = await self._database.fetchrow(_LINE, service_id, account_id)
         return None if row is None else OwnedLine(**dict(row))
+
+    async def of_account(self, account_id: str) -> Sequence[FiledLine]:
+        """Read them; one of an order that is not accepted yet is known by its attempt alone."""
+        return [FiledLine(**dict(row)) for row in await self._database.fetch(_FILED, account_id)]
 
 
 class PostgresLineChanges:
@@ -89,6 +101,11 @@ class PostgresLineChanges:
             account_id,
             MOST,
         )
+        return [KeptChange(**dict(row)) for row in rows]
+
+    async def of_account(self, account_id: str) -> Sequence[KeptChange]:
+        """Read them."""
+        rows = await self._database.fetch(f"{_SELECT} WHERE account_id = $1 ORDER BY asked_at DESC", account_id)
         return [KeptChange(**dict(row)) for row in rows]
 
     async def standing(self, *, only_unclear: bool, limit: int) -> Sequence[KeptChange]:

@@ -6,8 +6,9 @@ for a person (`after_pivot_steps`).
 """
 
 from dataclasses import dataclass
+from typing import Final
 
-from portal_chassis.process import ProcessDefinition, Step
+from portal_chassis.process import ProcessDefinition, Proof, Step
 from portal_fulfillment.after_pivot_steps import AfterPivotSteps
 from portal_fulfillment.billing_steps import BillingSteps
 from portal_fulfillment.obstacles import Obstacles
@@ -15,6 +16,10 @@ from portal_fulfillment.order_steps import OrderSteps
 from portal_fulfillment.provisioning_state import PROVISIONING, ProvisioningState
 from portal_fulfillment.sim_steps import SimSteps
 from portal_fulfillment.voice_steps import VoiceSteps
+
+PROOF: Final = Proof(state=("attempt", "whmcs_order_id", "whmcs_service_id"))
+"""What the order came to, for operators. Whether it may be provisioned again is the ledger's to say, which stays; calls
+of an attempt that has ended count for no other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,4 +56,5 @@ class ProvisioningProcess:
                 Step("release", meets.way_back(self.billing.release)),
                 Step("record_failure", meets.way_back(self.order.record_failure)),
             ),
+            proof=PROOF,
         )

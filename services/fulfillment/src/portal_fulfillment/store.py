@@ -9,6 +9,7 @@ from portal_chassis.postgres import Database, Transaction
 from portal_chassis.sealing import Seal
 from portal_contracts.orders import ProvisionRequested
 from portal_fulfillment.attempt import Attempt, AttemptState, Stage, Verdict
+from portal_fulfillment.kept_lines import OwnedLine
 from portal_fulfillment.ports import OperationKind, OperationState
 from portal_fulfillment.sim import Line
 
@@ -87,6 +88,13 @@ ON CONFLICT (account) DO UPDATE SET
     product_number = excluded.product_number, plan_code = excluded.plan_code, network = excluded.network,
     voice = excluded.voice, activation_code = excluded.activation_code, activated_at = excluded.activated_at,
     account_id = NULL, code_shown_at = NULL, code_shown_to = NULL, code_request_id = NULL
+"""
+
+_ADOPT: Final = """
+INSERT INTO sim_line
+       (account, order_id, eid, iccid, product_number, plan_code, network, voice, activated_at, account_id,
+        whmcs_service_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (account) DO NOTHING
 """
 
 
@@ -267,6 +275,24 @@ class PostgresLines:
         """Read whose row it is."""
         found: str | None = await self._database.fetchval("SELECT order_id FROM sim_line WHERE account = $1", account)
         return found
+
+    async def adopt(self, transaction: Transaction, owned: OwnedLine, line: Line) -> bool:
+        """Insert the line, whole, unless there is one; who inserts the same at once is waited for."""
+        done = await transaction.execute(
+            _ADOPT,
+            owned.account,
+            owned.order_id,
+            line.eid,
+            line.iccid,
+            line.product_number,
+            line.plan_code,
+            line.network,
+            line.carries_voice,
+            owned.activated_at,
+            owned.account_id,
+            owned.service_id,
+        )
+        return done == "INSERT 0 1"
 
     async def belongs(self, transaction: Transaction, order_id: str, account_id: str) -> None:
         """Write the account."""

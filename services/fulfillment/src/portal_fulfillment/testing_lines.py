@@ -10,7 +10,7 @@ from portal_chassis.postgres import Transaction
 from portal_contracts.billing_services import ChargeState
 from portal_contracts.problems import Refused
 from portal_contracts.sim_lines import LineChangeState
-from portal_fulfillment.kept_lines import OPEN_CHANGES, KeptChange, OwnedLine
+from portal_fulfillment.kept_lines import OPEN_CHANGES, FiledLine, KeptChange, OwnedLine
 from portal_fulfillment.testing_operator import Fallible
 
 
@@ -19,11 +19,17 @@ class InMemoryOwnedLines:
     """The `OwnedLines` port."""
 
     rows: list[OwnedLine] = field(default_factory=list)
+    filed: dict[str, list[FiledLine]] = field(default_factory=dict)
+    """By account."""
 
     async def of_service(self, service_id: int, account_id: str) -> OwnedLine | None:
         """Find it."""
         wanted = (service_id, account_id)
         return next((row for row in reversed(self.rows) if (row.service_id, row.account_id) == wanted), None)
+
+    async def of_account(self, account_id: str) -> Sequence[FiledLine]:
+        """Give them."""
+        return self.filed.get(account_id, [])
 
 
 @dataclass
@@ -64,6 +70,11 @@ class InMemoryLineChanges:
         """Give them, the newest first."""
         wanted = (service_id, account_id)
         found = [row for row in self.rows.values() if (row.service_id, row.account_id) == wanted]
+        return sorted(found, key=lambda row: row.asked_at, reverse=True)
+
+    async def of_account(self, account_id: str) -> Sequence[KeptChange]:
+        """Give them, the newest first."""
+        found = [row for row in self.rows.values() if row.account_id == account_id]
         return sorted(found, key=lambda row: row.asked_at, reverse=True)
 
     async def standing(self, *, only_unclear: bool, limit: int) -> Sequence[KeptChange]:

@@ -29,7 +29,7 @@ from portal_contracts.message import Acknowledged
 from portal_contracts.orders import ProvisioningOrder, ProvisionRequested
 from portal_contracts.problems import Refused, TryLater
 from portal_contracts.topology import SERVICES
-from portal_fulfillment.testing import FakeBilling, FakeOrders
+from portal_fulfillment.testing_neighbours import FakeBilling, FakeOrders
 from portal_sandbox.server import build_sandbox
 from portal_sandbox.settings import Settings
 

@@ -15,7 +15,7 @@ from portal_contracts.orders import ProvisionRequested
 from portal_fulfillment.kept_lines import KeptChange
 from portal_fulfillment.look_at_signal import LookAtSignal
 from portal_fulfillment.postgres_forgetting import PostgresMemory
-from portal_fulfillment.postgres_line_changes import PostgresLineChanges
+from portal_fulfillment.postgres_line_changes import PostgresLineChanges, PostgresOwnedLines
 from portal_fulfillment.sim import Line, LineState
 from portal_fulfillment.store import PostgresAttempts, PostgresLines, PostgresOperations
 
@@ -114,6 +114,17 @@ async def test_lines_and_numbers_go_the_ledger_of_attempts_stays_and_others_are_
     assert ["bearer_ends" in row["evidence"] for row in await kept.database.fetch(journal)] == [False, True]
     again = await kept.forget()
     assert (sum(again.removed.values()), again.kept) == (0, {"attempts": 1})
+
+
+async def test_what_is_exported_of_a_customer_is_theirs_alone_and_gone_after_the_deletion(kept):
+    await kept.database.execute("UPDATE sim_line SET account_id = NULL")  # as before their orders are accepted
+    owned = PostgresOwnedLines(kept.database)
+    (line,), (change,) = await owned.of_account(ACCOUNT), await kept.changes.of_account(ACCOUNT)
+    assert (line.account, line.eid, line.service_id, line.code_shown_at) == (*NUMBERS[MINE], None, None)
+    assert (change.order_id, change.state) == (MINE, "done")
+    await kept.forget()
+    assert [*await owned.of_account(ACCOUNT), *await kept.changes.of_account(ACCOUNT)] == []
+    assert [one.account for one in await owned.of_account(OTHER)] == [NUMBERS[THEIRS][0]]
 
 
 async def test_a_late_signal_opens_nothing_for_an_order_that_was_activated(kept):

@@ -38,7 +38,8 @@ from portal_fulfillment.provisioning_state import PROVISIONING
 from portal_fulfillment.sim import EsimReissue, VoiceOptions
 from portal_fulfillment.sim_plans import SimPlan, SimPlans
 from portal_fulfillment.sim_steps import SimPatience
-from portal_fulfillment.testing import FakeBilling, FakeOrders, InMemoryAttempts, InMemoryLines, InMemoryOperations
+from portal_fulfillment.testing import InMemoryAttempts, InMemoryLines, InMemoryOperations
+from portal_fulfillment.testing_neighbours import FakeBilling, FakeOrders
 from portal_sandbox.server import build_sandbox
 from portal_sandbox.settings import Settings
 

@@ -21,7 +21,8 @@ from portal_fulfillment.sim import Line, LineState
 from portal_fulfillment.sim_plans import SimPlans
 from portal_fulfillment.sim_steps import SimPatience
 from portal_fulfillment.store import PostgresAttempts, PostgresLines, PostgresOperations
-from portal_fulfillment.testing import FakeBilling, FakeOrders, InMemoryAttempts, InMemoryLines, InMemoryOperations
+from portal_fulfillment.testing import InMemoryAttempts, InMemoryLines, InMemoryOperations
+from portal_fulfillment.testing_neighbours import FakeBilling, FakeOrders
 from portal_fulfillment.testing_operator import FakeSims
 from portal_fulfillment.testing_records import InMemoryEsimCodes, InMemoryRecords
 

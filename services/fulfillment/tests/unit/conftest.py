@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from portal_chassis.process_memory import InMemoryProcessStore
-from portal_chassis.testing import InMemoryOperatorDesk, ManualClock, MortalStore, WorkerKilled, engine
+from portal_chassis.testing import InMemoryOperatorDesk, ManualClock, MortalStore, WorkerKilled, engine, work_for
 from portal_contracts.billing import OrderLine
 from portal_contracts.fulfillment import OrderActivated, ProvisioningProgressed
 from portal_contracts.orders import ProvisioningOrder, ProvisionRequested
@@ -17,13 +17,8 @@ from portal_fulfillment.provisioning_state import PROVISIONING
 from portal_fulfillment.show_provisioning import ShowProvisioning
 from portal_fulfillment.sim_plans import SimPlan, SimPlans
 from portal_fulfillment.sim_steps import SimPatience
-from portal_fulfillment.testing import (
-    FakeBilling,
-    FakeOrders,
-    InMemoryAttempts,
-    InMemoryLines,
-    InMemoryOperations,
-)
+from portal_fulfillment.testing import InMemoryAttempts, InMemoryLines, InMemoryOperations
+from portal_fulfillment.testing_neighbours import FakeBilling, FakeOrders
 from portal_fulfillment.testing_operator import FakeSims
 from portal_fulfillment.testing_records import InMemoryRecords
 
@@ -115,6 +110,13 @@ class Desk:
         for neighbour in (self.orders, self.billing, self.sims):
             neighbour.kill = self._kill
 
+    def revive(self):
+        """Put another worker in the place of one that was killed; say whether there was one."""
+        if self.mortal.died:
+            self.new_worker()
+            return True
+        return False
+
     def _kill(self):
         self.mortal.died = True
         raise WorkerKilled
@@ -134,29 +136,9 @@ class Desk:
 
     async def run(self, by=timedelta()):
         """Let workers do what is due within a time, in its order, replacing those that die. Gives the view."""
-        end = self.clock.now() + by
-        while True:
-            await self._work()
-            due = self.store.next_due()
-            if due is None or due > end:
-                break
-            self.clock.advance_to(due)
-        self.clock.advance_to(end)
+        await work_for(by, self.clock, self.store, lambda: self.engine, self.revive)
         self.sims.settle()
         return await self.view()
-
-    async def _work(self):
-        while True:
-            try:
-                return await self.engine.run_until_idle()
-            except WorkerKilled:
-                self._survive()
-            if not self.mortal.died:
-                return None
-
-    def _survive(self):
-        self.new_worker()
-        self.clock.advance(31)  # the dead worker's lease runs out
 
     async def view(self, order_id=ORDER):
         return await self.engine.read(PROVISIONING, order_id)

@@ -7,15 +7,24 @@ import pytest
 
 from portal_chassis.deadline import Deadline
 from portal_chassis.process_memory import InMemoryProcessStore
-from portal_chassis.testing import ManualClock, MortalStore, WorkerKilled, engine
+from portal_chassis.testing import (
+    InMemoryOperatorDesk,
+    ManualClock,
+    MortalStore,
+    WorkerKilled,
+    engine,
+    operator_call,
+    work_for,
+)
 from portal_contracts.problems import Refused
-from portal_contracts.sim_lines import EndLine
+from portal_contracts.sim_lines import CloseLineEnding, EndLine
+from portal_fulfillment.close_line_ending import CloseStandingEnding
 from portal_fulfillment.end_line import EndOwnedLine
 from portal_fulfillment.kept_lines import OwnedLine
 from portal_fulfillment.line_ending_process import KIND, LineEndingProcess
 from portal_fulfillment.operate_on_line import OperateOnLine
 from portal_fulfillment.sim import Line, LineState
-from portal_fulfillment.testing import InMemoryOperations
+from portal_fulfillment.testing import InMemoryLines, InMemoryOperations
 from portal_fulfillment.testing_lines import InMemoryOwnedLines
 from portal_fulfillment.testing_operator import FakeSims
 
@@ -30,7 +39,8 @@ class Ending:
     def __init__(self):
         self.clock = ManualClock()
         self.store = InMemoryProcessStore(self.clock)
-        self.sims, self.operations = FakeSims(self.clock), InMemoryOperations()
+        self.sims, self.operations, self.kept = FakeSims(self.clock), InMemoryOperations(), InMemoryLines()
+        self.desk = InMemoryOperatorDesk(self.store.database)
         self.sims.put(Line(NUMBER, LineState.ACTIVE, "active", iccid="8981030000000000015"))
         self.owned = InMemoryOwnedLines([OwnedLine(NUMBER, ORDER, ACCOUNT, SERVICE, self.clock.now())])
         self.new_worker()
@@ -42,6 +52,14 @@ class Ending:
         self.engine = engine(process.definition(), clock=self.clock, store=self.mortal)
         self.sims.kill = self._kill
         self.end = EndOwnedLine(self.store.database.transaction, self.owned, self.engine)
+        self.close = CloseStandingEnding(self.desk, self.sims, self.kept, self.operations, self.engine)
+
+    def revive(self):
+        """Put another worker in the place of one that was killed; say whether there was one."""
+        if self.mortal.died:
+            self.new_worker()
+            return True
+        return False
 
     def _kill(self):
         self.mortal.died = True
@@ -52,20 +70,14 @@ class Ending:
         return await self.end(EndLine(**{**usual, **facts}), Deadline.after(1.1))
 
     async def run(self, by):
-        end = self.clock.now() + by
-        while True:
-            with suppress(WorkerKilled):
-                await self.engine.run_until_idle()
-            if self.mortal.died:
-                self.new_worker()
-                self.clock.advance(31)
-                continue
-            due = self.store.next_due()
-            if due is None or due > end:
-                break
-            self.clock.advance_to(due)
-        self.clock.advance_to(max(end, self.clock.now()))
+        await work_for(by, self.clock, self.store, lambda: self.engine, self.revive)
         self.sims.settle()
+
+    async def closes(self, *, dry_run=False):
+        command = CloseLineEnding(
+            cancellation_id=CANCELLATION, request_id="closing-1", reason="it left with its number", dry_run=dry_run
+        )
+        return await self.close(command, operator_call())
 
     def fail(self, fault, times=1):
         left = [fault] * times
@@ -171,6 +183,46 @@ async def test_a_line_that_is_not_known_or_another_customers_is_left_alone(endin
     with pytest.raises(Refused, match="NOT_FOUND"):
         await ending.asks(**facts)
     assert ending.sims.calls == []
+
+
+# an operator's way out (CANCELLATION_LINE_STANDS)
+
+
+async def stands(ending, line):
+    """Let an end be refused, and show the line so from then on."""
+    ending.sims.refuses = Refused("SIM_REFUSED", facts={"pair": "400_300"})
+    await ending.asks()
+    await ending.run(timedelta(hours=1))
+    ending.sims.lines = [] if line is None else [line]
+
+
+@pytest.mark.parametrize("line", [None, Line(NUMBER, LineState.UNKNOWN, "odd")])
+async def test_a_line_that_ended_elsewhere_lets_its_cancellation_go_on(ending, line):
+    await stands(ending, line)
+    assert not (await ending.closes(dry_run=True)).carried_out
+    assert (await ending.asks()).state == "stands"
+    outcome = await ending.closes()
+    assert await ending.closes() == outcome
+    await ending.run(timedelta(minutes=1))
+    assert ((await ending.asks()).state, ending.made) == ("done", 0)
+    assert NUMBER not in str(ending.desk.actions)
+    assert await ending.operations.claim("top_up", f"{2:032x}", 1, NUMBER), "its number is free for whoever gets it"
+
+
+async def test_a_line_that_lives_is_not_written_off(ending):
+    await stands(ending, Line(NUMBER, LineState.ACTIVE, "active"))
+    with pytest.raises(Refused, match="LINE_STILL_IN_SERVICE"):
+        await ending.closes()
+    ending.kept.kept[NUMBER] = ("801000000000002AAA", Line(NUMBER, LineState.ACTIVE, "active"))
+    assert (await ending.closes()).carried_out, "the number is another order's by now"
+
+
+async def test_only_an_end_that_stands_is_closed(ending):
+    with pytest.raises(Refused, match="NOT_FOUND"):
+        await ending.closes()
+    await ending.asks()
+    with pytest.raises(Refused, match="LINE_CHANGE_NOT_UNCLEAR"):
+        await ending.closes()
 
 
 async def test_no_number_is_left_when_it_has_ended(ending):

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from portal_chassis.process import Next, ProcessDefinition, Step
 from portal_chassis.process_memory import InMemoryProcessStore
-from portal_chassis.testing import ManualClock, MortalStore, WorkerKilled, engine
+from portal_chassis.testing import ManualClock, MortalStore, WorkerKilled, engine, work_for
 from portal_contracts.problems import Refused, TryLater
 from portal_fulfillment.line_changes import (
     CancelLine,
@@ -76,6 +76,13 @@ class LineDesk:
         self.sims.kill = self._kill
         self.new_worker()
 
+    def revive(self):
+        """Put another worker in the place of one that was killed; say whether there was one."""
+        if self.mortal.died:
+            self.new_worker()
+            return True
+        return False
+
     def _kill(self):
         self.mortal.died = True
         raise WorkerKilled
@@ -97,21 +104,7 @@ class LineDesk:
             await self.engine.start(transaction, "line_change", key, Nothing())
 
     async def run(self, by, key="request-1"):
-        end = self.clock.now() + by
-        while True:
-            try:
-                await self.engine.run_until_idle()
-            except WorkerKilled:
-                self.mortal.died = True
-            if self.mortal.died:
-                self.new_worker()
-                self.clock.advance(31)
-                continue
-            due = self.store.next_due()
-            if due is None or due > end:
-                break
-            self.clock.advance_to(due)
-        self.clock.advance_to(max(end, self.clock.now()))
+        await work_for(by, self.clock, self.store, lambda: self.engine, self.revive)
         self.sims.settle()
         return await self.engine.read("line_change", key)
 

@@ -40,6 +40,7 @@ PAGES: Final = {
     "/auth/password/reset": ("mailed_link", "reset_password"),
     "/auth/email/confirm": ("mailed_link", "confirm_email"),
     "/auth/passkey": ("passkeys",),
+    "/auth/verification": ("verification",),
 }
 """Scripts of each page, the last by its own name. Opening the link of a mail changes nothing, since mail scanners open
 links; its button does."""
@@ -65,7 +66,7 @@ def build_gateway(bus: Asks, settings: GatewaySettings, verifier: ActorVerifier,
         cache=cache,
         cookies=Cookies(secure=settings.cookie_secure),
         guard=ForgeryGuard(settings.public_url),
-        requests=InFlight(settings.requests_at_once),
+        requests=InFlight(settings.requests_at_once, settings.requests_at_once // 2),
         rates=rates_of(settings, clock),
         writes=InFlight(settings.requests_at_once, settings.session_writes_at_once),
         streams=streams,

@@ -14,6 +14,7 @@ from portal_chassis.telemetry import Span, current_ids, current_traceparent
 from portal_contracts.notifications import MAIL_EVENTS_LIMIT
 from portal_contracts.problems import Misconfigured, PortalProblem, Refused, TryLater
 from portal_gateway.exchange import BODY_LIMIT, Caller, Exchange, Gateway
+from portal_gateway.limits import ANYBODY
 from portal_gateway.operation import Operation
 from portal_gateway.problem_json import preferred_language, problem_reply
 from portal_gateway.reply import Headers, Receive, Reply, Scope, Send, StreamReply
@@ -69,11 +70,12 @@ class Endpoint:
     async def _answer(self, exchange: Exchange, scope: Scope, opened: Span) -> Reply | StreamReply:
         try:
             with within(Deadline.after(self._seconds_for(exchange.operation))):
-                self._gateway.requests.enter()
+                group = exchange.operation.call_group or ANYBODY  # each may fill half the places, signed-in ones all
+                self._gateway.requests.enter(group)
                 try:
                     return await self._admitted(exchange)
                 finally:
-                    self._gateway.requests.leave()
+                    self._gateway.requests.leave(group)
         except PortalProblem as problem:
             return _problem(problem, exchange, scope, opened)
         except TimeoutError:

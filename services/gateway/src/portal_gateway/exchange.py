@@ -118,7 +118,8 @@ class Exchange:
 
     def _check_media_type(self) -> None:
         kind = self.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
-        if kind != b"application/json" and not kind.endswith(b"+json"):
+        compressed = self.headers.get(b"content-encoding", b"identity").lower() != b"identity"
+        if compressed or (kind != b"application/json" and not kind.endswith(b"+json")):
             raise Refused("UNSUPPORTED_MEDIA_TYPE")
 
     def message(self) -> bytes:

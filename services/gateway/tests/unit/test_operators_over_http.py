@@ -76,6 +76,7 @@ COMMANDS = [one for one in OPERATIONS if issubclass(one.message, OperatorCommand
 NEEDED = {
     drift.RepairDrift: {"driftId": "drift-1"},
     sim_lines.CloseLineChange: {"happened": True},
+    sim_lines.AdoptLine: {"line": "07000000001", "serviceId": 7001},
     whmcs_orders.LinkWhmcsOrder: {"whmcsOrderId": 7},
     operator_access.GrantOperator: {
         "email": "jiro@staff.example",
@@ -87,7 +88,11 @@ NEEDED = {
 
 
 def path_of(operation):
-    path = operation.path.replace("{orderId}", ORDER).replace("{changeId}", f"{1:032x}")
+    path = (
+        operation.path.replace("{orderId}", ORDER)
+        .replace("{changeId}", f"{1:032x}")
+        .replace("{cancellationId}", f"{2:032x}")
+    )
     return path.replace("{service}", "billing").replace("{id}", "7")
 
 

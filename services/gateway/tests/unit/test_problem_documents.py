@@ -213,7 +213,7 @@ async def test_facts_of_a_problem_fill_its_text_and_go_no_further(portal, browse
 
 
 async def test_too_many_requests_at_once_are_told_so_at_once(new_portal):
-    portal = new_portal(requests_at_once=2)
+    portal = new_portal(requests_at_once=4)
     gate = asyncio.Event()
 
     async def slow(_):
@@ -228,9 +228,29 @@ async def test_too_many_requests_at_once_are_told_so_at_once(new_portal):
         refused = await client.get("/catalog/SKU-3")
         assert (refused.status_code, refused.json()["code"]) == (503, "OVERLOADED")
         assert refused.headers["retry-after"] == "2"
+        async with portal.browser() as hanako:
+            assert (await hanako.get("/orders")).status_code == 200, "half of the places are for who is signed in"
         gate.set()
         assert [(await one).status_code for one in running] == [404, 404]
         assert (await client.get("/catalog")).status_code == 200
+
+
+async def test_more_signed_in_requests_than_places_are_told_so_at_once(new_portal):
+    portal = new_portal(requests_at_once=2)
+    gate = asyncio.Event()
+
+    async def slow(_):
+        await gate.wait()
+        return Refused("NOT_FOUND")
+
+    portal.bus.reply(billing.ReadInvoice, slow)
+    async with portal.browser() as hanako:
+        running = [asyncio.create_task(hanako.get(f"/billing/invoices/{number}")) for number in (1, 2)]
+        while len(portal.asked(billing.ReadInvoice)) < 2:
+            await asyncio.sleep(0)
+        assert (await hanako.get("/billing/invoices/3")).json()["code"] == "OVERLOADED"
+        gate.set()
+        assert [(await one).status_code for one in running] == [404, 404]
 
 
 async def test_a_session_may_change_only_so_much_at_once(new_portal):

@@ -8,7 +8,7 @@ from portal_contracts.billing_logins import CheckLogin, ProvenLogin
 from portal_contracts.billing_profile import ChangeClientEmail
 from portal_contracts.forgetting import FindOpenBusiness, OpenBusiness
 from portal_contracts.identity import SignupForm
-from portal_contracts.personal_data_exports import ExportCases, ExportInvoices, ExportMails, ExportOrders
+from portal_contracts.personal_data_exports import ExportCases, ExportInvoices, ExportLines, ExportMails, ExportOrders
 from portal_contracts.support import CaseType, OpenStaffCase
 from portal_identity.ports import BilledProfile, ChangedMailbox
 
@@ -72,7 +72,7 @@ class BusBilling:
 
 
 class BusOwners:
-    """The `Owners` port: orders, support, billing and notifications, asked over the bus at the same time."""
+    """The `Owners` port: the services that keep something of a customer, asked over the bus at the same time."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
@@ -84,6 +84,7 @@ class BusOwners:
             self._bus.ask(ExportCases(account_id=account_id), timeout=EXPORT_SECONDS),
             self._bus.ask(ExportInvoices(whmcs_client_id=whmcs_client_id), timeout=EXPORT_SECONDS),
             self._bus.ask(ExportMails(account_id=account_id), timeout=EXPORT_SECONDS),
+            self._bus.ask(ExportLines(account_id=account_id), timeout=EXPORT_SECONDS),
         )
         return {
             name: value for answer in answers for name, value in answer.model_dump(mode="json", by_alias=True).items()

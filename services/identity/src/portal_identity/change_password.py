@@ -37,14 +37,11 @@ class ChangeOwnPassword:
         total = comparable_email(user.email)
         fits = await self.hasher.verify(form.current_password, user.password_hash)
         if await self.brakes.exhausted(total) or not fits:
-            facts = (command.client_address, "password_change_failed", user.user_id)
-            await self.brakes.failed(brake, *facts, total=total)
+            await self.brakes.failed(brake, command.client_address, "password_change_failed", user.user_id, total=total)
             raise _wrong()
         await self.brakes.succeeded(brake, total=total)
-        event = "password_changed"
-        if not await self.set_password(
-            user, form.password, event, command.client_address, keep_session=caller.session_id
-        ):
+        address, kept = command.client_address, caller.session_id
+        if not await self.set_password(user, form.password, "password_changed", address, keep_session=kept):
             raise _wrong()  # it was changed meanwhile
         return Acknowledged()
 

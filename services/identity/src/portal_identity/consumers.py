@@ -12,6 +12,7 @@ from portal_contracts.identity_signup_form import ReadSignupForm, SignupFormDesc
 from portal_contracts.message import Acknowledged
 from portal_contracts.operators import OperatorOutcome
 from portal_identity import profile_process
+from portal_identity.password_hashing import WAITING
 from portal_identity.security_consumers import register_security
 from portal_identity.store_deletions import Deletions
 from portal_identity.use_cases import UseCases
@@ -79,7 +80,7 @@ def _register_linking(bus: Bus, use: UseCases) -> None:
 
 
 def _register_sessions(bus: Bus, use: UseCases) -> None:
-    @bus.answers(identity.LogIn)
+    @bus.answers(identity.LogIn, at_once=WAITING, waiting=WAITING)  # hashing takes no more: the rest hears so at once
     async def log_in(command: identity.LogIn, _: Call) -> identity.OpenedSession:
         return await use.open_session(command)
 

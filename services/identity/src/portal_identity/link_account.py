@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from portal_chassis.clocks import MachineClock
 from portal_chassis.deadline import Deadline
 from portal_chassis.postgres import Database
-from portal_chassis.process import ProcessEngine, ProcessView
+from portal_chassis.process import ProcessEngine
 from portal_contracts.billing_logins import ProvenLogin
 from portal_contracts.identity_linking import (
     ContinueLinking,
@@ -21,7 +21,7 @@ from portal_contracts.identity_linking import (
     Linking,
     MintLinkCode,
 )
-from portal_contracts.problems import CATALOGUE, FieldError, Refused
+from portal_contracts.problems import FieldError, Refused
 from portal_contracts.values import CustomerNumber, comparable_email
 from portal_identity.audit import write_audit
 from portal_identity.link_process import KIND, LinkState
@@ -31,6 +31,8 @@ from portal_identity.secret_tokens import new_token, token_hash
 from portal_identity.settings import IdentitySettings
 from portal_identity.store_brakes import Brakes
 from portal_identity.store_linkings import Linkings
+from portal_identity.store_users import Users
+from portal_identity.way_to_link import linked
 
 _NUMBER: Final[TypeAdapter[str]] = TypeAdapter(CustomerNumber)
 CODE_GOOD_FOR: Final = timedelta(minutes=15)
@@ -51,7 +53,7 @@ class RunLinking:
             await self.processes.start(transaction, KIND, link_id, LinkState())
         until = Deadline(deadline.at_ms - int(SPARE_SECONDS * 1000))
         view = await self.processes.run_inline(KIND, link_id, until=until)
-        return Linking(state="done" if _linked(view) else "working", token=token)
+        return Linking(state="done" if linked(view) else "working", token=token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class BeginLinking:
     """
 
     database: Database
+    users: Users
     linkings: Linkings
     billing: Billing
     staff: StaffDesk
@@ -78,11 +81,11 @@ class BeginLinking:
         try:
             login = await self.billing.prove_login(command.request_id, form.email, form.whmcs_password)
         except Refused as refusal:
-            await self._audit("link_failed", command.client_address, code=refusal.code)
+            await self._note_failure(command, refusal.code)
             if refusal.code == "LINKING_NOT_POSSIBLE":
                 raise Refused(refusal.code, facts={"case_id": await self._ask_staff(form.email)}) from None
             raise
-        details = _details(login, form.locale)
+        details = _details(login, form.locale, command.client_address)
         kept = KeptLinking(str(uuid4()), details, await self.hasher.hash(form.password), not login.second_factor)
         token = new_token()
         async with self.database.transaction() as transaction:
@@ -107,9 +110,12 @@ class BeginLinking:
             ("link", "all", settings.linkings_an_hour, 3600),
         )
 
-    async def _audit(self, event: str, client_address: str, **facts: str) -> None:
+    async def _note_failure(self, command: LinkAccount, code: str) -> None:
+        """Note it for who has the mailbox here, if anybody has: nobody else is told of it."""
+        owners = await self.users.owners_of(command.form.email)
         async with self.database.transaction() as transaction:
-            await write_audit(transaction, None, event, address=client_address, **facts)
+            for owner in owners or (None,):
+                await write_audit(transaction, owner, "link_failed", address=command.client_address, code=code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,18 +170,9 @@ def require_new(form: LinkForm, least: int) -> None:
         raise Refused("PASSWORD_TOO_WEAK", facts={"limit": least}, fields=[fault])
 
 
-def _details(login: ProvenLogin, locale: str) -> LinkDetails:
+def _details(login: ProvenLogin, locale: str, client_address: str) -> LinkDetails:
     try:
         number = _NUMBER.validate_python(login.customer_number)
     except ValidationError:
         number = ""
-    return LinkDetails(login.email, login.name, locale, login.whmcs_client_id, number)
-
-
-def _linked(view: ProcessView) -> bool:
-    """Say whether the customer can log in; raise what ended the linking before."""
-    if view.state.get("linked"):
-        return True
-    if view.status == "failed" and view.code is not None and CATALOGUE[view.code].kind == "refused":
-        raise Refused(view.code, facts={name: str(value) for name, value in view.facts.items()})
-    return False
+    return LinkDetails(login.email, login.name, locale, login.whmcs_client_id, number, client_address)

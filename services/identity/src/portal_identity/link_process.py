@@ -6,11 +6,12 @@ from typing import Final
 from pydantic import BaseModel
 
 from portal_chassis.postgres import Transaction
-from portal_chassis.process import Done, Next, Outcome, ProcessDefinition, Run, Step
+from portal_chassis.process import Done, Fail, Next, Outcome, ProcessDefinition, Proof, Run, Step
 from portal_contracts.identity import CustomerLink
 from portal_contracts.identity_linking import CustomerLinked
 from portal_contracts.problems import Refused
-from portal_identity.ports import Accounts, KeptLinking, NewContact, NewUser, StaffDesk
+from portal_identity.audit import write_audit
+from portal_identity.ports import Accounts, KeptLinking, LinkDetails, NewContact, NewUser, StaffDesk
 from portal_identity.store_linkings import Linkings
 from portal_identity.store_users import Users
 
@@ -45,6 +46,7 @@ class LinkProcess:
                 Step("link", self.link),
                 Step("update_salesforce", self.update_salesforce),
             ),
+            proof=Proof(state=("linked",)),
         )
 
     async def find_account(self, run: Run[LinkState]) -> Outcome:
@@ -52,16 +54,26 @@ class LinkProcess:
         details = (await self._kept(run)).details
         account = await self.accounts.find(details.customer_number) if details.customer_number else None
         if account is None:
-            raise Refused("LINKING_NOT_POSSIBLE", facts={"case_id": await self._ask_staff(run, None)})
+            return await self._refused("LINKING_NOT_POSSIBLE", details, case_id=await self._ask_staff(run, None))
+        run.state.account_id = account.account_id
         if await self.users.number_taken(details.customer_number, account.account_id):
-            raise Refused("CUSTOMER_NUMBER_TAKEN")
+            return await self._refused("CUSTOMER_NUMBER_TAKEN", details, account.account_id)
         if await self.users.email_taken(details.email):
-            raise Refused("EMAIL_TAKEN")
+            return await self._refused("EMAIL_TAKEN", details, account.account_id)
         if account.whmcs_client_id not in {"", str(details.whmcs_client_id)}:
             await self._ask_staff(run, account.account_id)
-            raise Refused("LINK_MISMATCH")
-        run.state.account_id = account.account_id
+            return await self._refused("LINK_MISMATCH", details, account.account_id)
         return Next()
+
+    async def _refused(self, code: str, details: LinkDetails, account_id: str = "", **facts: str) -> Fail:
+        """End the linking and note it for those who have mailbox, client, number or account (R050)."""
+        owners = await self.users.owners_of(details.email, details.whmcs_client_id, account_id, details.customer_number)
+
+        async def note(transaction: Transaction) -> None:
+            for owner in owners:
+                await write_audit(transaction, owner, "link_failed", address=details.client_address, code=code)
+
+        return Fail(code, facts=facts, effects=(note,))
 
     async def link(self, run: Run[LinkState]) -> Outcome:
         """Make user and link in one transaction (R039, R006); the user has the linking's id, so it is made once."""
@@ -80,7 +92,7 @@ class LinkProcess:
             whmcs_client_id=details.whmcs_client_id,
             customer_number=details.customer_number,
         )
-        user = NewUser(run.key, details.email, details.name, details.locale, kept.password_hash)
+        user = NewUser(run.key, details.email, details.name, details.locale, kept.password_hash, details.client_address)
         await self.users.create(user, link, linked, "linked")
         run.state.linked = True
         return Next()

@@ -26,7 +26,7 @@ class OpenSession:
     clock: MachineClock
 
     async def __call__(self, command: LogIn) -> OpenedSession:
-        """Refused CREDENTIALS_WRONG or SECOND_FACTOR_REQUIRED; TryLater RATE_LIMITED by address and account (R049)."""
+        """Refused CREDENTIALS_WRONG, SECOND_FACTOR_REQUIRED or SECOND_FACTOR_WRONG; TryLater RATE_LIMITED (R049)."""
         account, address = comparable_email(command.email), command.client_address
         await self.brakes.count(("login_address", address, self.settings.logins_a_minute_per_address, 60))
         found, brake = await self.users.by_email(account), await self._brake(account, command.device)

@@ -32,8 +32,8 @@ from portal_identity.store_sessions import Sessions
 EXPORTS_AN_HOUR = 10
 MOST_EVENTS = 1000
 _OWNED: Mapping[str, Sequence[str]] = {
-    "portal": ("keptCart", "mailPreferences", "mails"),
-    "salesforce": ("orders", "cases"),
+    "portal": ("keptCart", "mailPreferences", "mails", "simLines", "lineChanges"),
+    "salesforce": ("orders", "numberPortings", "cases"),
     "whmcs": ("invoices", "services", "paymentMethods"),
 }
 """Where each thing that other services give for the export is kept."""

@@ -12,6 +12,7 @@ from portal_contracts.identity_verification import VerificationStatus
 from portal_contracts.operators import Role
 from portal_contracts.support import CaseType
 from portal_contracts.values import Address, PersonName
+from portal_identity.identity_comparison import PersonOnFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,13 +183,14 @@ class KeptSignup:
 
 @dataclass(frozen=True, slots=True)
 class LinkDetails:
-    """What WHMCS said of somebody whose password was right, and which language they chose."""
+    """What WHMCS said of somebody whose password was right, which language they chose, and where they were."""
 
     email: str
     name: PersonName
     locale: str
     whmcs_client_id: int
     customer_number: str
+    client_address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +223,8 @@ class NewUser:
     name: PersonName
     locale: str
     password_hash: str
+    client_address: str = ""
+    """Where its mailbox was proven from, for the audit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,3 +365,15 @@ class Verifications(Protocol):
 
     async def mark_pending(self, account_id: str, at: datetime) -> None:
         """Note that documents wait for staff since then (R197). Safe to repeat."""
+
+    async def person(self, account_id: str, email: str) -> PersonOnFile:
+        """Read who the contact with this mailbox is, to compare with what was proven; all empty where there is none."""
+
+    async def mark_proven(self, account_id: str, at: datetime, note: str) -> None:
+        """Note that a provider verified the customer then, without documents, and in staff's note who did (R198).
+
+        Safe to repeat: the same note is added once.
+        """
+
+    async def mark_refuted(self, account_id: str, reason: str, note: str) -> None:
+        """Note that a provider proved somebody else; `reason` is for the customer (R199). Safe to repeat."""

@@ -1,8 +1,8 @@
 from dataclasses import dataclass
 
 from portal_chassis.postgres import Database
-from portal_contracts.problems import Refused
-from portal_identity.audit import write_audit
+from portal_contracts.problems import FieldError, Refused
+from portal_identity.audit import SLOWED, FailedProof, write_audit
 from portal_identity.one_time_codes import DIGITS, OneTimeCodes
 from portal_identity.ports import PasswordHasher, User
 from portal_identity.security_notices import tell_owner
@@ -33,25 +33,24 @@ class ProveCustomer:
         *,
         brake: str,
         client_address: str,
-        event: str,
+        event: FailedProof,
         total: str | None = None,
     ) -> User:
         """Give the user when all of it is right; `event` is audited when it is not.
 
-        Refused CREDENTIALS_WRONG or SECOND_FACTOR_REQUIRED; TryLater RATE_LIMITED, growing, for each `brake`. The
+        Refused CREDENTIALS_WRONG, or to who knows the password SECOND_FACTOR_REQUIRED or SECOND_FACTOR_WRONG; TryLater
+        RATE_LIMITED, growing, for each `brake`. The
         hundred are counted by `total`, which is the brake where nothing else is said.
         """
         total, user_id = total or brake, user.user_id if user else None
-        await self.brakes.check_failures(brake, client_address, event.replace("_failed", "_slowed"), user_id)
+        await self.brakes.check_failures(brake, client_address, SLOWED[event], user_id)
         fits = await self.hasher.verify(password, user.password_hash if user else None)
-        if (
-            await self.brakes.exhausted(total)
-            or user is None
-            or not fits
-            or not await self._code_fits(user, code, client_address)
-        ):
+        if await self.brakes.exhausted(total) or user is None or not fits:
             await self.brakes.failed(brake, client_address, event, user_id, total=total)
             raise Refused("CREDENTIALS_WRONG")
+        if not await self._code_fits(user, code, client_address):
+            await self.brakes.failed(brake, client_address, event, user_id, total=total)
+            raise Refused("SECOND_FACTOR_WRONG", fields=[FieldError(field="code", code="SECOND_FACTOR_WRONG")])
         await self.brakes.succeeded(brake, total=total)
         return user
 

@@ -5,6 +5,7 @@ from portal_contracts.drift import LinkedClients
 from portal_contracts.identity import CustomerLink, Me, Recipient
 from portal_contracts.problems import Refused
 from portal_identity.ports import User
+from portal_identity.store_deletions import Deletions
 from portal_identity.store_users import Users
 
 
@@ -13,6 +14,7 @@ class ReadCustomer:
     """Read a portal user, for the user and for other services."""
 
     users: Users
+    deletions: Deletions
 
     async def me(self, user_id: str) -> Me:
         """Give the signed-in customer; Refused SESSION_EXPIRED when the user is gone."""
@@ -39,8 +41,10 @@ class ReadCustomer:
         return Recipient(email=user.email, name=user.name, locale=user.locale)
 
     async def linked(self, whmcs_client_ids: Sequence[int]) -> LinkedClients:
-        """Tell which WHMCS clients have a portal user; the others may be orphans (D05)."""
-        return LinkedClients(linked=await self.users.accounts_of(whmcs_client_ids))
+        """Tell which WHMCS clients have a portal user, and which had one; the others may be orphans (D05, D17)."""
+        linked = await self.users.accounts_of(whmcs_client_ids)  # first: who is deleted meanwhile is one of the two
+        deleted = await self.deletions.accounts_of(whmcs_client_ids)
+        return LinkedClients(linked=linked, deleted={one: deleted[one] for one in deleted if one not in linked})
 
     async def _of_account(self, account_id: str) -> User:
         user = await self.users.by_account(account_id)

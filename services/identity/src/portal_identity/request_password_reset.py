@@ -7,6 +7,7 @@ from portal_contracts.identity_passwords import (
     PasswordResetRequested,
     RequestPasswordReset,
 )
+from portal_contracts.problems import Refused
 from portal_contracts.values import comparable_email
 from portal_identity.audit import write_audit
 from portal_identity.settings import IdentitySettings
@@ -24,7 +25,10 @@ class KeepPasswordReset:
     settings: IdentitySettings
 
     async def __call__(self, command: RequestPasswordReset) -> PasswordResetAccepted:
-        """Raise TryLater RATE_LIMITED by network address or mailbox (D18)."""
+        """Raise TryLater RATE_LIMITED by network address or mailbox (D18).
+
+        Refused IDEMPOTENCY_KEY_REUSED when this request was about another address.
+        """
         email = comparable_email(command.email)
         await self.brakes.count(
             ("reset_address", command.client_address, self.settings.resets_an_hour_per_address, 3600),
@@ -37,4 +41,6 @@ class KeepPasswordReset:
                 facts = {"reset": reset_id, "address": command.client_address}
                 await write_audit(transaction, user_id, "password_reset_requested", **facts)
                 await transaction.record(PasswordResetRequested(reset_id=reset_id))
+        if not kept and not await self.resets.same(command.request_id, email):
+            raise Refused("IDEMPOTENCY_KEY_REUSED")
         return PasswordResetAccepted()

@@ -2,13 +2,14 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from portal_chassis.postgres import Database
-from portal_contracts.identity import RequestSignup, SignupAccepted, SignupRequested
+from portal_contracts.identity import RequestSignup, SignupAccepted, SignupForm, SignupRequested
+from portal_contracts.problems import Refused
 from portal_contracts.values import comparable_email
 from portal_identity.password_policy import require_strong
 from portal_identity.ports import KeptSignup, PasswordHasher
 from portal_identity.settings import IdentitySettings
 from portal_identity.store_brakes import Brakes
-from portal_identity.store_signups import Signups
+from portal_identity.store_signups import NO_PASSWORDS, Signups
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,10 @@ class KeepSignup:
     settings: IdentitySettings
 
     async def __call__(self, command: RequestSignup) -> SignupAccepted:
-        """Refuse a weak password and what the form lacks; TryLater RATE_LIMITED by address, mailbox or number (D18)."""
+        """Refuse a weak password and what the form lacks; TryLater RATE_LIMITED by address, mailbox or number (D18).
+
+        Refused IDEMPOTENCY_KEY_REUSED when this request was another form.
+        """
         form = self.settings.form_policy().accepted(command.form)
         number = form.customer_number or ""
         known = (form.email, number, form.name.family_name, form.name.given_name)
@@ -34,6 +38,17 @@ class KeepSignup:
         )
         kept = KeptSignup(str(uuid4()), form, await self.hasher.hash(form.password))
         async with self.database.transaction() as transaction:
-            if await self.signups.keep(transaction, kept, command.request_id):
+            fresh = await self.signups.keep(transaction, kept, command.request_id)
+            if fresh:
                 await transaction.record(SignupRequested(signup_id=kept.signup_id))
+        if not fresh:
+            await self._require_same(form, command.request_id)
         return SignupAccepted()
+
+    async def _require_same(self, form: SignupForm, request_id: str) -> None:
+        earlier = await self.signups.kept_under(request_id)
+        if earlier is None:
+            return
+        alike = earlier.form == form.model_copy(update=NO_PASSWORDS)
+        if not (alike and await self.hasher.verify(form.password, earlier.password_hash)):
+            raise Refused("IDEMPOTENCY_KEY_REUSED")

@@ -5,13 +5,16 @@ from hashlib import sha256
 from typing import Any, Final
 
 from portal_contracts.identity import SignupForm
-from portal_contracts.values import Address, comparable_email
+from portal_contracts.values import LONGEST_CONTACT_EMAIL, LONGEST_GIVEN_NAME, Address, comparable_email
 from portal_identity.ports import AccountOnFile, AccountUnclear, BilledProfile, ContactOnFile, NewContact
 from portal_salesforce import soql
 from portal_salesforce.client import Salesforce
 from portal_salesforce.dialect import Dialect, DialectSource
+from portal_salesforce.own_writes import OwnWrites
 
 MOST_CONTACTS: Final = 200
+NOBODY: Final = "001000000000000AAA"
+"""No account has this id: an unknown Customer Number takes the same work as a known one (D18)."""
 ERASED: Final = "(erased)"
 """What a contact is called whose person asked to be forgotten: Salesforce wants a last name."""
 _ACCOUNT_FIELDS: Final = (
@@ -34,6 +37,7 @@ class SalesforceAccounts:
 
     def __init__(self, salesforce: Salesforce) -> None:
         self._salesforce = salesforce
+        self._writes = OwnWrites(salesforce)
         self._dialect = DialectSource(salesforce, "Account", "Contact")
 
     async def find(self, customer_number: str) -> AccountOnFile | None:
@@ -58,9 +62,9 @@ class SalesforceAccounts:
         client_field, number_field = dialect.field("account.whmcsClientId"), dialect.field("account.customerNumber")
         statement = soql.select("Account", "Id", "Name", "BillingPostalCode", client_field, number_field)
         account = await self._salesforce.query_one(statement.where(condition))
+        contacts = await self._contacts(account["Id"] if account is not None else NOBODY)
         if account is None:
             return None
-        contacts = await self._contacts(account["Id"])
         return AccountOnFile(
             account_id=account["Id"],
             name=account["Name"] or "",
@@ -79,7 +83,7 @@ class SalesforceAccounts:
             **_address_fields(form.address),
         }
         number_field = dialect.field("account.customerNumber")
-        account_id, _ = await self._salesforce.upsert("Account", number_field, customer_number, fields)
+        account_id, _ = await self._writes.upsert("Account", number_field, customer_number, fields)
         return account_id
 
     async def register(self, account_id: str, whmcs_client_id: int, source: str) -> None:
@@ -90,7 +94,7 @@ class SalesforceAccounts:
             fields[dialect.field("account.portalStatus")] = "Active"
         if dialect.has("account.registrationSource"):
             fields[dialect.field("account.registrationSource")] = source
-        await self._salesforce.update("Account", account_id, fields)
+        await self._writes.update("Account", account_id, fields)
 
     async def ensure_contact(self, account_id: str, contact: NewContact) -> None:
         """Fill in what a contact with this mailbox lacks of the person; otherwise upsert one by its external id."""
@@ -108,23 +112,23 @@ class SalesforceAccounts:
         fields = {
             "AccountId": account_id,
             "LastName": contact.name.family_name,
-            "FirstName": contact.name.given_name,
-            "Email": contact.email,
+            "FirstName": contact.name.given_name[:LONGEST_GIVEN_NAME],
+            "Email": contact.email if len(contact.email) <= LONGEST_CONTACT_EMAIL else None,
             "Phone": contact.phone,
             **person,
         }
         if not dialect.has("contact.key"):
-            await self._salesforce.create("Contact", fields)
+            await self._writes.create("Contact", fields)
             return
         key = sha256(f"{account_id}:{wanted}".encode()).hexdigest()
-        await self._salesforce.upsert("Contact", dialect.field("contact.key"), key, fields)
+        await self._writes.upsert("Contact", dialect.field("contact.key"), key, fields)
 
     async def change_email(self, account_id: str, former: Collection[str], email: str) -> None:
         """Write the address of each contact that has a former one."""
         known = {comparable_email(one) for one in former} - {comparable_email(email)}
         for contact in await self._contacts(account_id):
             if comparable_email(contact["Email"] or "") in known:
-                await self._salesforce.update("Contact", contact["Id"], {"Email": email})
+                await self._writes.update("Contact", contact["Id"], {"Email": email})
 
     async def keep_profile(self, account_id: str, email: str, profile: BilledProfile) -> None:
         """Read, and write what differs. The account's name is staff's: WHMCS's company and names are not copied."""
@@ -140,7 +144,7 @@ class SalesforceAccounts:
         if record is not None:
             changes = {name: value for name, value in wanted.items() if (record[name] or "") != value}
             if changes:
-                await self._salesforce.update(kind, record["Id"], changes)
+                await self._writes.update(kind, record["Id"], changes)
 
     async def everything(self, account_id: str) -> Mapping[str, Any]:
         """Read the account and its contacts, as far as they are about the person."""
@@ -159,9 +163,9 @@ class SalesforceAccounts:
         fields = {"LastName": ERASED, **dict.fromkeys(emptied)}
         for contact in await self._contacts(account_id):
             if comparable_email(contact["Email"] or "") == comparable_email(email):
-                await self._salesforce.update("Contact", contact["Id"], fields)
+                await self._writes.update("Contact", contact["Id"], fields)
         if dialect.has("account.portalStatus"):
-            await self._salesforce.update("Account", account_id, {dialect.field("account.portalStatus"): "Inactive"})
+            await self._writes.update("Account", account_id, {dialect.field("account.portalStatus"): "Inactive"})
 
     async def _contacts(self, account_id: str, *more: str) -> list[dict[str, Any]]:
         statement = soql.select("Contact", "Id", "Email", "LastName", *more).where(soql.equals("AccountId", account_id))

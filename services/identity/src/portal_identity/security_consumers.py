@@ -10,7 +10,9 @@ from portal_contracts import identity_sessions as sessions
 from portal_contracts import identity_verification as verification
 from portal_contracts.account_notes import BillingNoted, FulfillmentNoted
 from portal_contracts.identity import OpenedSession, Recipient
+from portal_contracts.identity_processes import AccountProcessList, ListAccountProcesses, RetryAccountProcess
 from portal_contracts.message import Acknowledged
+from portal_contracts.operators import OperatorOutcome
 from portal_identity.store_audit import Audit
 from portal_identity.use_cases import UseCases
 
@@ -147,6 +149,18 @@ def _register_verification(bus: Bus, use: UseCases) -> None:
     async def submit_document(command: verification.SubmitDocument, call: Call) -> verification.Verification:
         return await use.verify.submit(call.customer(), command, call.deadline)
 
+    @bus.answers(verification.BeginIdentityCheck)
+    async def begin_identity_check(
+        command: verification.BeginIdentityCheck, call: Call
+    ) -> verification.BegunIdentityCheck:
+        return await use.prove_identity.begin(call.customer(), command)
+
+    @bus.answers(verification.ConcludeIdentityCheck)
+    async def conclude_identity_check(
+        command: verification.ConcludeIdentityCheck, call: Call
+    ) -> verification.ConcludedIdentityCheck:
+        return await use.prove_identity.conclude(call.customer(), command, call.deadline)
+
     @bus.answers(verification.CheckVerification)
     async def check_verification(query: verification.CheckVerification, _: Call) -> verification.VerificationCheck:
         return await use.verify.check(query)
@@ -168,6 +182,14 @@ def _register_personal_data(bus: Bus, use: UseCases) -> None:
     @bus.answers(data.WithdrawDeletion)
     async def withdraw_deletion(command: data.WithdrawDeletion, call: Call) -> Acknowledged:
         return await use.delete_account.withdraw(call.customer(), command)
+
+    @bus.answers(ListAccountProcesses)
+    async def list_processes(query: ListAccountProcesses, _: Call) -> AccountProcessList:
+        return await use.standing_processes.list(query)
+
+    @bus.answers(RetryAccountProcess)
+    async def retry_process(command: RetryAccountProcess, call: Call) -> OperatorOutcome:
+        return await use.standing_processes.retry(command, call)
 
     @bus.answers(data.ListDeletions)
     async def list_deletions(query: data.ListDeletions, _: Call) -> data.DeletionList:

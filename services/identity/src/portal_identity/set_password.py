@@ -5,7 +5,7 @@ from portal_chassis.postgres import Database
 from portal_contracts.identity_passwords import (
     PasswordChanged,
 )
-from portal_identity.audit import write_audit
+from portal_identity.audit import SecurityWord, write_audit
 from portal_identity.password_policy import normal_password, require_strong
 from portal_identity.ports import PasswordHasher, User
 from portal_identity.settings import IdentitySettings
@@ -33,7 +33,7 @@ class SetPassword:
     settings: IdentitySettings
 
     async def __call__(
-        self, user: User, password: str, event: str, client_address: str, *, keep_session: str | None = None
+        self, user: User, password: str, event: SecurityWord, client_address: str, *, keep_session: str | None = None
     ) -> bool:
         """Say whether it was done: False when the password was changed since `user` was read. `event` is audited.
 

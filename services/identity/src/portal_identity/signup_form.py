@@ -7,6 +7,7 @@ from typing import Any, Final
 from portal_contracts.identity import SF_NUMBER, SignupForm
 from portal_contracts.identity_signup_form import SignupFormDescription, SignupMode, Wanted
 from portal_contracts.problems import FieldError, Refused
+from portal_contracts.values import CUSTOMER_NUMBER_PATTERN, EMAIL_PATTERN, PHONE_PATTERN, POSTCODE_PATTERN
 
 NUMBER: Final = "customerNumber"
 DEFAULTS: Final[Mapping[str, Wanted]] = {
@@ -23,6 +24,13 @@ _PURPOSES: Final[Mapping[str, tuple[str, str]]] = {
     "dateOfBirth": ("To check your age and identity.", "年齢・本人確認のため"),
     "gender": ("For number transfers of some carriers.", "一部事業者の番号移行手続きのため"),
 }
+_PATTERNS: Final[Mapping[str, str]] = {
+    NUMBER: CUSTOMER_NUMBER_PATTERN,
+    "email": EMAIL_PATTERN,
+    "confirmEmail": EMAIL_PATTERN,
+    "phone": PHONE_PATTERN,
+}
+"""Of values once they are half-width and trimmed, as the portal makes them before it looks (D16)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +60,9 @@ class FormPolicy:
         for alias, (english, japanese) in _PURPOSES.items():
             if alias in properties:
                 properties[alias]["x-purpose"] = {"en": english, "ja": japanese}
+        for alias in _PATTERNS.keys() & properties.keys():
+            properties[alias]["pattern"] = _PATTERNS[alias]
+        schema["$defs"]["Address"]["properties"]["postcode"]["pattern"] = POSTCODE_PATTERN
         properties[NUMBER]["x-alias"] = SF_NUMBER
         schema["required"] = sorted({*schema["required"], *self._required()})
         return SignupFormDescription(mode=self.mode, form=schema)

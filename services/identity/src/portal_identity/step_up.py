@@ -6,13 +6,14 @@ from portal_contracts.identity import OpenedSession
 from portal_contracts.identity_sessions import StepUp
 from portal_contracts.problems import Refused
 from portal_contracts.values import comparable_email
+from portal_identity.audit import FailedProof
 from portal_identity.ports import User
 from portal_identity.prove_customer import ProveCustomer
 from portal_identity.store_sessions import Sessions
 from portal_identity.store_users import Users
 from portal_identity.use_passkey import ProveByPasskey
 
-_FAILED: Final = "step_up_failed"
+_FAILED: Final[FailedProof] = "step_up_failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class ProveAnew:
     prove_by_passkey: ProveByPasskey
 
     async def __call__(self, caller: Actor, command: StepUp) -> OpenedSession:
-        """Refused CREDENTIALS_WRONG, SECOND_FACTOR_REQUIRED or SESSION_EXPIRED; TryLater RATE_LIMITED."""
+        """Refused as `ProveCustomer`, or SESSION_EXPIRED; TryLater RATE_LIMITED."""
         user = await self.users.by_id(caller.user_id)
         if user is None:
             raise Refused("SESSION_EXPIRED")

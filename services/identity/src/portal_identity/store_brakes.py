@@ -6,7 +6,7 @@ from typing import Final
 
 from portal_chassis.postgres import Database
 from portal_contracts.problems import TryLater
-from portal_identity.audit import write_audit
+from portal_identity.audit import AuditWord, write_audit
 from portal_identity.security_notices import tell_owner
 
 FREE_FAILURES: Final = 5
@@ -68,7 +68,7 @@ class Brakes:
                 raise _limited(row["wait"])
 
     async def check_failures(
-        self, account: str, client_address: str = "", event: str = "", user_id: str | None = None
+        self, account: str, client_address: str = "", event: AuditWord | None = None, user_id: str | None = None
     ) -> None:
         """TryLater RATE_LIMITED while the account's wait lasts, whether it exists or not (R049).
 
@@ -80,7 +80,7 @@ class Brakes:
         )
         if wait is None or wait <= 0:
             return
-        if event:
+        if event is not None:
             async with self._database.transaction() as transaction:
                 await write_audit(transaction, user_id, event, address=client_address)
         raise _limited(wait)
@@ -89,7 +89,7 @@ class Brakes:
         self,
         account: str,
         client_address: str,
-        event: str = "log_in_failed",
+        event: AuditWord = "log_in_failed",
         user_id: str | None = None,
         *,
         total: str | None = None,

@@ -32,6 +32,10 @@ _PROVE_OF_USER: Final = """
 INSERT INTO deletion_proof (deletion_id, system, action, reason)
 SELECT id, $2, $3, $4 FROM deletion WHERE user_id = $1 AND erased_at IS NOT NULL ON CONFLICT DO NOTHING
 """
+_ACCOUNTS: Final = """
+SELECT whmcs_client_id, account_id FROM deletion WHERE erased_at IS NOT NULL AND whmcs_client_id = ANY($1)
+ORDER BY erased_at
+"""
 # Rows that name the user, those that others point at last. The audit stays: it holds no name, and ends by its own time.
 _ERASE: Final = (
     "DELETE FROM session WHERE user_id = $1",
@@ -40,6 +44,7 @@ _ERASE: Final = (
     "DELETE FROM authenticator WHERE user_id = $1",
     "DELETE FROM passkey_challenge WHERE user_id = $1",
     "DELETE FROM passkey WHERE user_id = $1",
+    "DELETE FROM identity_check WHERE user_id = $1",
     "DELETE FROM email_change WHERE user_id = $1",
     "DELETE FROM password_reset WHERE user_id = $1",
     "DELETE FROM signup WHERE id = $1",
@@ -105,6 +110,11 @@ class Deletions:
         for statement in _ERASE:
             await transaction.execute(statement, UUID(wish.user_id))
         await transaction.execute("UPDATE deletion SET erased_at = now() WHERE id = $1", UUID(wish.deletion_id))
+
+    async def accounts_of(self, whmcs_client_ids: Sequence[int]) -> dict[int, str]:
+        """Give the Salesforce account of each of these WHMCS clients whose customer was deleted."""
+        rows = await self._database.fetch(_ACCOUNTS, list(whmcs_client_ids))
+        return {row["whmcs_client_id"]: row["account_id"] for row in rows}
 
     async def all(self, limit: int) -> list[DeletionRecord]:
         """Give the newest wishes with their proofs."""

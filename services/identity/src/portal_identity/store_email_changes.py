@@ -25,7 +25,7 @@ _PUT_LINK: Final = f"""
 UPDATE email_change c SET link_hash = $2, link_expires_at = $3
 FROM portal_user u JOIN customer_link l ON l.user_id = u.id
 WHERE c.id = $1 AND c.user_id = u.id AND c.ended_at IS NULL AND c.requested_at > now() - interval '{KEPT}'
-AND NOT EXISTS (SELECT FROM portal_user other WHERE other.comparable_email = c.comparable_email)
+AND NOT EXISTS (SELECT FROM portal_user other WHERE other.comparable_email = c.comparable_email AND other.id <> u.id)
 RETURNING c.email AS wanted, {USER}
 """  # noqa: S608 - constants only
 _USE: Final = """
@@ -73,7 +73,7 @@ class EmailChanges:
     async def put_link(self, change_id: str, link_hash: bytes, expires_at: datetime) -> tuple[str, User] | None:
         """Store the link's hash in place of an earlier one and give the new address and whose it will be.
 
-        None when the wish is over, or somebody has the address.
+        None when the wish is over, or somebody else has the address; one's own may be written in another case.
         """
         row = await self._database.fetchrow(_PUT_LINK, UUID(change_id), link_hash, expires_at)
         return (row["wanted"], user_of(row)) if row is not None else None

@@ -1,5 +1,6 @@
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
@@ -12,8 +13,8 @@ KEPT: Final = "1 day"
 
 # One statement for known and unknown addresses: what it costs tells nobody which it was.
 _KEEP = """
-INSERT INTO password_reset (id, request_id, user_id)
-VALUES ($1, $2, (SELECT id FROM portal_user WHERE comparable_email = $3))
+INSERT INTO password_reset (id, request_id, user_id, fingerprint)
+VALUES ($1, $2, (SELECT id FROM portal_user WHERE comparable_email = $3), $4)
 ON CONFLICT (request_id) DO NOTHING RETURNING user_id
 """
 _PUT_LINK = f"""
@@ -29,6 +30,10 @@ FROM password_reset r JOIN portal_user u ON u.id = r.user_id AND u.password_vers
 JOIN customer_link l ON l.user_id = u.id
 WHERE r.link_hash = $1 AND r.link_expires_at > $2 AND r.used_at IS NULL
 """  # noqa: S608 - constants only
+
+
+def _fingerprint(request_id: str, email: str) -> bytes:
+    return sha256(f"{request_id}\n{email}".encode()).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +57,13 @@ class Resets:
 
         Beside it whose it is: for known and unknown addresses after the same work.
         """
-        row = await transaction.fetchrow(_KEEP, UUID(reset_id), request_id, email)
+        row = await transaction.fetchrow(_KEEP, UUID(reset_id), request_id, email, _fingerprint(request_id, email))
         return row is not None, str(row["user_id"]) if row is not None and row["user_id"] else None
+
+    async def same(self, request_id: str, email: str) -> bool:
+        """Tell whether this request was about this address, known or not."""
+        kept = await self._database.fetchval("SELECT fingerprint FROM password_reset WHERE request_id = $1", request_id)
+        return kept is None or bytes(kept) == _fingerprint(request_id, email)
 
     async def put_link(self, reset_id: str, link_hash: bytes, expires_at: datetime) -> User | None:
         """Store the link's hash in place of an earlier one of this reset; None when there is nobody to mail it to."""

@@ -4,7 +4,7 @@ from uuid import UUID, uuid4
 from portal_chassis.postgres import Database, Transaction
 from portal_contracts.identity import OpenedSession, SessionRevoked
 from portal_contracts.identity_sessions import SessionEntry
-from portal_identity.audit import write_audit
+from portal_identity.audit import SecurityWord, write_audit
 from portal_identity.ports import Session
 from portal_identity.secret_tokens import new_token, token_hash
 from portal_identity.store_users import USER, user_of
@@ -120,7 +120,7 @@ class Sessions:
         user_id: str,
         *,
         client_address: str,
-        event: str = "logged_out",
+        event: SecurityWord = "logged_out",
     ) -> bool:
         """End a session and tell everybody who may remember it; False, and nothing done, for a repeat."""
         done = await transaction.execute(_REVOKE, UUID(session_id), UUID(user_id))

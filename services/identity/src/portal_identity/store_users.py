@@ -7,7 +7,7 @@ from portal_contracts.identity import CustomerLink
 from portal_contracts.message import Event
 from portal_contracts.problems import Refused
 from portal_contracts.values import PersonName, comparable_email
-from portal_identity.audit import write_audit
+from portal_identity.audit import SecurityWord, write_audit
 from portal_identity.ports import NewUser, User
 
 if TYPE_CHECKING:
@@ -26,6 +26,10 @@ _ADD_LINK = """
 INSERT INTO customer_link (user_id, account_id, whmcs_client_id, customer_number) VALUES ($1, $2, $3, $4)
 ON CONFLICT DO NOTHING
 """
+_OWNERS = """
+SELECT id FROM portal_user WHERE comparable_email = $1
+UNION SELECT user_id FROM customer_link WHERE whmcs_client_id = $2 OR account_id = $3 OR customer_number = $4
+"""
 
 
 class Users:
@@ -34,7 +38,7 @@ class Users:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create(self, user: NewUser, link: CustomerLink, announced: Event, audited: str) -> None:
+    async def create(self, user: NewUser, link: CustomerLink, announced: Event, audited: SecurityWord) -> None:
         """Make user and link and announce them, once. Refused EMAIL_TAKEN or CUSTOMER_NUMBER_TAKEN."""
         async with self._database.transaction() as transaction:
             user_id, name = UUID(user.user_id), user.name
@@ -48,7 +52,7 @@ class Users:
             )
             if not linked.endswith(" 1"):
                 raise Refused("CUSTOMER_NUMBER_TAKEN")  # takes the user back with the transaction
-            await write_audit(transaction, user.user_id, audited)
+            await write_audit(transaction, user.user_id, audited, address=user.client_address)
             await transaction.record(announced)
 
     @staticmethod
@@ -69,6 +73,13 @@ class Users:
     async def by_email(self, email: str) -> User | None:
         """Find by the comparable form of an e-mail address."""
         return await self._one(f"{_JOIN} WHERE u.comparable_email = $1", email)
+
+    async def owners_of(
+        self, email: str, whmcs_client_id: int = 0, account_id: str = "", customer_number: str = ""
+    ) -> list[str]:
+        """Give the users who have this mailbox or any of these ids; the same work for known and unknown ones."""
+        ids = (whmcs_client_id, account_id, customer_number)
+        return [str(row["id"]) for row in await self._database.fetch(_OWNERS, comparable_email(email), *ids)]
 
     async def by_id(self, user_id: str) -> User | None:
         """Find by the user's id."""

@@ -17,9 +17,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from portal_contracts.billing_logins import ProvenLogin
 from portal_contracts.forgetting import OpenBusiness
 from portal_contracts.identity import SignupForm
+from portal_contracts.identity_verification import IdentityCheckForm
 from portal_contracts.problems import Refused
 from portal_contracts.support import CaseType
-from portal_contracts.values import Address, PersonName, comparable_email, long_salesforce_id
+from portal_contracts.values import Address, ContactName, comparable_email, long_salesforce_id
+from portal_identity.identity_comparison import PersonOnFile, ProvenPerson
+from portal_identity.identity_provider import IdentityCheck
 from portal_identity.ports import (
     AccountOnFile,
     AccountUnclear,
@@ -43,7 +46,7 @@ def form(number: str = "SNX-10001", email: str = "hanako@example.jp", family_nam
         password=PASSPHRASE,
         confirm_password=PASSPHRASE,
         customer_number=number,
-        name=PersonName(family_name=family_name, given_name="花子"),
+        name=ContactName(family_name=family_name, given_name="花子"),
         address=Address(postcode="150-0001", prefecture="東京都", city="渋谷区", street="神宮前1-2-3"),
     )
 
@@ -193,7 +196,7 @@ class InMemoryBilling:
 
     async def billed_profile(self, whmcs_client_id: int) -> BilledProfile:
         """Give address and phone."""
-        return self.profiles[whmcs_client_id]
+        return self.profiles.get(whmcs_client_id, BilledProfile("", None))
 
     async def change_email(self, request_id: str, changed: ChangedMailbox) -> None:
         """Write the address where a former one stands. `emails_fail_with` is raised in turn after the effect."""
@@ -234,10 +237,10 @@ class InMemoryOwners:
         if self.fails_with is not None:
             raise self.fails_with
         return {
-            "orders": [{"accountId": account_id}],
-            "cases": [{"accountId": account_id}],
             **{name: [{"clientId": whmcs_client_id}] for name in ("invoices", "services", "paymentMethods")},
+            **{name: [{"accountId": account_id}] for name in ("orders", "numberPortings", "cases")},
             **{name: [{"accountId": account_id}] for name in ("keptCart", "mailPreferences", "mails")},
+            **{name: [{"accountId": account_id}] for name in ("simLines", "lineChanges")},
         }
 
 
@@ -256,6 +259,20 @@ class InMemoryStaffDesk:
         return self.cases.setdefault(key, f"case-{len(self.cases) + 1}")
 
 
+class InMemoryScanner:
+    """Finds everything clean but what a test says. `fails_with` is raised in turn."""
+
+    def __init__(self) -> None:
+        self.fails_with: list[Exception] = []
+        self.seen: list[bytes] = []
+
+    async def check(self, content: bytes) -> None:
+        """Look into it."""
+        self.seen.append(content)
+        if self.fails_with:
+            raise self.fails_with.pop(0)
+
+
 class InMemoryVerifications:
     """Verification fields and documents by account; `fails_with` holds problems raised in turn after the effect."""
 
@@ -263,6 +280,8 @@ class InMemoryVerifications:
         self.fails_with = list(fails_with)
         self.by_account: dict[str, VerificationOnFile] = {}
         self.documents: dict[tuple[str, str], bytes] = {}
+        self.people: dict[str, PersonOnFile] = {}
+        self.notes: dict[str, list[str]] = {}
 
     def _lose_answer(self) -> None:
         if self.fails_with:
@@ -281,6 +300,52 @@ class InMemoryVerifications:
         """Write the fields."""
         self.by_account[account_id] = VerificationOnFile("pending", submitted_at=at)
         self._lose_answer()
+
+    async def person(self, account_id: str, email: str) -> PersonOnFile:
+        """Give the person the test set."""
+        return self.people.get(account_id, PersonOnFile("", "", None, "", ""))
+
+    async def mark_proven(self, account_id: str, at: datetime, note: str) -> None:
+        """Write the fields and the note."""
+        self._note(account_id, VerificationOnFile("verified", verified_at=at), note)
+
+    async def mark_refuted(self, account_id: str, reason: str, note: str) -> None:
+        """Write the fields and the note."""
+        self._note(account_id, VerificationOnFile("rejected", rejection=reason), note)
+
+    def _note(self, account_id: str, fields: VerificationOnFile, note: str) -> None:
+        if note not in self.notes.setdefault(account_id, []):
+            self.notes[account_id].insert(0, note)
+            self.by_account[account_id] = fields
+        self._lose_answer()
+
+
+class FixedIdentityProvider:
+    """Proves whom the test set, for the check it was asked for last; `fails_with` holds problems raised in turn."""
+
+    def __init__(self, proven: ProvenPerson, *fails_with: Exception) -> None:
+        self.proven = proven
+        self.fails_with = list(fails_with)
+        self.begun: list[IdentityCheck] = []
+        self.concluded: list[IdentityCheck] = []
+
+    async def begin(self, check: IdentityCheck) -> str:
+        """Give an address with the state."""
+        self._fail()
+        self.begun.append(check)
+        return f"https://ekyc.example.jp/authorize?state={check.state}"
+
+    async def conclude(self, check: IdentityCheck, answer: IdentityCheckForm) -> ProvenPerson:
+        """Give the person once for a check that was begun."""
+        self.concluded.append(check)
+        self._fail()
+        if answer.code is None or check not in self.begun:
+            raise Refused("IDENTITY_NOT_PROVEN")
+        return self.proven
+
+    def _fail(self) -> None:
+        if self.fails_with:
+            raise self.fails_with.pop(0)
 
 
 class SoftwarePasskey:

@@ -18,11 +18,13 @@ from portal_identity.mint_password_reset_link import MintResetLink
 from portal_identity.mint_signup_link import MintLink
 from portal_identity.open_operator_session import SignOperatorIn
 from portal_identity.own_personal_data import DeleteOwnAccount, ExportOwnData
+from portal_identity.prove_identity import ProveIdentity
 from portal_identity.read_customer import ReadCustomer
 from portal_identity.request_password_reset import KeepPasswordReset
 from portal_identity.request_signup import KeepSignup
 from portal_identity.reset_password import UseResetLink
 from portal_identity.signup_form import FormPolicy
+from portal_identity.standing_processes import StandingProcesses
 from portal_identity.step_up import ProveAnew
 from portal_identity.store_audit import Audit
 from portal_identity.store_deletions import Deletions
@@ -64,8 +66,10 @@ class UseCases:
     passkey_log_in: OpenSessionWithPasskey
     api_tokens: HandOutTokens
     verify: VerifyCustomer
+    prove_identity: ProveIdentity
     export_data: ExportOwnData
     deletions: Deletions
+    standing_processes: StandingProcesses
     delete_account: DeleteOwnAccount
     mint_actor: MintActorToken
     read_customer: ReadCustomer

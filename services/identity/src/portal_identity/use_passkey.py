@@ -20,7 +20,7 @@ from portal_contracts.identity_passkeys import (
 from portal_contracts.message import Acknowledged
 from portal_contracts.problems import Refused
 from portal_contracts.values import comparable_email
-from portal_identity.audit import write_audit
+from portal_identity.audit import SLOWED, FailedProof, write_audit
 from portal_identity.end_sessions import uuid_or_not_found
 from portal_identity.log_in import new_session
 from portal_identity.ports import Ceremonies, User
@@ -101,7 +101,7 @@ class ProveByPasskey:
     clock: MachineClock
 
     async def __call__(
-        self, answer: PasskeyAnswer, *, client_address: str, event: str, owner_id: str | None = None
+        self, answer: PasskeyAnswer, *, client_address: str, event: FailedProof, owner_id: str | None = None
     ) -> User:
         """Give whose passkey it is: `owner_id`'s where that is said. Success ends what wrong passwords have caused.
 
@@ -113,7 +113,7 @@ class ProveByPasskey:
         kept = await self.passkeys.find(credential_id) if credential_id is not None else None
         tried = owner_id or (kept.user_id if kept else None)
         brake = f"passkey:{tried or client_address}"
-        await self.brakes.check_failures(brake, client_address, event.replace("_failed", "_slowed"), tried)
+        await self.brakes.check_failures(brake, client_address, SLOWED[event], tried)
         user = await self._owner(kept, challenge, answer) if kept and kept.user_id == tried else None
         if user is None:
             await self.brakes.failed(brake, client_address, event, tried)

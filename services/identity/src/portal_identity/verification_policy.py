@@ -11,6 +11,7 @@ from portal_contracts.identity_verification import (
     VerifiedCommodity,
 )
 from portal_contracts.problems import Misconfigured, Refused
+from portal_identity.identity_provider_settings import NEEDED
 from portal_identity.ports import VerificationOnFile
 
 METHODS: Final[Mapping[VerifiedCommodity, VerificationMethod]] = {
@@ -23,11 +24,11 @@ METHODS: Final[Mapping[VerifiedCommodity, VerificationMethod]] = {
 _BEGINNINGS: Final = ((b"\xff\xd8\xff", "jpg"), (b"\x89PNG\r\n\x1a\n", "png"), (b"%PDF-", "pdf"))
 
 
-def require_providers(methods: Mapping[VerifiedCommodity, VerificationMethod]) -> None:
-    """Refuse to start, Misconfigured, where a provider is to verify: none is wired yet, so that nobody would pass."""
+def require_providers(methods: Mapping[VerifiedCommodity, VerificationMethod], *, provider: bool) -> None:
+    """Refuse to start, Misconfigured, where a provider is to verify and none is set: nobody would pass."""
     external = sorted(commodity for commodity, method in methods.items() if method == "external")
-    if external:
-        facts = {"setting": "PORTAL_VERIFICATION_METHODS", "without_provider": ", ".join(external)}
+    if external and not provider:
+        facts = {"setting": f"PORTAL_VERIFICATION_METHODS needs {NEEDED}", "without_provider": ", ".join(external)}
         raise Misconfigured("INTERNAL_ERROR", facts=facts)
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from portal_chassis.process import Done, Next, Outcome, ProcessDefinition, Run, Step
+from portal_chassis.process import Done, Next, Outcome, ProcessDefinition, Proof, Run, Step
 from portal_identity.ports import StaffDesk, Verifications
 
 KIND: Final = "verification"
@@ -34,6 +34,7 @@ class VerificationProcess:
             KIND,
             VerificationState,
             (Step("mark_pending", self.mark_pending), Step("ask_staff", self.ask_staff)),
+            proof=Proof(state=("pending",)),
         )
 
     async def mark_pending(self, run: Run[VerificationState]) -> Outcome:

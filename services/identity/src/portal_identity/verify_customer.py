@@ -8,6 +8,7 @@ from portal_chassis.clocks import MachineClock
 from portal_chassis.deadline import Deadline
 from portal_chassis.postgres import Database
 from portal_chassis.process import ProcessEngine
+from portal_clamd import Scanner
 from portal_contracts.identity_verification import (
     CheckVerification,
     SubmitDocument,
@@ -34,6 +35,7 @@ class VerifyCustomer:
 
     database: Database
     verifications: Verifications
+    scanner: Scanner
     brakes: Brakes
     processes: ProcessEngine
     methods: Mapping[VerifiedCommodity, VerificationMethod]
@@ -46,13 +48,15 @@ class VerifyCustomer:
     async def submit(self, caller: Actor, command: SubmitDocument, deadline: Deadline) -> Verification:
         """Keep a document and have staff look at it; the same one again is kept once.
 
-        Refused DOCUMENT_REFUSED or VERIFICATION_NOT_POSSIBLE; TryLater RATE_LIMITED.
+        Refused DOCUMENT_REFUSED, FILE_INFECTED or VERIFICATION_NOT_POSSIBLE; TryLater RATE_LIMITED, or
+        VIRUS_SCANNER_UNAVAILABLE: nothing passes unseen (§5 item 6).
         """
         kind = document_kind(command.content)
         await self.brakes.count(("verification", caller.user_id, AN_HOUR, 3600))
         on_file = await self.verifications.read(caller.account_id)
         if self.methods[command.commodity] != "document_upload" or on_file.status == "verified":
             raise Refused("VERIFICATION_NOT_POSSIBLE")
+        await self._scan(caller, command)
         digest = sha256(caller.account_id.encode() + command.content).hexdigest()[:24]
         title = f"ID document {digest}"
         await self.verifications.keep_document(caller.account_id, title, kind, command.content)
@@ -66,6 +70,16 @@ class VerifyCustomer:
     async def check(self, query: CheckVerification) -> VerificationCheck:
         """Judge an account for a commodity, for other services."""
         return judged(await self.verifications.read(query.account_id), self.methods[query.commodity])
+
+    async def _scan(self, caller: Actor, command: SubmitDocument) -> None:
+        """Have it looked into before anything is written; what is infected is told to the account's owner (R050)."""
+        try:
+            await self.scanner.check(command.content)
+        except Refused:
+            facts = {"commodity": command.commodity, "address": command.client_address}
+            async with self.database.transaction() as transaction:
+                await write_audit(transaction, caller.user_id, "document_infected", **facts)
+            raise
 
     async def _note(self, caller: Actor, command: SubmitDocument, digest: str) -> str:
         """Start what follows; a document that was rejected may be handed in again from the next day on."""

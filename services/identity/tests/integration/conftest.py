@@ -27,9 +27,11 @@ from portal_identity.main import ActorKey, Outside, Stores, register_processes, 
 from portal_identity.password_hashing import Argon2Hasher
 from portal_identity.settings import IdentitySettings
 from portal_identity.testing import (
+    PASSPHRASE,
     InMemoryAccounts,
     InMemoryBilling,
     InMemoryOwners,
+    InMemoryScanner,
     InMemoryStaffDesk,
     InMemoryVerifications,
     account,
@@ -53,6 +55,7 @@ class Identity:
     staff: InMemoryStaffDesk = field(default_factory=InMemoryStaffDesk)
     verifications: InMemoryVerifications = field(default_factory=InMemoryVerifications)
     owners: InMemoryOwners = field(default_factory=InMemoryOwners)
+    scanner: InMemoryScanner = field(default_factory=InMemoryScanner)
     events: list[Event] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -76,6 +79,7 @@ class Identity:
             WebauthnCeremonies(self.settings.public_url),
             self.verifications,
             self.owners,
+            self.scanner,
         )
         register_processes(self.processes, stores, outside)
         # Codes work once and new ones take half a minute: the clock of second factors and operators can be moved.
@@ -93,8 +97,9 @@ class Identity:
         signup_id = await self.database.fetchval("SELECT id FROM signup WHERE request_id = $1", request_id)
         return (await self.mint_link(MintSignupLink(signup_id=str(signup_id)))).token
 
-    async def confirm(self, token: str):
-        return await self.use_link(ConfirmSignup(token=token), Deadline.after(10))
+    async def confirm(self, token: str, password: str | None = PASSPHRASE):
+        command = ConfirmSignup(token=token, password=password, client_address="192.0.2.9")
+        return await self.use_link(command, Deadline.after(60))
 
 
 @pytest.fixture

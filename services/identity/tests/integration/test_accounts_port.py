@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from portal_contracts.identity import SignupForm
-from portal_contracts.problems import TryLater
-from portal_contracts.values import Address, comparable_email, comparable_postcode, long_salesforce_id
+from portal_contracts.problems import Misconfigured, TryLater
+from portal_contracts.values import Address, PersonName, comparable_email, comparable_postcode, long_salesforce_id
 from portal_identity.ports import AccountOnFile, Accounts, AccountUnclear, BilledProfile, NewContact
 from portal_identity.salesforce import SalesforceAccounts
 from portal_identity.testing import InMemoryAccounts, account, form
@@ -139,6 +139,26 @@ async def test_what_the_form_asks_of_a_person_is_kept_exported_and_erased(org: O
     await org.accounts.erase(account_id, fresh)
     left = (await org.accounts.everything(account_id))["contacts"]
     assert not [one for one in left if "1990-04-01" in one.values()]
+
+
+async def test_more_than_a_contact_keeps_is_no_dead_end_for_who_is_linked(salesforce_org: Org) -> None:  # R030, D16
+    account_id = (await salesforce_org.account()).account_id
+    mailbox = f"portal-test-{secrets.token_hex(40)}@example.jp"
+    name = PersonName(family_name=secrets.token_hex(40), given_name="花" * 80)
+    for _ in range(2):
+        await salesforce_org.accounts.ensure_contact(account_id, NewContact(mailbox, name))
+    contacts = (await salesforce_org.accounts.everything(account_id))["contacts"]
+    (made,) = (one for one in contacts if one["LastName"] == name.family_name)
+    assert (made["FirstName"], made["Email"]) == ("花" * 40, None), "cut, and no half of an address"
+
+
+async def test_a_refused_write_is_a_persons_to_mend(salesforce_org: Org) -> None:  # R236: a code and an owner
+    account_id, form = (await salesforce_org.account()).account_id, await salesforce_org.form(new_mailbox())
+    refused = NewContact(form.email, PersonName(family_name="山" * 80, given_name="花子"), phone="0" * 41)
+    with pytest.raises(Misconfigured) as caught:
+        await salesforce_org.accounts.ensure_contact(account_id, refused)
+    assert caught.value.code == "SALESFORCE_MISCONFIGURED"
+    assert caught.value.facts["message"] == "a write of Contact was refused: STRING_TOO_LONG Phone"
 
 
 async def test_a_mailbox_on_file_finds_its_account_and_a_strange_one_nothing(org: Org) -> None:  # C08

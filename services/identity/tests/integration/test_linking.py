@@ -208,9 +208,35 @@ async def test_who_signed_up_with_the_number_cannot_be_linked_over(identity, log
         await begin(identity)
 
 
-async def test_many_at_once_make_one_link(identity, login) -> None:
-    identity.settings.__dict__["linkings_an_hour_per_account"] = 50
-    begun = await asyncio.gather(*(begin(identity) for _ in range(12)), return_exceptions=True)
+async def failures_noted(identity) -> list[tuple[str | None, str, str]]:
+    statement = "SELECT user_id::text, facts->>'address', facts->>'code' FROM audit_entry WHERE event = 'link_failed'"
+    return [tuple(row) for row in await identity.database.fetch(statement)]
+
+
+async def test_who_has_the_mailbox_here_reads_that_somebody_tried_and_nobody_else(identity, login) -> None:  # R050
+    with pytest.raises(Refused, match="CREDENTIALS_WRONG"):
+        await begin(identity, wanted(whmcs_password="wrong"))
+    assert await failures_noted(identity) == [(None, ADDRESS, "CREDENTIALS_WRONG")]
+    await identity.confirm(await identity.request(form(email=EMAIL)))
+    owner = await identity.database.fetchval("SELECT id::text FROM portal_user")
+    with pytest.raises(Refused, match="CREDENTIALS_WRONG"):
+        await begin(identity, wanted(whmcs_password="wrong"))
+    assert (await failures_noted(identity))[1:] == [(owner, ADDRESS, "CREDENTIALS_WRONG")]
+    found = await identity.audit.list(owner, None, 1)
+    assert [(one.event, one.client_address) for one in found] == [("link_failed", ADDRESS)]
+
+
+async def test_whose_number_somebody_else_proved_a_log_in_for_reads_of_it(identity, login) -> None:  # R050, §5.8
+    await identity.confirm(await identity.request(form()))
+    owner = await identity.database.fetchval("SELECT id::text FROM portal_user")
+    with pytest.raises(Refused, match="CUSTOMER_NUMBER_TAKEN"):
+        await begin(identity, wanted(address="198.51.100.7"))
+    assert await failures_noted(identity) == [(owner, "198.51.100.7", "CUSTOMER_NUMBER_TAKEN")]
+
+
+async def test_many_at_once_make_one_link(identity, login) -> None:  # reliability.md (c) §7: fifty
+    identity.settings.__dict__.update({"linkings_an_hour_per_account": 50, "linkings_an_hour_per_address": 50})
+    begun = await asyncio.gather(*(begin(identity) for _ in range(50)), return_exceptions=True)
     await identity.processes.run_until_idle()
     assert await users(identity) == 1
     assert {type(one) for one in begun if isinstance(one, BaseException)} <= {Refused, TryLater}

@@ -78,6 +78,18 @@ async def events_of(identity, user_id) -> list[str]:
     return [event.event for event in await identity.audit.list(user_id, None, 50)]
 
 
+async def test_ones_own_address_in_another_case_is_mailed_and_taken(identity, log_in) -> None:  # D16
+    _, me = await log_in()
+    written = "Hanako@Example.JP"
+    form = EmailChangeForm(email=written, confirm_email=written)
+    wish = RequestEmailChange(request_id="request-case", form=form, client_address=ADDRESS)
+    await identity.keep_email_change(me, wish)
+    change_id = str(await identity.database.fetchval("SELECT id FROM email_change"))
+    link = await identity.mint_change_link(MintEmailChangeLink(change_id=change_id))
+    await identity.use_change_link(ConfirmEmailChange(token=link.token))
+    assert await identity.database.fetchval("SELECT email FROM portal_user") == link.email
+
+
 async def test_a_customer_sees_where_they_are_signed_in(identity, log_in) -> None:
     _, first = await log_in(user_agent="A phone")
     _, second = await log_in()
@@ -301,6 +313,8 @@ async def test_salesforce_follows_the_profile_in_whmcs_until_both_are_alike(iden
     _, me = await log_in()
     address = form().address
     before, after = BilledProfile("03-0000-0001", address), BilledProfile("03-0000-0002", None)
+    await identity.processes.run_until_idle()
+    identity.accounts.profiles.clear()  # of the sign-up
     identity.billing.profiles[me.whmcs_client_id] = before
     identity.accounts.fails_with = TryLater("SALESFORCE_UNAVAILABLE")
     bus = FakeBus()
@@ -314,7 +328,7 @@ async def test_salesforce_follows_the_profile_in_whmcs_until_both_are_alike(iden
     identity.accounts.fails_with, identity.billing.profiles[me.whmcs_client_id] = None, after
     await everything_due(identity)
     assert identity.accounts.profiles == [(me.account_id, "hanako@example.jp", after)] * 2
-    kept = await identity.database.fetch("SELECT state::text, status FROM portal_process WHERE kind = 'profile'")
+    kept = await identity.database.fetch("SELECT state::text, status FROM portal_process WHERE key LIKE 'message-%'")
     assert [(row["state"], row["status"]) for row in kept] == [('{"whmcs_client_id": 7000}', "done")] * 2
 
 
@@ -327,7 +341,9 @@ async def test_the_profile_of_a_client_nobody_is_linked_with_is_nobodys(identity
 
 async def test_an_address_somebody_has_gets_no_link_and_the_caller_is_told_nothing(identity, log_in) -> None:  # D18
     _, me = await log_in()
-    change_id = await wish(identity, me, "HANAKO@example.jp")
+    identity.accounts.by_number["SNX-10002"] = account(OTHER_ACCOUNT_ID, "taro@example.jp")
+    await identity.confirm(await identity.request(form("SNX-10002", "taro@example.jp"), "request-taro"))
+    change_id = await wish(identity, me, "TARO@example.jp")
     with pytest.raises(Refused, match="NOT_FOUND"):
         await identity.mint_change_link(MintEmailChangeLink(change_id=change_id))
 

@@ -275,3 +275,15 @@ async def test_passwords_and_links_are_audited_and_stored_as_hashes_only(identit
     for table in ("password_reset", "portal_user", "audit_entry"):
         kept = str([dict(row) for row in await identity.database.fetch(f"SELECT * FROM {table}")])
         assert not any(secret in kept for secret in (token, NEW, OTHER, PASSPHRASE))
+
+
+@pytest.mark.parametrize("email", ["nobody@example.jp", "nobody-else@example.jp"])
+async def test_one_key_is_not_taken_for_resets_of_two_addresses(identity, session, email) -> None:  # D18: known or not
+    await ask_for_reset(identity, request_id="request-reset-1")
+    await ask_for_reset(identity, request_id="request-reset-1")
+    assert len(of(identity, PasswordResetRequested)) == 1
+    with pytest.raises(Refused, match="IDEMPOTENCY_KEY_REUSED"):
+        await ask_for_reset(identity, email, request_id="request-reset-1")
+    await ask_for_reset(identity, email, request_id="request-reset-2")
+    with pytest.raises(Refused, match="IDEMPOTENCY_KEY_REUSED"):
+        await ask_for_reset(identity, HANAKO, request_id="request-reset-2")

@@ -6,6 +6,7 @@ import asyncpg
 import pytest
 
 from portal_chassis.testing import FakeBus
+from portal_contracts.drift import LinkedClients
 from portal_contracts.forgetting import FORGOTTEN, OpenBusiness, SupportForgotten
 from portal_contracts.identity import LogIn, MintActor, SessionRevoked
 from portal_contracts.identity_personal_data import (
@@ -16,7 +17,7 @@ from portal_contracts.identity_personal_data import (
 )
 from portal_contracts.problems import Refused, TryLater
 from portal_identity.consumers import register_news
-from portal_identity.testing import ACCOUNT_ID, PASSPHRASE, form
+from portal_identity.testing import ACCOUNT_ID, PASSPHRASE, account, form
 
 ASK = {"request_id": "request-0001", "client_address": "192.0.2.1"}
 PERSONAL = ("hanako@example.jp", "山田", "花子", "神宮前")
@@ -56,10 +57,10 @@ async def test_the_export_holds_every_system_and_no_secret(identity, me) -> None
     assert found["whmcs"].pop("whmcsClientId") == me.whmcs_client_id
     mine = [{"clientId": me.whmcs_client_id}]
     assert found["whmcs"] == {"invoices": mine, "services": mine, "paymentMethods": mine}
-    assert [found["portal"][name] for name in ("keptCart", "mailPreferences", "mails")] == [
-        [{"accountId": me.account_id}]
-    ] * 3
-    assert (found["salesforce"]["orders"], found["salesforce"]["cases"]) == ([{"accountId": me.account_id}],) * 2
+    of_the_portal = ("keptCart", "mailPreferences", "mails", "simLines", "lineChanges")
+    assert [found["portal"][name] for name in of_the_portal] == [[{"accountId": me.account_id}]] * 5
+    of_salesforce = ("orders", "numberPortings", "cases")
+    assert [found["salesforce"][name] for name in of_salesforce] == [[{"accountId": me.account_id}]] * 3
     assert not any(secret in str(found) for secret in ("argon2", "token_hash", "sealed", "csrf"))
 
 
@@ -126,6 +127,18 @@ async def test_who_was_deleted_can_sign_up_anew(identity, me) -> None:
         ACCOUNT_ID, "山田 花子", "1500001", "", []
     )
     assert (await identity.confirm(await identity.request(form(), "request-0009"))).state == "done"
+
+
+async def test_the_client_of_a_deleted_customer_is_told_from_one_that_nobody_ever_had(identity, me) -> None:  # D05, D17
+    clients, (kept, stranger) = {me.whmcs_client_id: me.account_id}, (me.whmcs_client_id, 999_999)
+    assert await identity.read_customer.linked([kept, stranger]) == LinkedClients(linked=clients)
+    await identity.delete_account.request(me, RequestDeletion(**ASK))
+    assert await identity.read_customer.linked([kept, stranger]) == LinkedClients(linked=clients)
+    await carry_out(identity)
+    assert await identity.read_customer.linked([kept, stranger]) == LinkedClients(linked={}, deleted=clients)
+    identity.accounts.by_number["SNX-10001"] = account()
+    await identity.confirm(await identity.request(form(), "request-0009"))
+    assert await identity.read_customer.linked([kept, stranger]) == LinkedClients(linked=clients)
 
 
 async def test_a_wish_that_was_taken_back_erases_nothing(identity, me) -> None:

@@ -96,12 +96,12 @@ async def test_only_who_knows_the_password_learns_of_the_second_factor(identity,
             await log_in("wrong-but-long-passphrase", given)
 
 
-async def test_a_code_works_once(identity, log_in, me) -> None:
+async def test_a_code_works_once_and_a_wrong_one_is_named(identity, log_in, me) -> None:  # R254
     seed, _ = await protect(identity, me)
     now = code(identity, seed)
     await log_in(code=now)
     for used in (now, code(identity, seed, -1)):
-        with pytest.raises(Refused, match="CREDENTIALS_WRONG"):
+        with pytest.raises(Refused, match="SECOND_FACTOR_WRONG"):
             await log_in(code=used)
 
 
@@ -115,7 +115,7 @@ async def test_guessing_codes_slows_the_log_in_down(identity, log_in, me) -> Non
     seed, _ = await protect(identity, me)
     right = code(identity, seed)
     for guess in range(5):
-        with pytest.raises(Refused, match="CREDENTIALS_WRONG"):
+        with pytest.raises(Refused, match="SECOND_FACTOR_WRONG"):
             await log_in(code=f"{(int(right) + guess + 1) % 1_000_000:06}")
     with pytest.raises(TryLater, match="RATE_LIMITED"):
         await log_in(code=right)
@@ -124,7 +124,7 @@ async def test_guessing_codes_slows_the_log_in_down(identity, log_in, me) -> Non
 async def test_a_recovery_code_works_once_and_the_owner_is_told(identity, log_in, me) -> None:
     _, codes = await protect(identity, me)
     assert (await log_in(code=codes[0].lower().replace("-", " "))).user_id == me.user_id
-    with pytest.raises(Refused, match="CREDENTIALS_WRONG"):
+    with pytest.raises(Refused, match="SECOND_FACTOR_WRONG"):
         await log_in(code=codes[0])
     assert (await identity.read_factors(me)).recovery_codes_left == 9
     assert notices(identity)[-1] == "recovery_code_used"
@@ -133,7 +133,7 @@ async def test_a_recovery_code_works_once_and_the_owner_is_told(identity, log_in
 async def test_fresh_recovery_codes_end_the_earlier_ones(identity, log_in, me) -> None:
     _, earlier = await protect(identity, me)
     fresh = (await identity.authenticator.renew_codes(me, RenewRecoveryCodes(**ASK))).codes
-    with pytest.raises(Refused, match="CREDENTIALS_WRONG"):
+    with pytest.raises(Refused, match="SECOND_FACTOR_WRONG"):
         await log_in(code=earlier[0])
     assert (await log_in(code=fresh[0])).user_id == me.user_id
 

@@ -1,7 +1,8 @@
 """Every security event is written down and read by its customer: the action, its word, where it came from (R050)."""
 
 from contextlib import suppress
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -25,11 +26,18 @@ from portal_contracts.identity_passkeys import (
 from portal_contracts.identity_passwords import ChangePassword, PasswordChangeForm, RequestPasswordReset
 from portal_contracts.identity_second_factor import CodeForm, ConfirmAuthenticator
 from portal_contracts.identity_sessions import RevokeSession, StepUp, StepUpForm
-from portal_contracts.identity_verification import SubmitDocument
+from portal_contracts.identity_verification import (
+    BeginIdentityCheck,
+    ConcludeIdentityCheck,
+    IdentityCheckForm,
+    SubmitDocument,
+)
 from portal_contracts.problems import Refused, TryLater
+from portal_identity.identity_comparison import PersonOnFile, ProvenPerson
 from portal_identity.one_time_codes import STEP_SECONDS, code_at
 from portal_identity.security_consumers import register_notes
-from portal_identity.testing import PASSPHRASE, SoftwarePasskey, form
+from portal_identity.testing import PASSPHRASE, FixedIdentityProvider, SoftwarePasskey, form
+from portal_identity.verification_policy import METHODS
 
 HANAKO, WRONG, NEW = "hanako@example.jp", "wrong-but-long-passphrase", "another-long-and-fake-phrase"
 ADDRESS = "192.0.2.1"
@@ -118,6 +126,24 @@ async def submit(identity, me) -> None:
     await identity.verify.submit(me, command, Deadline.after(10))
 
 
+async def submit_infected(identity, me) -> None:
+    identity.scanner.fails_with = [Refused("FILE_INFECTED")]
+    with pytest.raises(Refused):
+        await submit(identity, me)
+
+
+async def check_identity(identity, me, *, begin_only=False, **answer) -> None:
+    person = ("山田", "花子", date(1990, 4, 1))
+    identity.verifications.people[me.account_id] = PersonOnFile(*person, "", "")
+    provider = FixedIdentityProvider(ProvenPerson(("山田花子",), person[2], "", ""))
+    methods = {**METHODS, "sim_voice": "external"}
+    use = replace(identity.prove_identity, methods=methods, provider=provider)
+    begun = await use.begin(me, BeginIdentityCheck(commodity="sim_voice", **ASK))
+    if not begin_only:
+        brought = IdentityCheckForm(state=begun.url.partition("state=")[2], **answer)
+        await use.conclude(me, ConcludeIdentityCheck(form=brought, **ASK), Deadline.after(10))
+
+
 async def noted(identity, event) -> None:
     bus = FakeBus()
     register_notes(bus, identity.audit)
@@ -152,6 +178,10 @@ ACTIONS = {
     ),
     "email_changed": change_email,
     "document_submitted": submit,
+    "document_infected": submit_infected,
+    "identity_check_begun": lambda identity, me: check_identity(identity, me, begin_only=True),
+    "identity_check_failed": lambda identity, me: check_identity(identity, me, error="access_denied"),
+    "identity_check_concluded": lambda identity, me: check_identity(identity, me, code="a-code"),
     "sso_link_asked": by_billing("sso_link_asked"),
     "address_changed": by_billing("address_changed"),
     "profile_changed": by_billing("profile_changed"),

@@ -11,7 +11,8 @@ from portal_contracts.identity import (
     SignupAccepted,
     SignupRequested,
 )
-from portal_contracts.problems import Refused, TryLater
+from portal_contracts.problems import Misconfigured, Refused, TryLater
+from portal_identity.ports import BilledProfile
 from portal_identity.testing import ACCOUNT_ID, OTHER_ACCOUNT_ID, PASSPHRASE, account, form
 
 
@@ -23,6 +24,16 @@ async def test_the_main_way_makes_client_user_link_and_tells_salesforce(identity
     link = await identity.read_customer.link(ACCOUNT_ID)
     assert (link.whmcs_client_id, link.customer_number) == (7000, "SNX-10001")
     assert [type(event) for event in identity.events] == [SignupRequested, CustomerRegistered]
+    (registered,) = await identity.audit.list(link.user_id, None, 10)
+    assert (registered.event, registered.client_address) == ("registered", "192.0.2.9")  # R050
+
+
+async def test_after_the_sign_up_address_and_phone_on_file_are_those_of_whmcs(identity) -> None:  # R007
+    moved = BilledProfile("0312345678", form().address.model_copy(update={"postcode": "530-0001"}))
+    identity.billing.profiles[7000] = moved
+    await identity.confirm(await identity.request(form()))
+    await identity.processes.run_until_idle()
+    assert identity.accounts.profiles == [(ACCOUNT_ID, "hanako@example.jp", moved)]
 
 
 async def test_nothing_is_made_before_the_mailbox_is_proven(identity) -> None:  # C39
@@ -37,31 +48,49 @@ async def test_known_and_unknown_numbers_get_the_same_answer(identity) -> None: 
         assert await identity.keep_signup(command) == SignupAccepted()
 
 
-@pytest.mark.parametrize(
-    ("changes", "code"),
-    [
-        ({"number": "SNX-99999"}, "CUSTOMER_NUMBER_UNKNOWN"),  # R021
-        ({"email": "stranger@example.jp", "family_name": "鈴木"}, "CUSTOMER_NUMBER_NOT_PROVEN"),  # C39
-    ],
-)
-async def test_the_reason_is_told_after_the_link_was_used_and_nothing_is_made(identity, changes, code) -> None:
-    token = await identity.request(form(**changes))
+@pytest.mark.parametrize("number", ["SNX-99999", "SNX-10001", "SNX-10002"], ids=["unknown", "free", "taken"])
+async def test_who_proves_nothing_hears_one_answer_whatever_the_number_is(identity, number) -> None:  # D18, C39, R021
+    identity.accounts.by_number["SNX-10002"] = account(OTHER_ACCOUNT_ID, "taro@example.jp")
+    await identity.confirm(await identity.request(form("SNX-10002", "taro@example.jp")))
+    asked = identity.billing.asked
+    token = await identity.request(form(number, "stranger@example.jp", "鈴木"), "request-0002")
     for _ in range(2):
-        with pytest.raises(Refused, match=code):
+        with pytest.raises(Refused) as caught:
             await identity.confirm(token)
-    assert identity.billing.asked == 0
-    assert len(identity.staff.cases) == (1 if code == "CUSTOMER_NUMBER_NOT_PROVEN" else 0)
+        assert (caught.value.code, dict(caught.value.facts)) == ("CUSTOMER_NUMBER_NOT_PROVEN", {})
+    assert identity.billing.asked == asked, "nothing is made"
 
 
-async def test_a_taken_number_and_a_taken_mailbox_are_told_apart_after_the_link(identity) -> None:  # R022
+async def test_staff_get_one_case_for_an_account_and_day_and_none_for_an_unknown_number(identity) -> None:  # C39
+    for turn, number in enumerate(("SNX-10001", "SNX-99999", "SNX-10001")):
+        stranger = form(number, f"stranger{turn}@example.jp", "鈴木")
+        with pytest.raises(Refused, match="CUSTOMER_NUMBER_NOT_PROVEN"):
+            await identity.confirm(await identity.request(stranger, f"request-000{turn}"))
+    await identity.processes.run_until_idle()
+    (key,) = identity.staff.cases
+    assert key.startswith(f"claim-{ACCOUNT_ID}-")
+
+
+async def test_a_proven_owner_hears_that_number_or_mailbox_are_taken(identity) -> None:  # R022
     identity.accounts.by_number["SNX-10002"] = account(OTHER_ACCOUNT_ID)
     await identity.confirm(await identity.request(form()))
-    again = await identity.request(form(), "request-0002")
+    again = await identity.request(form(email="hanako.at.work@example.jp"), "request-0002")
     with pytest.raises(Refused, match="CUSTOMER_NUMBER_TAKEN"):
         await identity.confirm(again)
     other = await identity.request(form("SNX-10002"), "request-0003")
     with pytest.raises(Refused, match="EMAIL_TAKEN"):
         await identity.confirm(other)
+
+
+async def test_who_waits_for_staff_is_told_so(identity) -> None:  # R254: no waiting for ever
+    token = await identity.request(form())
+    identity.billing.fails_with = [Misconfigured("SALESFORCE_MISCONFIGURED", facts={"message": "refused"})]
+    with pytest.raises(Misconfigured, match="SALESFORCE_MISCONFIGURED"):
+        await identity.confirm(token)
+    parked = "UPDATE portal_process SET status = 'needs_human', due_at = NULL, code = 'TOO_MANY_FAILURES'"
+    await identity.database.execute(parked)
+    with pytest.raises(Refused, match="TOO_MANY_FAILURES"):
+        await identity.confirm(token)
 
 
 async def test_a_customer_who_has_a_billing_account_is_sent_to_linking(identity) -> None:  # R023
@@ -131,6 +160,37 @@ async def test_no_new_link_is_minted_once_the_sign_up_has_begun(identity) -> Non
     signup_id = await identity.database.fetchval("SELECT id FROM signup")
     with pytest.raises(Refused, match="NOT_FOUND"):
         await identity.mint_link(MintSignupLink(signup_id=str(signup_id)))
+
+
+async def test_the_mailboxs_owner_opens_no_door_for_a_stranger_who_sent_the_form(identity) -> None:  # C39
+    token = await identity.request(form())
+    for password in (None, "another-fake-passphrase"):
+        with pytest.raises(Refused, match="SIGNUP_PASSWORD_WRONG"):
+            await identity.confirm(token, password)
+    assert await identity.database.fetchval("SELECT count(*) FROM portal_process") == 0
+    assert (await identity.confirm(token)).state == "done"
+    assert (await identity.confirm(token, None)).state == "done", "how far it is may be asked without it"
+
+
+async def test_after_five_wrong_passwords_a_link_is_over(identity) -> None:  # C39
+    token = await identity.request(form())
+    wrong = [identity.confirm(token, f"a-wrong-fake-passphrase-{number}") for number in range(8)]
+    answers = await asyncio.gather(*wrong, return_exceptions=True)
+    assert sorted(answer.code for answer in answers) == ["SIGNUP_LINK_INVALID"] * 3 + ["SIGNUP_PASSWORD_WRONG"] * 5
+    with pytest.raises(Refused, match="SIGNUP_LINK_INVALID"):
+        await identity.confirm(token)
+    assert (await identity.confirm(await identity.request(form(), "request-0002"))).state == "done"
+
+
+@pytest.mark.parametrize("changes", [{"email": "mistyped@example.jp"}, {"password": "another-fake-passphrase"}])
+async def test_one_key_is_not_taken_for_two_forms(identity, changes) -> None:  # R016
+    sent = RequestSignup(request_id="request-0001", form=form(), client_address="192.0.2.1")
+    await identity.keep_signup(sent)
+    other = sent.model_copy(update={"form": sent.form.model_copy(update=changes)})
+    with pytest.raises(Refused, match="IDEMPOTENCY_KEY_REUSED"):
+        await identity.keep_signup(other)
+    await identity.confirm(await identity.request(form()))
+    await identity.keep_signup(other)  # the form is forgotten by now, and nothing of it is told
 
 
 async def test_an_expired_or_invented_link_is_refused(identity) -> None:

@@ -76,6 +76,18 @@ async def test_five_megabytes_pass(identity, me) -> None:  # C41
     assert (await submit(identity, me, PNG + bytes(MOST_BYTES - len(PNG)))).status == "pending"
 
 
+@pytest.mark.parametrize("problem", [Refused("FILE_INFECTED"), TryLater("VIRUS_SCANNER_UNAVAILABLE")])
+async def test_what_the_scanner_lets_not_pass_reaches_nothing(identity, me, problem) -> None:  # C41, §5 item 6
+    identity.scanner.fails_with = [problem]
+    with pytest.raises(type(problem), match=problem.code):
+        await submit(identity, me)
+    assert identity.scanner.seen == [PDF], "every byte was looked at"
+    assert identity.verifications.documents == {}
+    assert (await identity.verify.read(me)).status == "not_submitted"
+    assert await identity.database.fetchval("SELECT count(*) FROM portal_process WHERE kind = 'verification'") == 0
+    assert (await submit(identity, me)).status == "pending", "nothing is held against the next one"
+
+
 @pytest.mark.parametrize("commodity", ["sim_voice"])
 async def test_where_staff_verify_documents_do_not_count(identity, me, commodity) -> None:  # C26
     with pytest.raises(Refused, match="VERIFICATION_NOT_POSSIBLE"):

@@ -1,24 +1,22 @@
 """Orders, days and moments in the words of a mail's language."""
 
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any
 
 from portal_chassis.clocks import TOKYO
-from portal_contracts.orders import OrderMail
+from portal_contracts.orders import OrderItem, OrderMail
 from portal_contracts.values import Locale
-
-MOMENTS: Final = {"ja": "%Y年%m月%d日 %H:%M", "en": "%Y-%m-%d %H:%M (Japan time)"}
-DAYS: Final = {"ja": "%Y年%m月%d日", "en": "%Y-%m-%d"}
 
 
 def a_moment(moment: datetime, locale: Locale) -> str:
-    """Write a moment in Japan's time."""
-    return moment.astimezone(TOKYO).strftime(MOMENTS[locale])
+    """Write a moment in Japan's time, which only readers of English need to be told."""
+    there = moment.astimezone(TOKYO)
+    return f"{a_day(there, locale)} {there:%H:%M}" + ("" if locale == "ja" else " (Japan time)")
 
 
 def a_day(day: date, locale: Locale) -> str:
     """Write a day."""
-    return day.strftime(DAYS[locale])
+    return f"{day.year}年{day.month}月{day.day}日" if locale == "ja" else f"{day.day} {day:%B} {day.year}"
 
 
 def order_facts(order: OrderMail, locale: Locale) -> dict[str, Any]:
@@ -27,12 +25,15 @@ def order_facts(order: OrderMail, locale: Locale) -> dict[str, Any]:
     def spoken(text: Any) -> str:
         return str(getattr(text, locale))
 
+    def chosen(item: OrderItem, name: str) -> str:
+        return spoken(item.option_labels[name]) if name in item.option_labels else item.options[name]
+
     return {
         "order_number": order.order_number,
         "service": spoken(order.name),
         "items": [
             {
-                "name": " ".join([spoken(item.name), *(f"({chosen})" for chosen in item.options.values())]),
+                "name": " ".join([spoken(item.name), *(f"({chosen(item, name)})" for name in item.options)]),
                 "quantity": item.quantity,
                 "price": f"¥{item.unit_price * item.quantity:,}",
             }

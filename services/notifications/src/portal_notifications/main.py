@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from portal_chassis.service import Service
 from portal_chassis.setup_checks import serve as serve_setup
 from portal_contracts.problems import Misconfigured
@@ -7,7 +9,6 @@ from portal_notifications.check_smtp import CheckSmtp
 from portal_notifications.compose_mail import ComposeMail
 from portal_notifications.consumers import register
 from portal_notifications.customer_desk import UseCases, register_people
-from portal_notifications.forget_mails import ForgetMails
 from portal_notifications.mail_preferences import KeepPreferences
 from portal_notifications.mail_process import MailProcess
 from portal_notifications.ports import Mailer
@@ -47,4 +48,5 @@ async def wire(service: Service) -> None:
         take_events=TakeEvents(EventKeys(settings.event_keys), book, service.machine),
     )
     register_people(service.bus, use_cases)
-    service.background("forgetting", ForgetMails(book, settings.portal_retention_mail_days).run)
+    kept = timedelta(days=settings.portal_retention_mail_days)
+    service.pruning.add("mails", lambda transaction: book.sweep(transaction, service.clock.now() - kept))

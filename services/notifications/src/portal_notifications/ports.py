@@ -133,8 +133,8 @@ class MailBook(Protocol):
     async def mailbox_refuses(self, account_id: str) -> bool:
         """Whether the last mail to a customer whose end was reported came back."""
 
-    async def sweep(self, days: int) -> None:
-        """Forget mails that came to their end so long ago, and their reports (§5.10)."""
+    async def sweep(self, transaction: "Transaction", ended_before: datetime) -> int:
+        """Forget mails that came to their end before that, a batch of `pruning`, and their reports (§5.10)."""
 
     async def forget(self, transaction: "Transaction", account_id: str) -> Mapping[str, int]:
         """Drop what is kept of a customer: preferences, reports, and mails that have come to their end (D17).

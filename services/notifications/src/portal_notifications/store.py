@@ -1,10 +1,12 @@
 """Notifications' rows in Postgres: what customers turned off, what was reported of mails, and the view of all mails."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from portal_chassis import idempotency
 from portal_chassis.postgres import Database, Transaction
+from portal_chassis.pruning import BATCH
 from portal_contracts.message import Acknowledged
 from portal_contracts.notifications import ChangeMailPreferences, ListMails, MailRecord, MailTopic
 from portal_notifications.ports import MailEvent
@@ -44,13 +46,17 @@ _FORGET: Final[Mapping[str, str]] = {
     WHERE kind = 'mail' AND state ->> 'account_id' = $1 AND status IN ('done', 'failed', 'cancelled')
     """,
 }
-_ENDED: Final = """
-kind = 'mail' AND status IN ('done', 'failed', 'cancelled') AND updated_at < now() - make_interval(days => $1)
-"""
-_SWEEP: Final = (
-    f"DELETE FROM mail_event WHERE mail_id IN (SELECT key FROM portal_process WHERE {_ENDED})",  # noqa: S608 - constants
-    f"DELETE FROM portal_process WHERE {_ENDED}",  # noqa: S608 - constants
+_SWEEP: Final = f"""
+WITH old AS (
+    SELECT id, key FROM portal_process
+    WHERE kind = 'mail' AND started_at < $1 AND updated_at < $1
+        AND status IN ('done', 'failed', 'cancelled') AND reduced_at IS NULL
+    LIMIT {BATCH} FOR UPDATE SKIP LOCKED
+), reports AS (
+    DELETE FROM mail_event e USING old WHERE e.mail_id = old.key
 )
+DELETE FROM portal_process p USING old WHERE p.id = old.id
+"""  # noqa: S608 - made of constants
 _REFUSED: Final = frozenset({"bounced", "dropped"})
 
 
@@ -112,11 +118,9 @@ class PostgresMailBook:
         async with self._database.transaction() as transaction:
             return await transaction.fetchval(_LAST_END, account_id) in _REFUSED
 
-    async def sweep(self, days: int) -> None:
-        """Delete reports, then the mails they were of, in one transaction."""
-        async with self._database.transaction() as transaction:
-            for statement in _SWEEP:
-                await transaction.execute(statement, days)
+    async def sweep(self, transaction: Transaction, ended_before: datetime) -> int:
+        """Delete reports and the mails they were of, in one statement."""
+        return int((await transaction.execute(_SWEEP, ended_before)).rsplit(" ", 1)[-1])
 
     async def forget(self, transaction: Transaction, account_id: str) -> Mapping[str, int]:
         """Delete the customer's rows in the transaction of the event; what still waits finds nobody to write to."""

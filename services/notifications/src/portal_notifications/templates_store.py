@@ -11,6 +11,13 @@ from markupsafe import Markup, escape
 
 CODE: Final = re.compile(r"[0-9]{6,8}")
 LINK: Final = re.compile(r"https?://[^\s<]+")
+ADDRESS: Final = Markup('<a href="{0}" style="color:#2f5aa8">{0}</a>')
+OPEN: Final = {"ja": "ポータルで開く", "en": "Open in the portal"}
+BUTTON: Final = Markup(
+    '<a href="{0}" style="display:inline-block;padding:.6rem 1.4rem;border-radius:6px;background:#2f5aa8;color:#fff;'
+    'font-weight:bold;text-decoration:none">{1}</a><br>'
+    '<a href="{0}" style="font-size:.8rem;color:#5b6675">{0}</a>'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +47,10 @@ class Templates:
         text = re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
         footer = self._footer(locale, facts)
         html = self._layout.render(
-            subject=subject, locale=locale, paragraphs=_paragraphs(text), footer=_linked(footer) if footer else ""
+            subject=subject,
+            locale=locale,
+            paragraphs=_paragraphs(text, locale),
+            footer=_linked(footer) if footer else "",
         )
         return Rendered(subject, f"{text}\n-- \n{footer}\n" if footer else text, html)
 
@@ -60,9 +70,12 @@ def for_header(text: str) -> str:
     return " ".join("".join(visible).split()).replace("=?", "= ?")
 
 
-def _paragraphs(text: str) -> list[Markup]:
-    """Escape each paragraph and turn its links into links."""
-    return [_linked(block) for block in re.split(r"\n{2,}", text.strip())]
+def _paragraphs(text: str, locale: str) -> list[Markup]:
+    """Escape each paragraph and turn its links into links; one that stands alone becomes a button above its address."""
+    return [
+        BUTTON.format(block, OPEN[locale]) if LINK.fullmatch(block) else _linked(block)
+        for block in re.split(r"\n{2,}", text.strip())
+    ]
 
 
 def _linked(block: str) -> Markup:
@@ -75,7 +88,7 @@ def _linked(block: str) -> Markup:
     position = 0
     for found in LINK.finditer(block):
         address = escape(found.group())
-        parts += [escape(block[position : found.start()]), Markup('<a href="{0}">{0}</a>').format(address)]
+        parts += [escape(block[position : found.start()]), ADDRESS.format(address)]
         position = found.end()
     parts.append(escape(block[position:]))
     return Markup("").join(parts).replace("\n", Markup("<br>\n"))

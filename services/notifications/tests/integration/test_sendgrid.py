@@ -23,7 +23,7 @@ def mail(address: str = "hanako@example.jp") -> Mail:
 
 @pytest.fixture
 async def sandbox(tmp_path: Path) -> AsyncIterator[dict[str, str]]:
-    ports = ("control", "salesforce", "salesforce_tls", "pubsub", "whmcs", "freebit", "sendgrid")
+    ports = ("control", "salesforce", "salesforce_tls", "pubsub", "whmcs", "freebit", "sendgrid", "openid")
     any_port = {f"SANDBOX_{port.upper()}_PORT": "0" for port in ports}
     settings = Settings.from_environment({"SANDBOX_DATA_DIR": str(tmp_path), **any_port})
     async with build_sandbox(settings).running() as urls:

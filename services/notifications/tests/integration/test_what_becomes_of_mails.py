@@ -1,10 +1,11 @@
 """Preferences, the provider's events, the history and sending again, on the running service."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from portal_chassis.postgres import Database
+from portal_chassis.pruning import Pruning
 from portal_contracts.customer_news import CaseUpdated
 from portal_contracts.identity import CustomerRegistered
 from portal_contracts.identity_personal_data import CustomerErased
@@ -156,21 +157,33 @@ async def book(database_url):
     await database.close()
 
 
+@pytest.fixture
+async def forgetting(database_url, book):
+    """A round of pruning on notifications' database."""
+    database = Database(database_url, name="notifications-tests", connections=2)
+    await database.connect()
+    pruning = Pruning(database)
+    pruning.add("mails", lambda transaction: book.sweep(transaction, datetime.now(UTC) - timedelta(days=400)))
+    yield pruning.round
+    await database.close()
+
+
 async def test_a_mail_is_forgotten_when_its_time_is_over_and_waiting_ones_are_not(
-    office, caller, book
+    office, caller, book, forgetting
 ) -> None:  # §5.10
     for account, client in ((ACCOUNT, 42), (OTHER, 43)):
         await office.publish(CustomerRegistered(user_id=f"user-{client}", account_id=account, whmcs_client_id=client))
     await office.at_rest(2)
-    age = "UPDATE portal_process SET {} updated_at = now() - interval '401 days' WHERE key = 'welcome:{}' RETURNING 1"
+    old = "started_at = now() - interval '401 days', updated_at = now() - interval '401 days'"
+    age = f"UPDATE portal_process SET {{}} {old} WHERE key = 'welcome:{{}}' RETURNING 1"
     await office.rows(age.format("", ACCOUNT))
     event = MailEvent(event_id="event-1", mail_id=f"welcome:{ACCOUNT}", report="delivered", at=datetime.now(UTC))
     assert await book.note([event]) == 1
-    await book.sweep(400)
+    await forgetting()
     assert [mail.account_id for mail in await history(caller)] == [OTHER]
     assert await office.rows("SELECT * FROM mail_event") == []
     await office.rows(age.format("status = 'waiting',", OTHER))
-    await book.sweep(400)
+    await forgetting()
     assert [mail.account_id for mail in await history(caller)] == [OTHER]
 
 

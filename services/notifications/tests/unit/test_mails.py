@@ -113,7 +113,7 @@ async def test_a_preflight_mail_says_what_is_missing_and_when_it_would_start_in_
     desk = Desk(content=FixedContent("en"))
     await desk.cause("preflight_failed")
     (mail,) = desk.mailer.taken
-    assert "2026-12-01 09:30 (Japan time)" in mail.text
+    assert "1 December 2026 09:30 (Japan time)" in mail.text
     assert "Please add a payment method first." in mail.text
     assert f"https://portal.example.jp/orders/{ORDER}" in mail.text
 

@@ -1,6 +1,6 @@
 """Other services behind orders' ports: asked over the bus, nothing kept."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from portal_chassis.bus import Bus
@@ -12,7 +12,7 @@ from portal_contracts.billing import (
     Subscription,
 )
 from portal_contracts.catalog import FindProducts, SoldProduct
-from portal_contracts.drift import FindLinkedClients
+from portal_contracts.drift import FindLinkedClients, LinkedClients
 from portal_contracts.identity import CustomerLink, FindCustomer
 from portal_contracts.problems import Refused
 from portal_contracts.values import Address
@@ -101,11 +101,14 @@ class BusLinks:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
 
-    async def accounts_of(self, whmcs_client_ids: Collection[int]) -> Mapping[int, str]:
+    async def of(self, whmcs_client_ids: Collection[int]) -> LinkedClients:
         """Ask for the links, 100 at a time."""
         ids = sorted(whmcs_client_ids)
-        found: dict[int, str] = {}
+        linked: dict[int, str] = {}
+        deleted: dict[int, str] = {}
         for start in range(0, len(ids), MOST_LINKS):
             query = FindLinkedClients(whmcs_client_ids=ids[start : start + MOST_LINKS])
-            found |= (await self._bus.ask(query)).linked
-        return found
+            found = await self._bus.ask(query)
+            linked |= found.linked
+            deleted |= found.deleted
+        return LinkedClients(linked=linked, deleted=deleted)

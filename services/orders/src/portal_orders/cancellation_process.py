@@ -186,6 +186,7 @@ class CancellationProcess:
             "service_id": work.service_id,
             "effective_at": work.effective_at.isoformat(),
             "why": ending.code or "the operator is still at it",
+            "cancellation_id": run.key,
         }
         return self._overdue(run, "CANCELLATION_LINE_STANDS", facts)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from portal_contracts.catalog import SoldProduct
+from portal_contracts.field_hints import Hint
 from portal_contracts.orders import CartLine, CheckOut
 from portal_contracts.problems import Fact, FieldError, Refused
 from portal_contracts.values import Address
@@ -17,6 +18,12 @@ from portal_orders.porting import PortingCheck
 MOST_ITEMS: Final = 20
 """Items of one order, as many as billing takes."""
 NEEDS_ACTIVATION_FEE: Final = frozenset({"sim", "vpn"})
+_OWN_NAME: Final = Hint("each line needs a name of its own", "行ごとに異なる名前を付けてください。")
+_OWN_LINE: Final = Hint("order each service on a line of its own", "サービスは1行に1つずつご注文ください。")
+_NO_CHOICE: Final = Hint("this product leaves nothing to choose", "この商品に選択肢はありません。")
+_TOO_MANY: Final = Hint(
+    f"at most {MOST_ITEMS} items belong to one service", f"1つのサービスに追加できるのは{MOST_ITEMS}点までです。"
+)
 _EID: Final = re.compile(r"[0-9]{32}")
 _NAMED_ALONE: Final = ("ADDRESS_NOT_CONFIRMED", "INTERNET_ALREADY_ORDERED")
 """Faults that, when they are the only kind found, name the whole refusal: a client has an own way to mend them."""
@@ -139,7 +146,7 @@ class _Checker:
         for position, line in enumerate(self._command.lines):
             field = f"lines[{position}]"
             if line.reference in seen:
-                self._fault(f"{field}.reference", "FIELD_INVALID", {"reason": "each line needs a name of its own"})
+                self._invalid(f"{field}.reference", _OWN_NAME)
                 continue
             seen.add(line.reference)
             product = self._products.get(line.sku)
@@ -154,8 +161,7 @@ class _Checker:
         if one.line.parent is not None:
             self._fault(f"{one.field}.parent", "ITEM_NOT_FITTING", {"sku": one.product.sku})
         if one.line.quantity != 1:
-            reason = "order each service on a line of its own"
-            self._fault(f"{one.field}.quantity", "FIELD_INVALID", {"reason": reason})
+            self._invalid(f"{one.field}.quantity", _OWN_LINE)
 
     def _check_porting(self, one: Ordered) -> None:
         """Only a voice line has a number to bring along, and its reservation must last (D09)."""
@@ -172,19 +178,16 @@ class _Checker:
         choices = {choice.name for choice in one.product.choices}
         for name in one.line.options:
             if name not in choices:
-                reason = (
-                    f"choose of {', '.join(sorted(choices))}" if choices else "this product leaves nothing to choose"
-                )
-                self._fault(f"{one.field}.options.{name}", "FIELD_INVALID", {"reason": reason})
+                self._invalid(f"{one.field}.options.{name}", _one_of(sorted(choices)) if choices else _NO_CHOICE)
         for choice in one.product.choices:
             chosen = one.line.options.get(choice.name)
             field = f"{one.field}.options.{choice.name}"
             offered = [value.value for value in choice.values]
             if chosen is None:
                 if choice.required:
-                    self._fault(field, "FIELD_INVALID", {"reason": f"choose one of {', '.join(offered)}"})
+                    self._invalid(field, _one_of(offered))
             elif chosen not in offered:
-                self._fault(field, "FIELD_INVALID", {"reason": f"choose one of {', '.join(offered)}"})
+                self._invalid(field, _one_of(offered))
 
     def _parent_of(self, one: Ordered, services: Mapping[str, Ordered]) -> str | None:
         parent = one.line.parent
@@ -214,8 +217,7 @@ class _Checker:
             if fee.line.quantity != 1 or fee is not fees[0]:
                 self._fault(fee.field, "ITEM_NOT_FITTING", {"sku": fee.product.sku})
         if len(order.items) > MOST_ITEMS:
-            reason = f"at most {MOST_ITEMS} items belong to one service"
-            self._fault(service.field, "FIELD_INVALID", {"reason": reason})
+            self._invalid(service.field, _TOO_MANY)
 
     def _check_internet(self, services: Sequence[Ordered]) -> None:
         if services and not self._command.address_confirmed:
@@ -223,8 +225,16 @@ class _Checker:
         for service in services[1:]:
             self._fault(service.field, "INTERNET_ALREADY_ORDERED", {"sku": service.product.sku})
 
+    def _invalid(self, field: str, hint: Hint) -> None:
+        self._fault(field, "FIELD_INVALID", {"reason": hint.en, "reason_ja": hint.ja})
+
     def _fault(self, field: str, code: str, facts: Mapping[str, Fact] | None = None) -> None:
         self.faults.append(FieldError(field=field, code=code, facts=facts or {}))
+
+
+def _one_of(values: Sequence[str]) -> Hint:
+    listed = ", ".join(values)
+    return Hint(f"choose one of {listed}", f"次のいずれかを選択してください：{listed}")
 
 
 def sellable(product: SoldProduct) -> bool:

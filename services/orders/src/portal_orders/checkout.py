@@ -10,7 +10,7 @@ from portal_contracts.orders import PlacedOrder
 from portal_contracts.porting import NumberPorting
 from portal_contracts.values import Address
 from portal_orders.cart import Ordered, ServiceOrder
-from portal_orders.order import KeptItem, config_options_of, monthly_and_one_time
+from portal_orders.order import KeptItem, config_options_of, monthly_and_one_time, option_labels_of
 from portal_orders.ports import NewItem, NewOrder
 
 KIND = "checkout"
@@ -122,6 +122,7 @@ def _wanted(one: Ordered) -> WantedItem:
         entry_id=product.pricebook_entry_id,
         whmcs_product_id=product.whmcs_product_id,
         options=dict(one.line.options),
+        option_labels=option_labels_of(product, one.line.options),
         config_options=config_options_of(product, one.line.options),
     )
 

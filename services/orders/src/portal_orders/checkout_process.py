@@ -11,7 +11,7 @@ from datetime import datetime
 from portal_chassis.clocks import BusinessClock
 from portal_chassis.logs import get_logger
 from portal_chassis.postgres import Transaction
-from portal_chassis.process import Done, Fail, Next, Outcome, ProcessDefinition, Run, Step
+from portal_chassis.process import Done, Fail, Next, Outcome, ProcessDefinition, Proof, Run, Step
 from portal_contracts.orders import OrderPlaced, TimelineGrew
 from portal_contracts.problems import Refused, TryLater
 from portal_orders import timeline
@@ -22,6 +22,8 @@ from portal_orders.ports import Billing, Checkouts, NewOrder, OrderBook, SalesOr
 
 CHANGE_ADDRESS = "change_address"
 PLACE_ORDER = "place_order"
+PROOF = Proof(state=("account_id", "whmcs_client_id", "orders"))
+"""Whoever asks again under its key or id is told the same orders; the person was forgotten at its end."""
 
 _log = get_logger(__name__)
 
@@ -48,7 +50,7 @@ class CheckoutProcess:
             Step("record", self.record),
             Step("give_up", self.give_up),
         )
-        return ProcessDefinition(KIND, CheckoutState, steps, on_failure="give_up")
+        return ProcessDefinition(KIND, CheckoutState, steps, on_failure="give_up", proof=PROOF)
 
     async def confirm(self, run: Run[CheckoutState]) -> Outcome:
         """Look for an Internet service while the account's claim is ours: nobody else can pass meanwhile (C14)."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from portal_chassis.postgres import Transaction
-from portal_contracts.drift import Drift, DriftKind
+from portal_contracts.drift import Drift, DriftKind, LinkedClients
 from portal_contracts.problems import PortalProblem
 from portal_contracts.whmcs_orders import BilledClient, BilledClientPage
 from portal_orders.comparison_ports import ComparedAccount, Difference
@@ -40,13 +40,17 @@ class FixedClients:
 
 @dataclass
 class FixedLinks:
-    """Identity's links by client."""
+    """Identity's links by client, and those of customers who were deleted."""
 
     linked: dict[int, str] = field(default_factory=dict)
+    deleted: dict[int, str] = field(default_factory=dict)
 
-    async def accounts_of(self, whmcs_client_ids: Collection[int]) -> Mapping[int, str]:
+    async def of(self, whmcs_client_ids: Collection[int]) -> LinkedClients:
         """Look them up."""
-        return {number: self.linked[number] for number in whmcs_client_ids if number in self.linked}
+        return LinkedClients(
+            linked={number: self.linked[number] for number in whmcs_client_ids if number in self.linked},
+            deleted={number: self.deleted[number] for number in whmcs_client_ids if number in self.deleted},
+        )
 
 
 class InMemoryRecords:

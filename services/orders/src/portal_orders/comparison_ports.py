@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from portal_chassis.postgres import Transaction
-from portal_contracts.drift import Drift, DriftKind
+from portal_contracts.drift import Drift, DriftKind, LinkedClients
 from portal_contracts.whmcs_orders import BilledClient, BilledClientPage
 from portal_orders.order import SalesOrder
 
@@ -50,8 +50,8 @@ class BilledClients(Protocol):
 class ClientLinks(Protocol):
     """Identity's links."""
 
-    async def accounts_of(self, whmcs_client_ids: Collection[int]) -> Mapping[int, str]:
-        """Give the Salesforce account of each client that has a portal user."""
+    async def of(self, whmcs_client_ids: Collection[int]) -> LinkedClients:
+        """Give the Salesforce account of each client that has a portal user, or had one who was deleted (D17)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,18 +49,19 @@ class LookAtClients:
 
     async def __call__(self, clients: Sequence[BilledClient]) -> tuple[list[Difference], list[str]]:
         """Give the differences and the accounts looked at."""
-        linked = await self.links.accounts_of([client.whmcs_client_id for client in clients])
+        links = await self.links.of([client.whmcs_client_id for client in clients])
+        linked = links.linked
         accounts = await self.records.accounts(set(linked.values()))
         orders = [order for account in accounts.values() for order in account.orders]
         products = {product.product_id: product for product in await self.products.of(orders)}
         found: list[Difference] = []
         for client in clients:
             account = accounts.get(linked.get(client.whmcs_client_id, ""))
-            if account is None and client.whmcs_client_id in linked:
-                continue  # its account is gone: nothing to compare with, and no orphan either
+            if account is None and client.whmcs_client_id in {*linked, *links.deleted}:
+                continue  # its account is gone or its customer was deleted: nothing to compare with, and no orphan
             kept = await self._kept(account.account_id) if account else {}
             found += Compared(client, account, kept, products, self.clock.now()).differences()
-        return found, sorted(accounts)
+        return found, sorted({*accounts, *links.deleted.values()})
 
     async def _kept(self, account_id: str) -> Mapping[str, KeptOrder]:
         return {order.order_id: order for order in await self.book.of_account(account_id)}

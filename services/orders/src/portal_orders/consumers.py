@@ -120,8 +120,8 @@ def _register_checkout(bus: Bus, use: UseCases, machine: MachineClock) -> None:
 
 def _register_reads(bus: Bus, read: ReadOrders) -> None:
     @bus.answers(orders.ListOrders)
-    async def list_orders(_: orders.ListOrders, call: Call) -> orders.OrderList:
-        return await read.all(call.customer().account_id)
+    async def list_orders(query: orders.ListOrders, call: Call) -> orders.OrderList:
+        return await read.all(call.customer().account_id, after=query.after, limit=query.limit)
 
     @bus.answers(orders.ReadOrder)
     async def read_order(query: orders.ReadOrder, call: Call) -> orders.OrderDetail:

@@ -12,6 +12,7 @@ from portal_contracts.values import long_salesforce_id
 from portal_orders.keep_cart import Carts
 from portal_orders.read_internet_standing import ReadInternetStanding
 from portal_orders.read_orders import ReadOrders
+from portal_orders.read_portings import ReadPortings
 from portal_orders.withdraw_order import Withdraw
 
 
@@ -22,6 +23,7 @@ class CustomerUse:
     withdraw: Withdraw
     carts: Carts
     internet_standing: ReadInternetStanding
+    portings: ReadPortings
 
 
 def register(bus: Bus, use: CustomerUse, read: ReadOrders) -> None:
@@ -45,6 +47,7 @@ def register(bus: Bus, use: CustomerUse, read: ReadOrders) -> None:
         return OrderExport(
             orders=[await read.one(one.order_id, query.account_id) for one in listed.orders],
             kept_cart=await use.carts.waiting(query.account_id),
+            number_portings=await use.portings(query.account_id),
         )
 
     @bus.answers(FindInternetStanding)

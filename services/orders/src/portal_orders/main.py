@@ -59,6 +59,7 @@ from portal_orders.projection import PostgresOrderBook
 from portal_orders.read_for_provisioning import ReadForProvisioning
 from portal_orders.read_internet_standing import ReadInternetStanding
 from portal_orders.read_orders import ReadOrders
+from portal_orders.read_portings import ReadPortings
 from portal_orders.rebuild_orders import Rebuild
 from portal_orders.record_outcome import WriteProgress
 from portal_orders.repair_difference import Desk, Drifts, RepairProcess
@@ -72,6 +73,7 @@ from portal_orders.settings import OrdersSettings
 from portal_orders.staff_side import StaffSide
 from portal_orders.stay_active import StayActive
 from portal_orders.store import PostgresCheckouts, PostgresCommandLog, PostgresHints, PostgresSignedCalls
+from portal_orders.store_retention import forget_what_is_old
 from portal_orders.sweep_orders import SweepOrders, SweepState
 from portal_orders.take_eligibility import TakeEligibility
 from portal_orders.take_reading import SoldProducts, TakeReading
@@ -161,6 +163,7 @@ async def wire(service: Service) -> None:
     await _start_endless(service.database, service.processes)
     service.background("follower of orders", follower.run)
     service.background("upkeep of orders", orders.upkeep.run)
+    forget_what_is_old(service.pruning, service.clock, service.settings)
 
 
 def _outside(service: Service, salesforce: Salesforce, settings: OrdersSettings) -> Outside:
@@ -344,7 +347,8 @@ def _join_for_customers(
     withdraw = Withdraw(transactions, commands, own, book, processes)
     carts = Carts(transactions, staff.carts, clock)
     standing = ReadInternetStanding(known, billing, book, settings.internet_group_names)
-    return ForCustomers(EligibilityUse(show, ask, doubt), CustomerUse(withdraw, carts, standing))
+    portings = ReadPortings(outside.sales, book)
+    return ForCustomers(EligibilityUse(show, ask, doubt), CustomerUse(withdraw, carts, standing, portings))
 
 
 def _register_processes(

@@ -45,6 +45,8 @@ class KeptItem(BaseModel):
     """WHMCS's configurable options as they were when it was ordered, by their ids (R087)."""
     options: dict[str, str] = {}
     """What the customer chose, by the catalog's names (R089, R094)."""
+    option_labels: dict[str, LocalizedText] = {}
+    """The catalog's words for it, by the same names; rows of old have none."""
     key: str | None = None
     """The sales system's key of it, which keeps two items of one product apart; rows of old have none."""
 
@@ -63,6 +65,7 @@ class KeptItem(BaseModel):
             quantity=self.quantity,
             unit_price=self.unit_price,
             options=self.options,
+            option_labels=self.option_labels,
         )
 
 
@@ -312,6 +315,13 @@ def config_options_of(product: SoldProduct, chosen: Mapping[str, str]) -> dict[i
     return {option: value for option, value in found.items() if value is not None}
 
 
+def option_labels_of(product: SoldProduct, chosen: Mapping[str, str]) -> dict[str, LocalizedText]:
+    """Give what was chosen in the catalog's words (R089); what it has none for, such as staff's own, is left out."""
+    return {
+        one.name: value.label for one in product.choices for value in one.values if value.value == chosen.get(one.name)
+    }
+
+
 def _kept_item(product: SoldProduct, item: SalesItem, price: int) -> KeptItem:
     return KeptItem(
         product_id=product.product_id,
@@ -325,5 +335,6 @@ def _kept_item(product: SoldProduct, item: SalesItem, price: int) -> KeptItem:
         esim=product.esim,
         config_options=config_options_of(product, item.options),
         options=dict(item.options),
+        option_labels=option_labels_of(product, item.options),
         key=item.key,
     )

@@ -227,7 +227,10 @@ class OrderBook(Protocol):
         """Give an order."""
 
     async def of_account(self, account_id: str) -> Sequence[KeptOrder]:
-        """Give an account's orders, the newest first."""
+        """Give all of an account's orders, the newest first."""
+
+    async def page(self, account_id: str, after: tuple[datetime, str] | None, most: int) -> Sequence[KeptOrder]:
+        """Give those that are no drafts, the newest first, after one that was placed then and has that number."""
 
     async def order_ids(self) -> Collection[str]:
         """Give the ids of all orders there are rows of."""

@@ -15,12 +15,16 @@ from portal_contracts.provisioning_requests import StaffTimelineEntry
 from portal_orders.order import ENDED, KeptOrder, KeptProgress
 from portal_orders.ports import NewEntry, StaffNote
 
-MOST_ORDERS: Final = 500
-"""Orders in one customer's list."""
 _FACTS: Final = TypeAdapter(KeptOrder)
 _PROGRESS: Final = TypeAdapter(KeptProgress)
 _STAFF: Final = TypeAdapter(StaffNote)
 _COLUMNS: Final = "facts::text, parked, requested_at, progressed_at, progress::text"
+_PAGE: Final = f"""
+SELECT {_COLUMNS} FROM customer_order
+WHERE account_id = $1 AND state <> 'draft'
+    AND ($2::timestamptz IS NULL OR (placed_at, order_number) < ($2::timestamptz, $3::text))
+ORDER BY placed_at DESC, order_number DESC LIMIT $4
+"""  # noqa: S608 - no value in it
 _SAVE: Final = """
 INSERT INTO customer_order (order_id, account_id, order_number, state, activation, placed_at, changed_at,
                             parked, requested_at, progressed_at, facts, progress)
@@ -62,10 +66,15 @@ class PostgresOrderBook:
     async def of_account(self, account_id: str) -> Sequence[KeptOrder]:
         """Read an account's rows by index."""
         rows = await self._database.fetch(
-            f"SELECT {_COLUMNS} FROM customer_order WHERE account_id = $1 ORDER BY placed_at DESC, order_number DESC "  # noqa: S608 - no value in it
-            f"LIMIT {MOST_ORDERS}",
+            f"SELECT {_COLUMNS} FROM customer_order WHERE account_id = $1 ORDER BY placed_at DESC, order_number DESC",  # noqa: S608 - no value in it
             account_id,
         )
+        return [order for row in rows if (order := _order(row)) is not None]
+
+    async def page(self, account_id: str, after: tuple[datetime, str] | None, most: int) -> Sequence[KeptOrder]:
+        """Read a part of the same by index."""
+        placed_at, number = after or (None, None)
+        rows = await self._database.fetch(_PAGE, account_id, placed_at, number, most)
         return [order for row in rows if (order := _order(row)) is not None]
 
     async def order_ids(self) -> Collection[str]:

@@ -1,10 +1,11 @@
 """What the customer sees of orders, what a mail says and what staff see of one order. From the read model."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from portal_chassis.clocks import BusinessClock
-from portal_contracts.orders import OrderDetail, OrderList, OrderMail, OrderSummary, Timeline
+from portal_contracts.orders import MOST_LISTED, OrderDetail, OrderList, OrderMail, OrderSummary, Timeline
 from portal_contracts.problems import Refused
 from portal_contracts.provisioning_requests import OrderFile
 from portal_orders.order import KeptOrder, monthly_and_one_time, shown_activation
@@ -12,6 +13,8 @@ from portal_orders.own_orders import FetchOlderOrders, OwnOrder
 from portal_orders.ports import OrderBook
 from portal_orders.rejection import rejection_words
 from portal_orders.wording import status_words, who_acts
+
+_MOMENT: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +27,17 @@ class ReadOrders:
     clock: BusinessClock
     stuck_after: timedelta
 
-    async def all(self, account_id: str) -> OrderList:
-        """List the account's orders, the newest first; TryLater while those of old cannot be fetched (R255)."""
+    async def all(self, account_id: str, *, after: str | None = None, limit: int = MOST_LISTED) -> OrderList:
+        """List a page of the account's orders, the newest first; TryLater while those of old cannot be fetched (R255).
+
+        `after` is the cursor that the page before ended with.
+        """
         await self.fetch_older(account_id)
         now = self.clock.now()
-        orders = await self.book.of_account(account_id)
-        return OrderList(orders=[self._summary(order, now) for order in orders if order.state != "draft"])
+        found = await self.book.page(account_id, _place(after) if after else None, limit + 1)
+        shown = found[:limit]
+        cursor = _cursor(shown[-1]) if len(found) > len(shown) else None
+        return OrderList(orders=[self._summary(order, now) for order in shown], next=cursor)
 
     async def one(self, order_id: str, account_id: str) -> OrderDetail:
         """Give one order; Refused NOT_FOUND for anybody else's."""
@@ -107,3 +115,13 @@ class ReadOrders:
             placed_at=order.placed_at,
             who_acts=who_acts(order, now, self.stuck_after),
         )
+
+
+def _cursor(order: KeptOrder) -> str:
+    """Name the place after an order; numbers tell orders of one moment apart."""
+    return f"{order.placed_at.astimezone(UTC).strftime(_MOMENT)}.{order.order_number}"
+
+
+def _place(cursor: str) -> tuple[datetime, str]:
+    moment, _, number = cursor.rpartition(".")
+    return datetime.strptime(moment, _MOMENT).replace(tzinfo=UTC), number

@@ -49,6 +49,11 @@ class InMemoryBook:
         mine = [order for order in self.orders.values() if order.account_id == account_id]
         return sorted(mine, key=lambda order: (order.placed_at, order.order_number), reverse=True)
 
+    async def page(self, account_id: str, after: tuple[datetime, str] | None, most: int) -> Sequence[KeptOrder]:
+        """Filter, sort and cut."""
+        placed = [order for order in await self.of_account(account_id) if order.state != "draft"]
+        return [one for one in placed if after is None or (one.placed_at, one.order_number) < after][:most]
+
     async def order_ids(self) -> Collection[str]:
         """Give the keys."""
         return set(self.orders)

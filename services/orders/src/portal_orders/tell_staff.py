@@ -6,7 +6,7 @@ from typing import Final
 from pydantic import BaseModel, Field
 
 from portal_chassis.postgres import Transaction
-from portal_chassis.process import Done, Outcome, ProcessDefinition, ProcessEngine, Run, Step
+from portal_chassis.process import Done, Outcome, ProcessDefinition, ProcessEngine, Proof, Run, Step
 from portal_contracts.support import CaseType
 from portal_orders.eligibility_ports import StaffCases
 
@@ -34,7 +34,7 @@ class TellStaff:
 
     def definition(self) -> ProcessDefinition[CaseToOpen]:
         """Give the process as a list."""
-        return ProcessDefinition(KIND, CaseToOpen, (Step("open", self.open),))
+        return ProcessDefinition(KIND, CaseToOpen, (Step("open", self.open),), proof=Proof(state=("case_id",)))
 
     async def open(self, run: Run[CaseToOpen]) -> Outcome:
         """Open the case."""

@@ -108,6 +108,23 @@ async def test_an_accounts_orders_are_its_own_and_the_newest_first(rows):
     assert [kept.order_id for kept in await rows.book.of_account(ACCOUNT)] == ids[::-1]
 
 
+async def test_pages_of_an_accounts_orders_follow_one_another_and_leave_drafts_out(rows):
+    placed = [NOW, NOW, NOW, NOW + timedelta(microseconds=1), NOW + timedelta(minutes=1)]
+    async with rows.transaction() as transaction:
+        for number, at in enumerate(placed):
+            order_id = f"80100000000000{number}AAA"
+            await rows.book.save(
+                transaction, order(number, order_id=order_id, order_number=f"0000{number}", placed_at=at)
+            )
+        await rows.book.save(transaction, order(7, order_id="801000000000007AAA", state="draft", placed_at=NOW))
+        await rows.book.save(transaction, order(9, order_id="801000000000009AAA", account_id="001000000000002AAA"))
+    found, after = [], None
+    while page := await rows.book.page(ACCOUNT, after, 2):
+        found.append([kept.order_number for kept in page])
+        after = (page[-1].placed_at, page[-1].order_number)
+    assert found == [["00004", "00003"], ["00002", "00001"], ["00000"]]
+
+
 async def test_progress_and_requests_are_noted_beside_the_order(rows):
     heard = said("needs_human", code="SIM_UNCLEAR", facts={"days": 1}, until=LATER)
     async with rows.transaction() as transaction:

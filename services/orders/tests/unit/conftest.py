@@ -9,7 +9,7 @@ import pytest
 from portal_chassis.deadline import Deadline
 from portal_chassis.memory import InMemoryDatabase
 from portal_chassis.process_memory import InMemoryProcessStore
-from portal_chassis.testing import FakeBus, InMemoryOperatorDesk, ManualClock, engine
+from portal_chassis.testing import FakeBus, InMemoryOperatorDesk, ManualClock, engine, work_for
 from portal_contracts.billing import Subscription
 from portal_contracts.cancellation import PreviewCancellation, RequestCancellation, RevokeCancellation
 from portal_contracts.changefeed import OrderChanged
@@ -295,14 +295,8 @@ class Life:
         return await self.use.cancel.revoke(command, buyer or self.buyer)
 
     async def run(self, by=timedelta()):
-        end = self.clock.now() + by
-        while True:
-            await self.world.processes.run_until_idle()
-            due = self.world.processes._store.next_due()
-            if due is None or due > end:
-                break
-            self.clock.advance_to(due)
-        self.clock.advance_to(end)
+        processes = self.world.processes
+        await work_for(by, self.clock, processes._store, lambda: processes)
 
     async def view(self):
         (kept,) = self.kept.rows.values()

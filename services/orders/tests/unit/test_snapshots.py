@@ -12,7 +12,10 @@ from portal_orders.testing import PRICE_LIST
 KIND = Choice(
     name="kind",
     label=LocalizedText(en="Kind", ja="種類"),
-    values=[ChoiceValue(value=value, label=LocalizedText(en=value, ja=value)) for value in ("short", "long")],
+    values=[
+        ChoiceValue(value="short", label=LocalizedText(en="10 days", ja="10日間")),
+        ChoiceValue(value="long", label=LocalizedText(en="30 days", ja="30日間")),
+    ],
 )
 VOICEMAIL = next(product for product in PRICE_LIST if product.sku == "SIM-VOICEMAIL")
 
@@ -36,6 +39,19 @@ async def test_chosen_options_are_shown_to_customer_and_staff_and_in_mails(world
     shown = [await world.detail(order_id), await read.mail(order_id), await read.file(order_id)]
     assert [kinds(one.items) for one in shown] == [["short", "long"]] * 3
     assert [item.options for item in shown[0].items if item.sku == "SIM-ACTIVATION"] == [{}]
+
+
+async def test_what_was_chosen_is_told_in_the_catalogs_words_of_that_day(world, order_id):
+    """R089, C30: words that change later are another product's; a value of staff's own has none."""
+    world.products.products = list(PRICE_LIST)
+    added = SalesItem(VOICEMAIL.product_id, 1, Decimal(330), options={"kind": "staff"})
+    await world.change(order_id, "TotalAmount", items=(*world.sales.orders[order_id].items, added))
+    items = (await world.orders.use.read_orders.mail(order_id)).items
+    assert [item.option_labels for item in items if item.options] == [
+        {"kind": LocalizedText(en="10 days", ja="10日間")},
+        {"kind": LocalizedText(en="30 days", ja="30日間")},
+        {},
+    ]
 
 
 async def test_two_items_of_one_product_stay_apart_whatever_staff_change(world, order_id):

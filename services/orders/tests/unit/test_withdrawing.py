@@ -208,6 +208,18 @@ async def test_a_cart_from_before_signing_up_waits_for_its_customer_until_it_is_
     assert (await carts.waiting(ACCOUNT)).lines == ()
 
 
+@pytest.mark.parametrize("has_fields", [True, False])
+async def test_numbers_to_bring_along_are_exported_as_salesforce_has_them(world, carts, has_fields):  # D17
+    """Where the org has no fields for them, the portal's own row says it."""
+    world.sales.has_fields = has_fields
+    sim = carts.line("sim", "SIM-VOICE-ESIM-20G", eid="89049032000000000000000000000163", porting=carts.porting())
+    fee = carts.line("fee", "SIM-ACTIVATION", parent="sim")
+    order_id = await world.place_one(sim, fee)
+    (kept,) = (await world.bus.call(ExportOrders(account_id=ACCOUNT))).number_portings
+    assert (kept.order_id, kept.data["phone_number"]) == (order_id, "09000000000")
+    assert (await world.bus.call(ExportOrders(account_id=OTHER))).number_portings == []
+
+
 async def test_a_cart_is_forgotten_after_thirty_days(world):
     carts = world.orders.for_customers.customers.carts
     await carts.keep(KeepCart(cart_id=CART, lines=cart("VPN-US")))

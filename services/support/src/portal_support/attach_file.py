@@ -1,10 +1,11 @@
 from dataclasses import dataclass
 
+from portal_clamd import Scanner
 from portal_contracts.problems import Refused
 from portal_contracts.support import CaseDetail
 from portal_contracts.support_files import MOST_FILES, AttachFile
 from portal_support.attachment import file_kind, file_path, safe_name
-from portal_support.ports import CaseFiles, Scanner, WriteKey
+from portal_support.ports import CaseFiles, WriteKey
 from portal_support.read_cases import ReadCustomerCases
 from portal_support.write_once import WriteOnce
 

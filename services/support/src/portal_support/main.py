@@ -3,17 +3,16 @@ from datetime import timedelta
 from portal_chassis.forgetting import serve as forget_customers
 from portal_chassis.service import Service
 from portal_chassis.setup_checks import serve as serve_setup
+from portal_clamd import scanner_of_environment
 from portal_contracts.forgetting import SupportForgotten
 from portal_salesforce.client import Salesforce
 from portal_salesforce.settings import SalesforceSettings
 from portal_support.add_comment import AddCustomerComment
 from portal_support.attach_file import AttachCustomerFile
 from portal_support.check_setup import case_look
-from portal_support.clamd import Clamd, NoScanner
 from portal_support.consumers import UseCases, register
 from portal_support.open_case import OpenCustomerCase
 from portal_support.open_staff_case import OpenCaseForStaff
-from portal_support.ports import Scanner
 from portal_support.read_cases import ReadCustomerCases
 from portal_support.read_file import ReadCustomerFile
 from portal_support.salesforce import SalesforceCases, case_headers
@@ -24,13 +23,9 @@ from portal_support.salesforce_user import OwnUser
 from portal_support.settings import SupportSettings
 from portal_support.store import PostgresLinks, PostgresNews, PostgresWrites
 from portal_support.store_forgetting import PostgresMemory
+from portal_support.store_retention import forget_what_is_old
 from portal_support.watch_process import KEY, KIND, CaseWatch, WatchState
 from portal_support.write_once import WriteOnce
-
-
-def _scanner(settings: SupportSettings) -> Scanner:
-    place = settings.scanner_place
-    return NoScanner() if place is None else Clamd(*place, settings.virus_scanner_seconds)
 
 
 async def wire(service: Service) -> None:
@@ -46,13 +41,14 @@ async def wire(service: Service) -> None:
         read=reading,
         open=OpenCustomerCase(cases, SalesforceBelongings(salesforce, service.bus), links, reading, once),
         comment=AddCustomerComment(cases, reading, news, once, service.clock),
-        attach=AttachCustomerFile(reading, files, once, _scanner(settings)),
+        attach=AttachCustomerFile(reading, files, once, scanner_of_environment()),
         fetch=ReadCustomerFile(files),
         for_staff=OpenCaseForStaff(cases),
     )
     register(service.bus, use_cases)
     serve_setup(service, case_look(salesforce))
     forget_customers(service.bus, service.processes, service.clock, PostgresMemory(), SupportForgotten)
+    forget_what_is_old(service.pruning, service.settings)
     every = timedelta(seconds=settings.watch_seconds)
     service.processes.register(CaseWatch(SalesforceNews(salesforce, user), news, every).definition())
     async with service.database.transaction() as transaction:

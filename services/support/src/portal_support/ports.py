@@ -30,7 +30,7 @@ class Cases(Protocol):
     """
 
     async def open(self, case: NewCase) -> str:
-        """Open a case, once for its key, and give its id."""
+        """Open a case, once for its key, and give its id. A repeat leaves alone what staff have made of it since."""
 
     async def page(self, account_id: str, after: str | None, most: int) -> list[Case]:
         """Give an account's cases after a cursor, the newest first (R009), live (R220): one call, however many."""
@@ -73,13 +73,6 @@ class CaseFiles(Protocol):
 
     async def read(self, case_id: str, account_id: str, file_id: str, most_bytes: int) -> StoredFile | None:
         """Give a file that the customer may see; None unless it is of this case, and the case of this account."""
-
-
-class Scanner(Protocol):
-    """Looks for viruses in what customers send (§5 item 6)."""
-
-    async def check(self, content: bytes) -> None:
-        """Return for a clean one. Refused CASE_FILE_INFECTED; TryLater VIRUS_SCANNER_UNAVAILABLE if nobody can tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +178,3 @@ class News(Protocol):
 
     async def reopened_by_customer(self, case_id: str, account_id: str, request_id: str) -> None:
         """Note what the customer knows already, so that it is not told."""
-
-    async def prune(self, transaction: Transaction) -> None:
-        """Forget what is too old to come again."""

@@ -67,7 +67,7 @@ class SalesforceCases:
         self._dialect = DialectSource(salesforce, "Case")
 
     async def open(self, case: NewCase) -> str:
-        """Upsert by the external id, so that a lost answer is cured by a repeat; origin where the org has it (C23)."""
+        """Create it once for its external id; a repeat leaves alone what staff have written since (R195, C23)."""
         dialect = await self._dialect.current()
         fields: dict[str, FieldValue] = {
             "Subject": case.title,
@@ -80,10 +80,9 @@ class SalesforceCases:
         if case.opportunity_id is not None and dialect.has("case.opportunity"):
             fields[dialect.field("case.opportunity")] = case.opportunity_id
         try:
-            case_id, _ = await self._salesforce.upsert("Case", dialect.field("case.key"), case.key, fields)
+            return await self._salesforce.create_once("Case", dialect.field("case.key"), case.key, fields)
         except SalesforceRefusal as refusal:
             raise not_taken(refusal) from refusal
-        return case_id
 
     async def page(self, account_id: str, after: str | None, most: int) -> list[Case]:
         """Query by account; descriptions and comments stay where they are."""

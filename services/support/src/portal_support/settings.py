@@ -17,17 +17,3 @@ class SupportSettings(BaseSettings):
     watch_seconds: float = Field(
         default=60.0, gt=0, description="Pause between two looks at what staff did: two calls to Salesforce each"
     )
-    virus_scanner: str = Field(
-        default="",
-        pattern=r"^(?:[A-Za-z0-9._-]+:[0-9]{1,5})?$",
-        description="host:port of a clamd that looks into every file customers send; empty: no scanner (§5 item 6)",
-    )
-    virus_scanner_seconds: float = Field(
-        default=10.0, gt=0, le=20, description="How long it may take for one file; nothing passes without its answer"
-    )
-
-    @property
-    def scanner_place(self) -> tuple[str, int] | None:
-        """The scanner's host and port."""
-        host, _, port = self.virus_scanner.rpartition(":")
-        return (host, int(port)) if host else None

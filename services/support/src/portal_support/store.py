@@ -1,16 +1,13 @@
 """Support's rows in Postgres: writes under way, what cases are about, what was told. No words of customers."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 from portal_chassis.postgres import Database, Transaction
 from portal_contracts.customer_news import CaseUpdated
 from portal_contracts.problems import Refused
 from portal_support.ports import About, Begun, WriteKey
-
-WRITES_KEPT: Final = timedelta(days=30)
-NEWS_KEPT: Final = timedelta(days=396)
 
 _BEGIN: Final = """
 INSERT INTO case_write (kind, owner, key, fingerprint) VALUES ($1, $2, $3, $4)
@@ -39,10 +36,6 @@ _STANDING: Final = """
 SELECT DISTINCT ON (case_id) case_id, update_id, change FROM case_news
 WHERE case_id = ANY($1::text[]) AND change <> 'answered' ORDER BY case_id, seq DESC
 """
-_PRUNE: Final = (
-    ("DELETE FROM case_write WHERE begun_at < clock_timestamp() - $1::interval", WRITES_KEPT),
-    ("DELETE FROM case_news WHERE told_at < clock_timestamp() - $1::interval", NEWS_KEPT),
-)
 
 
 class PostgresWrites:
@@ -113,11 +106,6 @@ class PostgresNews:
     async def reopened_by_customer(self, case_id: str, account_id: str, request_id: str) -> None:
         """Insert a row that nothing is recorded with."""
         await self._database.execute(_TELL, f"{case_id}:customer:{request_id}", case_id, "reopened", account_id, None)
-
-    async def prune(self, transaction: Transaction) -> None:
-        """Delete what no repeat and no change can come back to."""
-        for statement, kept in _PRUNE:
-            await transaction.execute(statement, kept)
 
 
 def _name(key: WriteKey) -> tuple[str, str, str]:

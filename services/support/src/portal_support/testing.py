@@ -37,11 +37,12 @@ class InMemoryCases:
         self.descriptions: dict[str, str] = {}
 
     async def open(self, case: NewCase) -> str:
-        """Keep the case under its key; a repeat changes nothing that matters."""
-        case_id = self.by_key.get(case.key, (long_salesforce_id(f"500{len(self.by_key) + 1:012d}"), case))[0]
-        self.by_key[case.key] = (case_id, case)
-        self.descriptions[case_id] = with_end_line(case.description)
-        return case_id
+        """Keep the case under its key; a repeat changes nothing."""
+        if case.key not in self.by_key:
+            case_id = long_salesforce_id(f"500{len(self.by_key) + 1:012d}")
+            self.by_key[case.key] = (case_id, case)
+            self.descriptions[case_id] = with_end_line(case.description)
+        return self.by_key[case.key][0]
 
     async def page(self, account_id: str, after: str | None, most: int) -> list[Case]:
         """Give the account's cases, the newest first."""
@@ -242,9 +243,6 @@ class InMemoryNews:
     async def reopened_by_customer(self, case_id: str, _account_id: str, request_id: str) -> None:
         """Note it."""
         self._note(f"{case_id}:customer:{request_id}", case_id, "reopened")
-
-    async def prune(self, _: Transaction) -> None:
-        """Keep everything: nothing gets old in a test."""
 
     def _note(self, update_id: str, case_id: str, change: str) -> bool:
         new = update_id not in self.rows

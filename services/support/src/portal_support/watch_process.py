@@ -57,7 +57,6 @@ class CaseWatch:
         async def tell(transaction: Transaction) -> None:
             for update in updates:
                 await self._news.tell(transaction, update, opened[update.case_id])
-            await self._news.prune(transaction)
 
         return Wait(after=self._every, effects=(tell,))
 

@@ -140,6 +140,17 @@ async def test_asking_twice_with_one_key_opens_one_case(org: Org) -> None:
     assert await org.cases.open(org.new()) != await org.cases.open(new)
 
 
+async def test_a_repeat_leaves_alone_what_staff_have_made_of_a_case(org: Org) -> None:
+    new = org.new()
+    case_id = await org.cases.open(new)
+    await org.describe(case_id, lambda text: text.replace(new.description, "Asked by phone: only at night.") + "Note.")
+    await org.close(case_id)
+    written = await org.cases.read(case_id, org.hanako)
+    assert await org.cases.open(new) == case_id
+    assert await org.cases.read(case_id, org.hanako) == written
+    assert (written.description, written.closed) == ("Asked by phone: only at night.", True)
+
+
 @pytest.mark.parametrize(
     "kind", ["general_inquiry", "eligibility_check", "id_verification", "cancellation_request", "unknown"]
 )

@@ -9,10 +9,13 @@ from portal_chassis.memory import InMemoryDatabase
 from portal_chassis.migrating import migrate
 from portal_chassis.outbox import Outbox
 from portal_chassis.postgres import Database
+from portal_chassis.pruning import Pruning
+from portal_chassis.settings import ChassisSettings
 from portal_contracts.customer_news import CaseUpdated
 from portal_contracts.problems import Refused
 from portal_support.ports import About, WriteKey
 from portal_support.store import PostgresLinks, PostgresNews, PostgresWrites
+from portal_support.store_retention import forget_what_is_old
 from portal_support.testing import InMemoryLinks, InMemoryNews, InMemoryWrites
 
 KEY = WriteKey("comment", "001000000000001AAA", "comment-0001", b"words")
@@ -91,7 +94,6 @@ async def test_an_update_is_told_once_and_the_last_standing_is_known(kept) -> No
         facts = {"case_id": case_id, "account_id": "001000000000001AAA", "case_number": "00001001"}
         async with database.transaction() as transaction:
             await news.tell(transaction, CaseUpdated(update_id=update_id, change=change, **facts), None)
-            await news.prune(transaction)
 
     for _ in range(2):
         await tell("first", "closed")
@@ -118,7 +120,8 @@ async def test_rows_that_nothing_can_come_back_to_are_forgotten(database) -> Non
     await database.execute("UPDATE case_write SET begun_at = $1", datetime(2020, 1, 1, tzinfo=UTC))
     await database.execute("UPDATE case_news SET told_at = $1", datetime(2020, 1, 1, tzinfo=UTC))
     await writes.begin(WriteKey("open", KEY.owner, "open-0001", b""))
-    async with database.transaction() as transaction:
-        await news.prune(transaction)
+    pruning = Pruning(database)
+    forget_what_is_old(pruning, ChassisSettings())
+    await pruning.round()
     assert await database.fetch("SELECT kind FROM case_write") == [("open",)]
     assert await database.fetchval("SELECT count(*) FROM case_news") == 0

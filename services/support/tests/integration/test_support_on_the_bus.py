@@ -180,14 +180,23 @@ async def test_a_request_that_was_taken_back_is_closed_for_its_customer_too(
     await orders.stop()
 
 
-async def test_a_case_whose_answer_was_lost_is_opened_once(customers, sandbox) -> None:
+async def test_a_case_whose_answer_was_lost_is_opened_once_and_keeps_staffs_notes(customers, sandbox, staff) -> None:
     hanako, _ = customers
-    sandbox.faults.arm({"vendor": "salesforce", "call": "PATCH Case", "kind": "after_effect", "times": 3})
+    # The answer to what made it, and those to the repeats and the look that follow at once.
+    sandbox.faults.arm({"vendor": "salesforce", "call": "POST Case", "kind": "after_effect", "times": 1})
+    sandbox.faults.arm({"vendor": "salesforce", "call": "query", "kind": "refused", "times": 3})
     with pytest.raises(TryLater):
         await hanako.ask(open_case())
+    case = await staff.query_one(select("Case", "Id", "Description").where(equals("Subject", open_case().title)))
+    noted = case["Description"] + "Called back."
+    await staff.update("Case", case["Id"], {"Description": noted})
     opened = await hanako.ask(open_case())
     assert [case.case_id for case in (await hanako.ask(ListCases())).cases].count(opened.case_id) == 1
     assert sum(case.subject == opened.subject for case in (await hanako.ask(ListCases())).cases) == 1
+    assert (opened.case_id, (await staff.read("Case", opened.case_id, ["Description"]))["Description"]) == (
+        case["Id"],
+        noted,
+    )
 
 
 async def test_a_case_that_came_by_phone_is_shown_without_what_the_agent_noted(customers, staff) -> None:
@@ -303,7 +312,7 @@ async def test_each_refusal_of_salesforce_has_its_answer_and_its_words_stay_insi
     params = {"status": vendor_error["status"], "body": json.dumps(body)}
     expected = {"UNAVAILABLE": TryLater, "MISCONFIGURED": Misconfigured, "NOT_TAKEN": Refused}[code]
     for call, message in (
-        ("PATCH Case", open_case("request-0009")),
+        ("POST Case", open_case("request-0009")),
         ("POST CaseComment", add_comment(case_id)),
     ):
         sandbox.faults.arm({"vendor": "salesforce", "call": call, "kind": "status", "times": None, "params": params})

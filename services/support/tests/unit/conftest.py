@@ -7,10 +7,10 @@ import pytest
 
 from portal_chassis.actor import Actor
 from portal_chassis.testing import ManualClock
+from portal_clamd import NoScanner
 from portal_contracts.support import CaseDetail, OpenCase
 from portal_support.add_comment import AddCustomerComment
 from portal_support.attach_file import AttachCustomerFile
-from portal_support.clamd import NoScanner
 from portal_support.open_case import OpenCustomerCase
 from portal_support.open_staff_case import OpenCaseForStaff
 from portal_support.read_cases import ReadCustomerCases

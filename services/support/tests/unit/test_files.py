@@ -119,7 +119,7 @@ def test_the_media_type_of_what_nobody_recognises_is_only_bytes() -> None:
     assert media_type(b"<svg onload=alert(1)>") == "application/octet-stream"
 
 
-@pytest.mark.parametrize("problem", [Refused("CASE_FILE_INFECTED"), TryLater("VIRUS_SCANNER_UNAVAILABLE")])
+@pytest.mark.parametrize("problem", [Refused("FILE_INFECTED"), TryLater("VIRUS_SCANNER_UNAVAILABLE")])
 async def test_what_the_scanner_lets_not_pass_is_not_kept_and_may_be_sent_again(desk, case_id, problem) -> None:
     class Doubting:
         async def check(self, _: bytes) -> None:

@@ -118,16 +118,12 @@ def service(ground: Ground, images: ImageNames, one: LocalService, gateway_port:
     if one.name != GATEWAY:
         return _program(ground, images, one.name, table, port)
     public = gateway_port or ground.ports.gateway
-    # Cookies over plain HTTP are for loopback alone (architecture §7), so that is where browsers find it.
-    table |= {
-        "PORTAL_GATEWAY_PORT": str(public),
-        "PORTAL_PUBLIC_URL": loopback_url(ground),
-    }
+    table["PORTAL_GATEWAY_PORT"] = str(public)
     return _program(ground, images, one.name, table, port, public)
 
 
 def loopback_url(ground: Ground) -> str:
-    """Where browsers find the gateway."""
+    """Where tests find the gateway: cookies over plain HTTP are for loopback alone (architecture §7)."""
     return f"http://{LOOPBACK}:{ground.ports.gateway}"
 
 
@@ -137,7 +133,6 @@ def _program(
     adapted = {
         "PORTAL_HEALTH_HOST": _EVERYWHERE,
         "PORTAL_GATEWAY_HOST": _EVERYWHERE,
-        "PORTAL_PUBLIC_URL": loopback_url(ground),
         "PORTAL_SIGNED_CALLERS": f"{ground.host}/32",
         "WHMCS_PUBLIC_HOST": ground.host,
     }

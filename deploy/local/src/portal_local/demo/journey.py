@@ -108,11 +108,12 @@ class Journey:
                     **more,
                 },
             )
-        async with self._step("Open the link in the mailbox: WHMCS client, portal user and link are made"):
+        async with self._step("Open the mailed link, give the password again: WHMCS client, user and link are made"):
             token = await self._customer.mailed_token(person.email)
 
             async def confirm() -> bool:
-                return bool((await self._customer.post("/auth/signup/confirm", {"token": token}))["state"] == "done")
+                proof = {"token": token, "password": PASSWORD}
+                return bool((await self._customer.post("/auth/signup/confirm", proof))["state"] == "done")
 
             await eventually(confirm, "the sign-up to finish")
         async with self._step("Log in"):

@@ -2,11 +2,11 @@ const button = document.getElementById("confirm");
 
 async function confirm() {
   const answer = await send({}, "ja");
-  button.hidden = answer.status < 500 && answer.status !== 429;
+  task.hidden = answer.status < 500 && answer.status !== 429;
   if (answer.status === 204) {
     say("good", "変更が完了しました。新しいメールアドレスでログインしてください。", "Done. Log in with the new address from now on.");
   } else if (answer.status === 422) {
-    openTheMailAgain(button);
+    openTheMailAgain();
   } else if (answer.status === 404) {
     say("bad", "このリンクは無効です。もう一度メールアドレスの変更をお試しください。", "This link is used up or too old. Please change your e-mail address again.");
   } else {

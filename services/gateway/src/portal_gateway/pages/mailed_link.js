@@ -1,9 +1,11 @@
 // The token stays out of the address bar and the history; a reload therefore has none and is told so.
 const token = new URLSearchParams(location.search).get("token") || "";
 history.replaceState(null, "", location.pathname);
+// What the page asks for: it goes when there is nothing left to do.
+const task = document.getElementById("task");
 
-function openTheMailAgain(entry) {
-  entry.hidden = true;
+function openTheMailAgain() {
+  task.hidden = true;
   say("bad", "リンクが途中で切れているようです。メールのリンクをもう一度開いてください。", "The link seems to be incomplete. Please open the link in the mail again.");
 }
 
@@ -29,6 +31,6 @@ function offer(entry, button, japanese, english, work) {
     button.disabled = false;
   });
   if (token === "") {
-    openTheMailAgain(entry);
+    openTheMailAgain();
   }
 }

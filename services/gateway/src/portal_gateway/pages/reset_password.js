@@ -1,10 +1,5 @@
 const form = document.getElementById("form");
 
-async function reason(answer) {
-  const problem = await answer.json();
-  return problem.errors && problem.errors.length ? problem.errors[0].detail : problem.detail;
-}
-
 async function setPassword() {
   const reasons = [];
   const password = document.getElementById("password").value;
@@ -12,11 +7,18 @@ async function setPassword() {
   for (const language of ["ja", "en"]) {
     const answer = await send({ password, confirmPassword }, language);
     if (answer.status === 204) {
-      form.hidden = true;
+      task.hidden = true;
       say("good", "パスワードを設定しました。ログインしてください。", "Done. You can log in with it now.");
       return;
     }
-    reasons.push(await reason(answer));
+    const problem = await answer.json();
+    const errors = problem.errors || [];
+    if (errors.some(({ field }) => field === "token")) {
+      openTheMailAgain();
+      return;
+    }
+    task.hidden = answer.status === 404; // no password helps where the link has ended
+    reasons.push(errors.length ? errors[0].detail : problem.detail);
   }
   say("bad", ...reasons);
 }

@@ -17,15 +17,17 @@ from portal_gateway.signed_in_reply import DELETES_COOKIES, SETS_COOKIES, Logged
 
 _UNPROVEN: Final = (
     "SIGNUP_LINK_INVALID",
-    "CUSTOMER_NUMBER_UNKNOWN",
+    "SIGNUP_PASSWORD_WRONG",
     "CUSTOMER_NUMBER_TAKEN",
     "EMAIL_TAKEN",
     "CUSTOMER_NUMBER_NOT_PROVEN",
     "BILLING_ACCOUNT_EXISTS",
-    "LINK_MISMATCH",
+    "LINKING_NOT_POSSIBLE",
+    "TOO_MANY_FAILURES",
 )
 _UNLINKED: Final = ("LINKING_NOT_POSSIBLE", "CUSTOMER_NUMBER_TAKEN", "EMAIL_TAKEN", "LINK_MISMATCH")
 ResetRequestBody: Final = without(identity_passwords.RequestPasswordReset, "request_id", "client_address")
+ConfirmSignupBody: Final = without(identity.ConfirmSignup, "client_address")
 LogInBody: Final = without(identity.LogIn, "request_id", "client_address", "user_agent", "device")
 
 
@@ -40,7 +42,8 @@ async def sign_up(exchange: Exchange) -> Reply:
 
 async def confirm_signup(exchange: Exchange) -> Reply:
     """Use the mailed link; 202 while the sign-up is still worked on."""
-    signup = await exchange.ask(await exchange.body(identity.ConfirmSignup))
+    body = await exchange.body(ConfirmSignupBody)
+    signup = await exchange.ask(identity.ConfirmSignup(**dict(body), client_address=exchange.client_address))
     if signup.state == "done":
         return message_reply(signup)
     return message_reply(signup, 202, (b"retry-after", b"2"))
@@ -129,7 +132,7 @@ OPERATIONS: Final = (
         body=identity.SignupForm,
         replies={202: "A mail with a link is on its way"},
         idempotency_key=True,
-        problems=("CUSTOMER_NUMBER_CONFLICT", "PASSWORD_TOO_WEAK", "RATE_LIMITED"),
+        problems=("CUSTOMER_NUMBER_CONFLICT", "PASSWORD_TOO_WEAK", "RATE_LIMITED", "IDEMPOTENCY_KEY_REUSED"),
     ),
     Operation(
         method="POST",
@@ -137,7 +140,7 @@ OPERATIONS: Final = (
         message=identity.ConfirmSignup,
         call_group="account",
         answer=confirm_signup,
-        body=identity.ConfirmSignup,
+        body=ConfirmSignupBody,
         replies={200: "Signed up", 202: "Still being worked on: send it again to see how far it is"},
         problems=_UNPROVEN,
     ),
@@ -178,7 +181,7 @@ OPERATIONS: Final = (
         body=LogInBody,
         reply=LoggedIn,
         replies={200: "Signed in"},
-        problems=("CREDENTIALS_WRONG", "SECOND_FACTOR_REQUIRED", "RATE_LIMITED"),
+        problems=("CREDENTIALS_WRONG", "SECOND_FACTOR_REQUIRED", "SECOND_FACTOR_WRONG", "RATE_LIMITED"),
         reply_headers=SETS_COOKIES,
     ),
     Operation(
@@ -198,7 +201,7 @@ OPERATIONS: Final = (
         body=ResetRequestBody,
         replies={202: "If the address is known, a mail with a link is on its way"},
         idempotency_key=True,
-        problems=("RATE_LIMITED",),
+        problems=("RATE_LIMITED", "IDEMPOTENCY_KEY_REUSED"),
     ),
     Operation(
         method="POST",

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from portal_contracts import drift, orders_rebuild, provisioning, provisioning_requests, whmcs_orders
 from portal_contracts.dead_letters import dead_letter_messages
+from portal_contracts.identity_processes import ListAccountProcesses, RetryAccountProcess
 from portal_contracts.message import Request
 from portal_contracts.operators import OperatorCommand, list_operator_actions
 from portal_contracts.setup_checks import check_setup
@@ -113,6 +114,10 @@ _DRIFT: Final = (
     _command("/operator/drift/rebuild-orders", orders_rebuild.RebuildOrders),
     _command("/operator/drift/repair", drift.RepairDrift, "NOT_FOUND", "DRIFT_NOT_REPAIRABLE"),
 )
+_ACCOUNTS: Final = (
+    _query("/operator/account-processes", ListAccountProcesses, "What stands or keeps failing, the oldest first"),
+    _command("/operator/account-processes/retry", RetryAccountProcess, "NOT_FOUND"),
+)
 _OF_EVERY_SERVICE: Final = (
     _query(
         "/operator/{service}/dead-letters",
@@ -161,4 +166,4 @@ _OF_EVERY_SERVICE: Final = (
         of_service=check_setup,
     ),
 )
-OPERATIONS: Final = (*_PROVISIONING, *_WHMCS_ORDERS, *_DRIFT, *_OF_EVERY_SERVICE)
+OPERATIONS: Final = (*_PROVISIONING, *_WHMCS_ORDERS, *_DRIFT, *_ACCOUNTS, *_OF_EVERY_SERVICE)

@@ -97,7 +97,9 @@ OPERATIONS: Final = (
         replies={200: "How far the checkout is"},
         problems=("NOT_FOUND",),
     ),
-    Operation(method="GET", path="/orders", message=orders.ListOrders, replies={200: "The orders, newest first"}),
+    Operation(
+        method="GET", path="/orders", message=orders.ListOrders, replies={200: "A page of the orders, newest first"}
+    ),
     Operation(
         method="GET",
         path="/orders/{orderId}",

@@ -106,7 +106,7 @@ OPERATIONS: Final = (
             "NOT_FOUND",
             "DOCUMENT_REFUSED",
             "CASE_FILES_FULL",
-            "CASE_FILE_INFECTED",
+            "FILE_INFECTED",
             "CASE_NOT_TAKEN",
             "IN_PROGRESS",
             "VIRUS_SCANNER_UNAVAILABLE",

@@ -1,6 +1,7 @@
 """Identity as it is deployed: a process on a NATS with users, on Postgres and on the sandbox's Salesforce.
 
-The identities around it (gateway, notifications, orders, billing, support) are the test's, each with its own key.
+The identities around it (gateway, notifications, orders, billing, support, fulfillment) are the test's, each with its
+own key.
 """
 
 import asyncio
@@ -52,9 +53,11 @@ from portal_contracts.personal_data_exports import (
     CaseExport,
     ExportCases,
     ExportInvoices,
+    ExportLines,
     ExportMails,
     ExportOrders,
     InvoiceExport,
+    LineExport,
     MailExport,
     OrderExport,
 )
@@ -62,12 +65,12 @@ from portal_contracts.problems import PortalProblem, Refused
 from portal_contracts.support import OpenStaffCase, StaffCase
 from portal_contracts.topology import SERVICES
 from portal_contracts.values import PersonName
-from portal_identity.testing import form
+from portal_identity.testing import PASSPHRASE, form
 from portal_local.keys import Keys
 from portal_local.servers import NatsServer
 
 SECONDS = 40.0
-PLAYED = ("gateway", "notifications", "orders", "billing", "support")
+PLAYED = ("gateway", "notifications", "orders", "billing", "support", "fulfillment")
 
 
 class IdentityProcess:
@@ -189,6 +192,10 @@ class World:
         async def export_cases(_: ExportCases, __: Any) -> CaseExport:
             return CaseExport(cases=[])
 
+        @self.buses["fulfillment"].answers(ExportLines)
+        async def export_lines(_: ExportLines, __: Any) -> LineExport:
+            return LineExport(sim_lines=[], line_changes=[])
+
     async def ask(self, who: str, message: Request[Any], **more: Any) -> Any:
         """Ask identity as somebody."""
         reply = await self.buses[who].ask(message, **{"timeout": 8.0, **more})
@@ -214,8 +221,9 @@ class World:
 
     async def confirm(self, token: str, within: float = SECONDS) -> Signup:
         """Use the link until the sign-up is done."""
+        command = ConfirmSignup(token=token, password=PASSPHRASE)
         async with asyncio.timeout(within):
-            while (signup := await self.ask("gateway", ConfirmSignup(token=token))).state != "done":
+            while (signup := await self.ask("gateway", command)).state != "done":
                 await asyncio.sleep(0.1)
         return signup
 
@@ -289,6 +297,7 @@ async def buses(guarded_nats: NatsServer, seeds: Path) -> AsyncIterator[dict[str
         "support": (OpenStaffCase, ExportCases),
         "orders": (ExportOrders, FindOpenBusiness),
         "notifications": (ExportMails,),
+        "fulfillment": (ExportLines,),
     }
     found = {}
     for name in PLAYED:
@@ -338,7 +347,7 @@ async def world(
     database = await asyncpg.create_pool(database_url, min_size=1, max_size=2)
     found = World(buses, database, process, sandbox)
     found.register()
-    for name in ("billing", "support", "orders", "notifications"):
+    for name in PLAYED[1:]:
         await buses[name].start()
     yield found
     await database.close()

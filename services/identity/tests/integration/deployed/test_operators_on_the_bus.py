@@ -10,6 +10,7 @@ from portal_chassis.actor import ActorVerifier
 from portal_chassis.bus import Bus, BusAddress
 from portal_contracts.dead_letters import dead_letter_messages
 from portal_contracts.identity import LogOut, MintActor, ReadMe
+from portal_contracts.identity_processes import ListAccountProcesses, RetryAccountProcess
 from portal_contracts.operator_access import (
     BeginOperatorEnrolment,
     FinishOperatorEnrolment,
@@ -90,6 +91,10 @@ async def test_an_operator_enrols_signs_in_gives_access_and_takes_it(world, cons
     with pytest.raises(Refused, match="OPERATOR_FORBIDDEN"):
         await world.ask(who, ListOperators(), actor=viewer)
     assert (await world.ask(who, LETTERS.list(), actor=viewer)).total == 0
+    assert (await world.ask(who, ListAccountProcesses(), actor=viewer)).processes == []
+    retry = RetryAccountProcess(request_id=world.request_id(), kind="signup", process_key="none", reason="mended")
+    with pytest.raises(Refused, match="OPERATOR_FORBIDDEN"):
+        await world.ask(who, retry, actor=viewer)
     listed = await world.ask(who, ListOperators(), actor=actor)
     assert [operator.email for operator in listed.operators] == [LEAD, NEW]
     revoke = RevokeOperator(request_id=world.request_id(), email=NEW, dry_run=False, reason="leaves")
