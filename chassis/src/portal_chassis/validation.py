@@ -18,7 +18,9 @@ _AT_MOST_FAULTS: Final = 50
 _CODES: Final[Mapping[str, str]] = {
     "missing": "FIELD_MISSING",
     "string_too_long": "FIELD_TOO_LONG",
+    "too_long": "FIELD_TOO_LONG",
     "string_too_short": "FIELD_TOO_SHORT",
+    "too_short": "FIELD_TOO_SHORT",
 }
 _PLACES: Final[Mapping[str, str]] = {"CUSTOMER_NUMBER_CONFLICT": "customerNumber"}
 """Where the faults of two fields at once are shown."""
@@ -29,7 +31,7 @@ def refused_input(error: ValidationError) -> Refused:
 
     A single fault with a code of its own is that problem, e.g. CUSTOMER_NUMBER_CONFLICT with its status 400 (C11).
     """
-    details = error.errors(include_url=False, include_input=False)[:_AT_MOST_FAULTS]
+    details = error.errors(include_url=False)[:_AT_MOST_FAULTS]
     faults = [_fault(detail) for detail in details]
     own = faults[0].code if len(faults) == 1 and details[0]["type"] in CATALOGUE else "BAD_REQUEST"
     return Refused(own, fields=faults)
@@ -45,6 +47,8 @@ def _fault(detail: ErrorDetails) -> FieldError:
     kind = detail["type"]
     field = _place(detail["loc"]) or _PLACES.get(kind, BODY)
     code = kind if kind in CATALOGUE else _CODES.get(kind, "FIELD_INVALID")
+    if kind in {"too_long", "too_short"} and not isinstance(detail["input"], str):
+        code = "FIELD_INVALID"  # a list has no characters; what was sent goes no further than this
     context = detail.get("ctx", {})
     limit = context.get("max_length", context.get("min_length"))
     if code in {"FIELD_TOO_LONG", "FIELD_TOO_SHORT"} and isinstance(limit, int):

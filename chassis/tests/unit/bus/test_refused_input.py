@@ -3,6 +3,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from portal_chassis.dead_letters import described
 from portal_chassis.validation import refused_input
+from portal_contracts.field_hints import ELSEWHERE, NOT_JSON
 from portal_contracts.message import Message
 from portal_contracts.problems import CATALOGUE
 
@@ -36,7 +37,7 @@ def test_fields_are_named_by_their_place_on_the_wire():
         ("fullName", "FIELD_MISSING", {}),
         ("places[0].postCode", "FIELD_TOO_SHORT", {"limit": 7}),
         ("places[1].postCode", "FIELD_TOO_LONG", {"limit": 7}),
-        ("age", "FIELD_INVALID", {"reason": "nobody is that old"}),
+        ("age", "FIELD_INVALID", {"reason": "nobody is that old", "reason_ja": ELSEWHERE.ja}),
     ]
     assert {field.code for field in problem.fields} <= set(CATALOGUE)
 
@@ -50,7 +51,8 @@ def test_values_stay_out_of_problems_and_dead_letters():
 def test_what_is_no_json_is_a_fault_of_the_whole_body():
     problem, _ = refuse("{")
     assert problem.code == "BAD_REQUEST"
-    assert [(field.field, field.facts) for field in problem.fields] == [("body", {"reason": "this is not JSON"})]
+    reasons = {"reason": NOT_JSON.en, "reason_ja": NOT_JSON.ja}
+    assert [(field.field, field.facts) for field in problem.fields] == [("body", reasons)]
 
 
 def test_a_flood_of_bad_fields_is_cut():

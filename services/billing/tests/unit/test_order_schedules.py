@@ -19,7 +19,7 @@ from portal_contracts.billing import OrderLine
 from portal_contracts.problems import TryLater
 from portal_contracts.values import long_salesforce_id
 
-SEEDS = 400
+SEEDS = 150
 MUTANT_SEEDS = 500
 COUNTED = 150
 LEAST = {

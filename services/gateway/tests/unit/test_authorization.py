@@ -92,6 +92,8 @@ WHO_MAY = {
     "POST /operator/line-changes/{changeId}/close": "provisioning.act",
     "POST /operator/orders/{orderId}/adopt-line": "provisioning.act",
     "POST /operator/line-endings/{cancellationId}/close": "provisioning.act",
+    "GET /operator/account-processes": "provisioning.read",
+    "POST /operator/account-processes/retry": "provisioning.act",
     "POST /hooks/whmcs": ANYBODY,
     "GET /support/cases": CUSTOMER,
     "POST /support/cases": CUSTOMER,

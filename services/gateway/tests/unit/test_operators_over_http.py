@@ -5,6 +5,7 @@ import pytest
 from portal_contracts import drift, operator_access, provisioning, provisioning_requests, sim_lines, whmcs_orders
 from portal_contracts.dead_letters import dead_letter_messages
 from portal_contracts.identity import LogOut, SessionRevoked
+from portal_contracts.identity_processes import RetryAccountProcess
 from portal_contracts.operators import OperatorCommand, OperatorOutcome, list_operator_actions
 from portal_contracts.problems import Refused
 from portal_contracts.topology_operators import answered_by_the_chassis
@@ -75,6 +76,7 @@ async def test_an_enrolment_shows_its_seed_once_and_ends_signed_in(portal, visit
 COMMANDS = [one for one in OPERATIONS if issubclass(one.message, OperatorCommand)]
 NEEDED = {
     drift.RepairDrift: {"driftId": "drift-1"},
+    RetryAccountProcess: {"kind": "signup", "processKey": "signup-1"},
     sim_lines.CloseLineChange: {"happened": True},
     sim_lines.AdoptLine: {"line": "07000000001", "serviceId": 7001},
     whmcs_orders.LinkWhmcsOrder: {"whmcsOrderId": 7},

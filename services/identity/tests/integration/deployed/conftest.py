@@ -65,7 +65,7 @@ from portal_contracts.problems import PortalProblem, Refused
 from portal_contracts.support import OpenStaffCase, StaffCase
 from portal_contracts.topology import SERVICES
 from portal_contracts.values import PersonName
-from portal_identity.testing import PASSPHRASE, form
+from portal_identity.testing import form
 from portal_local.keys import Keys
 from portal_local.servers import NatsServer
 
@@ -135,6 +135,7 @@ class World:
         self.billing_free = asyncio.Event()
         self.billing_free.set()
         self._requests = 0
+        self._chosen: dict[str, str] = {}
 
     def register(self) -> None:
         """Let billing, support, orders and notifications answer."""
@@ -217,11 +218,13 @@ class World:
         command = RequestSignup(request_id=self.request_id(), form=wanted, client_address="192.0.2.1")
         await self.ask("gateway", command)
         signup_id = await self.database.fetchval("SELECT id::text FROM signup ORDER BY kept_at DESC LIMIT 1")
-        return (await self.ask("notifications", MintSignupLink(signup_id=signup_id))).token
+        token = (await self.ask("notifications", MintSignupLink(signup_id=signup_id))).token
+        self._chosen[token] = wanted.password
+        return token
 
     async def confirm(self, token: str, within: float = SECONDS) -> Signup:
-        """Use the link until the sign-up is done."""
-        command = ConfirmSignup(token=token, password=PASSPHRASE)
+        """Use the link, with the password of its form, until the sign-up is done."""
+        command = ConfirmSignup(token=token, password=self._chosen[token])
         async with asyncio.timeout(within):
             while (signup := await self.ask("gateway", command)).state != "done":
                 await asyncio.sleep(0.1)
