@@ -34,21 +34,11 @@ class VirtualAuthenticator:
         made = await session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
         return cls(session, made["authenticatorId"])
 
-    async def pulled_out(self) -> None:
-        """Take it from the tab, with what it keeps."""
-        await self.session.send("WebAuthn.removeVirtualAuthenticator", {"authenticatorId": self.authenticator_id})
-
     async def passkeys(self) -> list[dict[str, Any]]:
         """What it keeps, private keys included."""
         found = await self.session.send("WebAuthn.getCredentials", {"authenticatorId": self.authenticator_id})
         kept: list[dict[str, Any]] = found["credentials"]
         return kept
-
-    async def keep(self, passkey: dict[str, Any]) -> None:
-        """Keep one that another device has made."""
-        await self.session.send(
-            "WebAuthn.addCredential", {"authenticatorId": self.authenticator_id, "credential": passkey}
-        )
 
 
 async def stand_between(context: BrowserContext, own: str, portal: str, changes: dict[str, str] | None = None) -> None:
