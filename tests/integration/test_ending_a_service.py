@@ -28,7 +28,7 @@ async def mailed(subscriber: Subscriber, *expected: str) -> None:
     """Wait until the customer has exactly these mails about cancellations."""
 
     async def subjects() -> list[str]:
-        return [mail["subject"].partition("(")[0] for mail in await subscriber.mails(*MAILS)]
+        return [mail["subject"].partition("（")[0] for mail in await subscriber.mails(*MAILS)]
 
     await until(subjects, lambda seen: seen == list(expected), f"the mails {expected}")
 

@@ -41,7 +41,7 @@ SIGNING_UP, LOGGING_IN, LINKING = (
 )
 LOGGED_IN, SETTING_ANEW = f"bus reply to {LOGGING_IN.removeprefix('bus ')}", "bus identity.password.reset.v1"
 BELONGS = {
-    "password": {SIGNING_UP, LOGGING_IN},
+    "password": {SIGNING_UP, "bus identity.signup.confirm.v1", LOGGING_IN},
     "new password": {SETTING_ANEW, LOGGING_IN},
     "password at linking": {LINKING},
     "WHMCS password": {LINKING, "bus billing.login.check.v1"},

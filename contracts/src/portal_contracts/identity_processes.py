@@ -9,8 +9,8 @@ from pydantic import Field, StringConstraints
 from portal_contracts.message import Message, Request
 from portal_contracts.operators import OperatorCommand, OperatorOutcome, OperatorQuery, Permission
 
-ProcessKind = Annotated[str, StringConstraints(min_length=1, max_length=60)]
-ProcessKey = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+ProcessKind = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=r"^[a-z_]+$")]
+ProcessKey = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")]
 
 
 class AccountProcess(Message):

@@ -143,7 +143,7 @@ async def _ask(client: "Client", message: Any) -> dict[str, Any]:
 
 
 def _keep(path: Path, operator: LocalOperator) -> None:
-    content = asdict(operator) | {"current_code": "python -m portal_local operator"}
+    content = asdict(operator) | {"current_code": ".venv/bin/python -m portal_local operator"}
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(json.dumps(content, indent=2) + "\n")

@@ -97,7 +97,7 @@ def welcome(gateway: str, sandbox: Mapping[str, str], viewer: str, seconds: floa
     }
     lines = ["", f"The portal runs (ready in {seconds:.1f} s).", ""]
     lines += [f"  {name:<23}{url}" for name, url in places.items()]
-    lines += ["", "Customer Numbers to sign up with, and the e-mail on file:", ""]
+    lines += ["", "Customer Numbers to sign up with (each once), and the e-mail on file:", ""]
     lines += [
         f"  {one.number}  {one.email:<32}{one.name}" + (f" ({one.eligible_for})" if one.eligible_for else "")
         for one in ready_customers()[:_SHOWN_CUSTOMERS]
@@ -115,5 +115,5 @@ async def _operator(stack: LocalStack) -> str:
         return f"{error}\n"
     return (
         f"To operate it: {found.email}, with what {stack.state.path / FILE} says;\n"
-        "`python -m portal_local operator` shows the one-time code of now.\n"
+        "`.venv/bin/python -m portal_local operator` shows the one-time code of now.\n"
     )
