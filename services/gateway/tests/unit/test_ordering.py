@@ -147,5 +147,5 @@ async def test_opening_the_mailed_link_changes_nothing(portal, visitor):  # mail
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["referrer-policy"] == "no-referrer"
     assert "example-token" not in answer.text
-    assert "<span>確認する</span> <span lang=\"en\">Confirm</span>" in answer.text
+    assert '<span>確認する</span> <span lang="en">Confirm</span>' in answer.text
     assert portal.bus.asked == []

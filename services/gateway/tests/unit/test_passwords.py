@@ -67,6 +67,6 @@ async def test_opening_the_mailed_link_changes_nothing(portal, visitor):  # mail
         assert answer.headers["cache-control"] == "no-store"
         assert answer.headers["referrer-policy"] == "no-referrer"
         assert TOKEN not in answer.text
-        assert "<span>設定する</span> <span lang=\"en\">Set password</span>" in answer.text
+        assert '<span>設定する</span> <span lang="en">Set password</span>' in answer.text
         assert (await visitor.head(path)).status_code == 200
     assert portal.bus.asked == []
