@@ -35,6 +35,8 @@ class Witness:
 
     def _in_files(self, secrets: dict[str, bytes]) -> dict[str, set[str]]:
         self.stack.redis.ask("SAVE")
+        # In the write-ahead log alone a row may be cut in two by the head of a page.
+        self.stack.postgres.administer("CHECKPOINT;")
         state, found = self.stack.state_folder, {what: set[str]() for what in secrets}
         given = {state / name for name in GIVEN}
         for path in state.rglob("*"):
