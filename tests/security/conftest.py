@@ -39,7 +39,7 @@ def kept_members() -> list[Member]:
 async def members(crowd: Crowd, kept_members: list[Member]) -> list[Member]:
     """Four members that the tests of a run share: no test may log them in or out, or end anything of theirs."""
     if not kept_members:
-        kept_members += await crowd.grow(4)
+        kept_members += await crowd.grow(4, in_service=1)
     return kept_members
 
 

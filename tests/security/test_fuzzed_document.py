@@ -46,7 +46,7 @@ async def members(crowd: Crowd, served: Served, ready: ReadyMembers) -> dict[str
     """One for each operation that needs it, as what one ends or deletes is nobody else's; reading shares one."""
     operations = in_turn(served)
     own = [one.name for one in operations if one.method != "GET" or prepared(one.name) or on_a_line(one.name)]
-    *owners, reader = await crowd.grow(len(own) + 1)
+    *owners, reader = await crowd.grow(len(own) + 1, in_service=sum(map(on_a_line, own)))
     found = {one.name: reader for one in operations} | dict(zip(own, owners, strict=True))
     await ready.prepare(found)
     return found

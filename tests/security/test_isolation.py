@@ -108,7 +108,7 @@ def own_of(path: str, member: Member) -> set[str]:
 async def test_nobody_sees_a_record_of_anybody_else(
     crowd: Crowd, served: Served, portal_stack: PortalStack, browsers: httpx.AsyncClient
 ) -> None:
-    members = await crowd.grow(CUSTOMERS)
+    members = await crowd.grow(CUSTOMERS, in_service=2)
     await give_belongings(portal_stack, crowd.staff, members)
     whose = Whose(members)
     operations = {one.path: one for one in served.for_customers() if one.method == "GET"}

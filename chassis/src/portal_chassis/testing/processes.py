@@ -1,10 +1,11 @@
 """Process engines on virtual time, and workers that die where a test wants them to."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 from functools import wraps
-from typing import Any, Final, cast
+from typing import Any, Final, NoReturn, cast
 
 from portal_chassis.postgres import Database
 from portal_chassis.process_engine import ProcessEngine
@@ -96,6 +97,29 @@ async def run_to_rest(
         clock.advance_to(due)
         if held_for is not None and due <= clock.now():
             clock.advance(held_for)
+
+
+class MortalDesk(ABC):
+    """A test's desk whose worker may be killed, at a write of its store or at an effect of its vendor."""
+
+    mortal: MortalStore
+    """The store's view of the worker that works now."""
+
+    @abstractmethod
+    def new_worker(self) -> None:
+        """Put a worker to the desk, with a mortal store of its own."""
+
+    def revive(self) -> bool:
+        """Put another worker in the place of one that was killed; say whether there was one."""
+        if self.mortal.died:
+            self.new_worker()
+            return True
+        return False
+
+    def kill(self) -> NoReturn:
+        """End the worker here and now, as kill -9 would."""
+        self.mortal.died = True
+        raise WorkerKilled
 
 
 async def work_for(

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from portal_chassis.process_memory import InMemoryProcessStore
-from portal_chassis.testing import InMemoryOperatorDesk, ManualClock, MortalStore, WorkerKilled, engine, work_for
+from portal_chassis.testing import InMemoryOperatorDesk, ManualClock, MortalDesk, MortalStore, engine, work_for
 from portal_contracts.billing import OrderLine
 from portal_contracts.fulfillment import OrderActivated, ProvisioningProgressed
 from portal_contracts.orders import ProvisioningOrder, ProvisionRequested
@@ -57,7 +57,7 @@ def an_order(category="sim", **changes):
 
 
 @dataclass
-class Desk:
+class Desk(MortalDesk):
     """The service without its transports."""
 
     clock: ManualClock = field(default_factory=ManualClock)
@@ -108,18 +108,7 @@ class Desk:
         self.engine = engine(self.definition, clock=self.clock, store=self.mortal)
         self.look_at_signal = LookAtSignal(self.attempts, self.engine, self.clock)
         for neighbour in (self.orders, self.billing, self.sims):
-            neighbour.kill = self._kill
-
-    def revive(self):
-        """Put another worker in the place of one that was killed; say whether there was one."""
-        if self.mortal.died:
-            self.new_worker()
-            return True
-        return False
-
-    def _kill(self):
-        self.mortal.died = True
-        raise WorkerKilled
+            neighbour.kill = self.kill
 
     async def signal(self, source="platform_event", *, request_id=None, at=None, order_id=ORDER, **more):
         """Let a signal arrive, in a transaction of its own; give what became of it."""

@@ -10,6 +10,7 @@ from portal_chassis.process_memory import InMemoryProcessStore
 from portal_chassis.testing import (
     InMemoryOperatorDesk,
     ManualClock,
+    MortalDesk,
     MortalStore,
     WorkerKilled,
     engine,
@@ -33,7 +34,7 @@ SERVICE, CANCELLATION = 7001, f"{1:032x}"
 FAULTS = ["unsent", "before", "after", "late", "kill_before", "kill_after"]
 
 
-class Ending:
+class Ending(MortalDesk):
     """The use case on fakes and virtual time; workers may die."""
 
     def __init__(self):
@@ -50,20 +51,9 @@ class Ending:
         self.mortal = MortalStore(self.store, dies_at=dies_at, after_effect=after_effect)
         process = LineEndingProcess(operate, recheck=timedelta(minutes=15))
         self.engine = engine(process.definition(), clock=self.clock, store=self.mortal)
-        self.sims.kill = self._kill
+        self.sims.kill = self.kill
         self.end = EndOwnedLine(self.store.database.transaction, self.owned, self.engine)
         self.close = CloseStandingEnding(self.desk, self.sims, self.kept, self.operations, self.engine)
-
-    def revive(self):
-        """Put another worker in the place of one that was killed; say whether there was one."""
-        if self.mortal.died:
-            self.new_worker()
-            return True
-        return False
-
-    def _kill(self):
-        self.mortal.died = True
-        raise WorkerKilled
 
     async def asks(self, **facts):
         usual = {"cancellation_id": CANCELLATION, "account_id": ACCOUNT, "service_id": SERVICE}

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from portal_chassis.process import Next, ProcessDefinition, Step
 from portal_chassis.process_memory import InMemoryProcessStore
-from portal_chassis.testing import ManualClock, MortalStore, WorkerKilled, engine, work_for
+from portal_chassis.testing import ManualClock, MortalDesk, MortalStore, engine, work_for
 from portal_contracts.problems import Refused, TryLater
 from portal_fulfillment.line_changes import (
     CancelLine,
@@ -59,7 +59,7 @@ class Nothing(BaseModel):
 
 
 @dataclass
-class LineDesk:
+class LineDesk(MortalDesk):
     """A process around the use case, on fakes and virtual time."""
 
     change: object
@@ -73,19 +73,8 @@ class LineDesk:
             Line(ACCOUNT, LineState.ACTIVE, "active", plan_code="PASI_20G", eid=OLD_EID, iccid=ICCID, network="5G")
         )
         self.operate = OperateOnLine(self.sims, self.operations, timedelta(minutes=15), timedelta(minutes=30))
-        self.sims.kill = self._kill
+        self.sims.kill = self.kill
         self.new_worker()
-
-    def revive(self):
-        """Put another worker in the place of one that was killed; say whether there was one."""
-        if self.mortal.died:
-            self.new_worker()
-            return True
-        return False
-
-    def _kill(self):
-        self.mortal.died = True
-        raise WorkerKilled
 
     def new_worker(self, *, dies_at=10**9, after_effect=False):
         async def operate(run):

@@ -16,6 +16,7 @@ from portal_salesforce.client import Salesforce
 from portal_salesforce.dialect import DialectSource
 from portal_salesforce.errors import SalesforceRefusal
 from portal_salesforce.field_values import FieldValue, moment
+from portal_salesforce.own_writes import OwnWrites
 
 _STATUSES: Final[Mapping[str, VerificationStatus]] = {
     "": "not_submitted",
@@ -32,6 +33,7 @@ class SalesforceVerifications:
 
     def __init__(self, salesforce: Salesforce) -> None:
         self._salesforce = salesforce
+        self._writes = OwnWrites(salesforce)
         self._dialect = DialectSource(salesforce, "Account", "Contact")
 
     async def read(self, account_id: str) -> VerificationOnFile:
@@ -74,7 +76,7 @@ class SalesforceVerifications:
             dialect.field("account.verificationSubmittedAt"): at,
             dialect.field("account.verificationRejection"): None,
         }
-        await self._salesforce.update("Account", account_id, fields)
+        await self._writes.update("Account", account_id, fields)
 
     async def person(self, account_id: str, email: str) -> PersonOnFile:
         """Read the contact with this mailbox and the account's billing address."""
@@ -127,9 +129,7 @@ class SalesforceVerifications:
             raise Refused("NOT_FOUND")
         earlier = str(found[name] or "")
         if note not in earlier:
-            await self._salesforce.update(
-                "Account", account_id, {**fields, name: "\n".join(filter(None, (note, earlier)))}
-            )
+            await self._writes.update("Account", account_id, {**fields, name: "\n".join(filter(None, (note, earlier)))})
 
 
 def _street_level(account: Mapping[str, str | None]) -> str:

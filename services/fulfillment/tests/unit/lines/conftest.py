@@ -11,8 +11,8 @@ from portal_chassis.process_memory import InMemoryProcessStore
 from portal_chassis.testing import (
     InMemoryOperatorDesk,
     ManualClock,
+    MortalDesk,
     MortalStore,
-    WorkerKilled,
     engine,
     operator_call,
     work_for,
@@ -64,7 +64,7 @@ CALLS = {
 }
 
 
-class Lines:
+class Lines(MortalDesk):
     """The use cases on fakes and virtual time; workers may die."""
 
     def __init__(self):
@@ -86,7 +86,7 @@ class Lines:
         self.mortal = MortalStore(self.store, dies_at=dies_at, after_effect=after_effect)
         self.engine = engine(process.definition(), clock=self.clock, store=self.mortal)
         for neighbour in (self.sims, self.charges):
-            neighbour.kill = self._kill
+            neighbour.kill = self.kill
         self.change = ChangeLine(
             self.store.database.transaction,
             self.owned,
@@ -102,17 +102,6 @@ class Lines:
         )
         self.close = CloseStandingChange(self.desk, self.changes, self.operations, self.engine)
         self.show = ShowLine(self.owned, self.changes, self.sims, PLANS, self.clock, PAUSE)
-
-    def revive(self):
-        """Put another worker in the place of one that was killed; say whether there was one."""
-        if self.mortal.died:
-            self.new_worker()
-            return True
-        return False
-
-    def _kill(self):
-        self.mortal.died = True
-        raise WorkerKilled
 
     def actor(self, account=ACCOUNT, minutes=0):
         at = self.clock.now() - timedelta(minutes=minutes)
