@@ -9,16 +9,15 @@ whose cores generator, portal and vendors share: `PORTAL_FLOOD_A_SECOND=500`, `P
 import asyncio
 import os
 import statistics
-from collections.abc import AsyncIterator
+from time import perf_counter
 
 import pytest
 
-from portal_local.demo.customer import Customer
-from portal_local.demo.journey import PASSWORD
-from portal_security.crowd import Crowd, Member
+from portal_security.crowd import Member
 from portal_security.flood import BURST, Answered, flood
+from portal_security.wire import Wire
 from portal_testing.stack import PortalStack
-from portal_testing.steady_load import quantile, steadily
+from portal_testing.steady_load import Answer, quantile
 
 ROUNDS = int(os.environ.get("PORTAL_FLOOD_ROUNDS", "2"))
 SECONDS = float(os.environ.get("PORTAL_FLOOD_SECONDS", "2"))
@@ -26,36 +25,45 @@ RATIO = float(os.environ.get("PORTAL_FLOOD_RATIO", "0"))
 """How much longer the p99 of who is signed in may be; 0 asks for none."""
 LOG_INS_A_SECOND = float(os.environ.get("PORTAL_FLOOD_A_SECOND", "100"))
 LOOKS_A_SECOND = 25
+LEAD = 2.0
+"""Seconds of flood before the looks are timed: its burst, and 400 connections that are opened, come but once."""
 PAGES = ("/me", "/orders", "/me/sessions", "/subscriptions")
 LOOKED_AT, TOO_MANY = 401, {429, 503}
 
 
-@pytest.fixture
-async def customers(crowd: Crowd, portal_stack: PortalStack) -> AsyncIterator[list[Customer]]:
-    """Signed in before the flood."""
-    found = [Customer(portal_stack.gateway_url, portal_stack.sandbox_urls["sendgrid"]) for _ in range(4)]
-    for customer, member in zip(found, await crowd.grow(len(found)), strict=True):
-        await customer.post("/auth/login", {"email": member.email, "password": PASSWORD})
-    yield found
-    for customer in found:
-        await customer.__aexit__(None, None, None)
+async def looks(wire: Wire, members: list[Member]) -> list[Answer]:
+    """Look at the pages at a steady rate, whether or not the looks before were answered."""
+    asked: list[asyncio.Task[Answer]] = []
+    begun = perf_counter()
+    for number in range(int(LOOKS_A_SECOND * SECONDS)):
+        await asyncio.sleep(max(0.0, begun + number / LOOKS_A_SECOND - perf_counter()))
+        asked.append(asyncio.create_task(look(wire, members[number % len(members)], PAGES[number % len(PAGES)])))
+    return await asyncio.gather(*asked)
+
+
+async def look(wire: Wire, member: Member, path: str) -> Answer:
+    status, _, seconds = await wire.ask(f"GET {path}", headers=f"Authorization: {member.bearer['Authorization']}\r\n")
+    return Answer(path, status, seconds, 0, dated=False)
 
 
 @pytest.mark.timeout(1800)
 async def test_who_is_signed_in_goes_on_while_wrong_log_ins_flood_the_portal(
-    customers: list[Customer], members: list[Member], portal_stack: PortalStack
+    members: list[Member], portal_stack: PortalStack
 ) -> None:
+    wire = Wire(portal_stack.gateway_url)
     known = [member.email for member in members]
     floods: list[Answered] = []
     ratios: list[float] = []
     for number in range(ROUNDS + 1):
-        usual = await steadily(customers, PAGES, per_second=LOOKS_A_SECOND, seconds=SECONDS)
-        wave = asyncio.create_task(flood(portal_stack.gateway_url, LOG_INS_A_SECOND, SECONDS, known))
-        meanwhile = await steadily(customers, PAGES, per_second=LOOKS_A_SECOND, seconds=SECONDS)
+        usual = await looks(wire, members)
+        wave = asyncio.create_task(flood(portal_stack.gateway_url, LOG_INS_A_SECOND, LEAD + SECONDS, known))
+        await asyncio.sleep(LEAD)
+        meanwhile = await looks(wire, members)
         floods.append(await wave)
         assert {answer.status for answer in [*usual, *meanwhile]} == {200}
         if number:  # the first ones open connections
             ratios.append(quantile(meanwhile, 0.99) / quantile(usual, 0.99))
+    wire.close()
     ratio = statistics.median(ratios)
     print(f"p99 {ratio:.2f} times as long, of {[round(one, 2) for one in ratios]}")  # noqa: T201 - the figure, with -s
     for one in floods:

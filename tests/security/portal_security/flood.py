@@ -7,6 +7,7 @@ every tenth is for a known address, the others for ones nobody has.
 
 import asyncio
 import json
+import os
 import random
 import re
 import sys
@@ -15,13 +16,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import perf_counter
 from typing import Final
-from urllib.parse import urlsplit
+
+from portal_security.wire import Wire
 
 BURST: Final = 200
 """More than one gateway takes of a kind at once, and than identity hashes."""
 CONNECTIONS: Final = 400
 KNOWN_EACH: Final = 10
-_LENGTH: Final = re.compile(rb"\r\ncontent-length: (\d+)", re.IGNORECASE)
 _RETRY: Final = re.compile(rb"\r\nretry-after: [1-9]", re.IGNORECASE)
 
 
@@ -53,45 +54,28 @@ async def flood(url: str, per_second: float, seconds: float, known: Sequence[str
 
 
 class _Flood:
-    def __init__(self, host: str, port: int, known: Sequence[str]) -> None:
-        self._host, self._port, self._known = host, port, known
+    def __init__(self, url: str, known: Sequence[str]) -> None:
+        self._wire, self._known = Wire(url), known
         self._chance = random.Random(7)  # noqa: S311 - whom it tries, not a secret
-        self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
-        self._open = 0
         self.answered = Answered()
 
     async def log_in(self, number: int) -> None:
         """Send one and note the answer."""
-        if not self._idle and self._open >= CONNECTIONS:
+        if not self._wire.idle and self._wire.open >= CONNECTIONS:
             self.answered.held_back += 1
             return
-        begun = perf_counter()
-        reader, writer = self._idle.pop() if self._idle else await self._connected()
-        writer.write(self._request(number))
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = _LENGTH.search(head)
-        await reader.readexactly(int(length[1]) if length else 0)
-        self._idle.append((reader, writer))
-        status = int(head[9:12])
-        self.answered.seconds.setdefault(status, []).append(perf_counter() - begun)
-        self.answered.without_retry_after += status in {429, 503} and not _RETRY.search(head)
-
-    async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        self._open += 1
-        return await asyncio.open_connection(self._host, self._port)
-
-    def _request(self, number: int) -> bytes:
         known = self._known and number % KNOWN_EACH == 0
         email = self._chance.choice(self._known) if known else f"flood{self._chance.getrandbits(48):x}@example.jp"
         body = json.dumps({"email": email, "password": "a-wrong-and-long-passphrase"})
         network = ".".join(str(self._chance.randrange(1, 224)) for _ in range(4))
-        head = f"POST /auth/login HTTP/1.1\r\nHost: {self._host}:{self._port}\r\nX-Forwarded-For: {network}\r\n"
-        return f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+        headers = f"X-Forwarded-For: {network}\r\nContent-Type: application/json\r\n"
+        status, head, seconds = await self._wire.ask("POST /auth/login", body, headers)
+        self.answered.seconds.setdefault(status, []).append(seconds)
+        self.answered.without_retry_after += status in {429, 503} and not _RETRY.search(head)
 
 
 async def _run(url: str, per_second: float, seconds: float, known: Sequence[str]) -> Answered:
-    address = urlsplit(url)
-    wave = _Flood(address.hostname or "", address.port or 0, known)
+    wave = _Flood(url, known)
     begun = perf_counter()
     async with asyncio.TaskGroup() as sent:
         for number in range(BURST + int(per_second * seconds)):
@@ -102,4 +86,6 @@ async def _run(url: str, per_second: float, seconds: float, known: Sequence[str]
 
 
 if __name__ == "__main__":
+    if sys.platform == "linux":  # a flood comes from elsewhere, so it may not take the portal's processor time
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     print(json.dumps(asdict(asyncio.run(_run(sys.argv[1], float(sys.argv[2]), float(sys.argv[3]), sys.argv[4:])))))  # noqa: T201 - the program's answer

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from time import perf_counter
 from typing import Final
 
@@ -12,7 +13,7 @@ from portal_chassis.logs import get_logger
 from portal_chassis.metrics import histogram
 from portal_chassis.telemetry import Span, current_ids, current_traceparent
 from portal_contracts.notifications import MAIL_EVENTS_LIMIT
-from portal_contracts.problems import Misconfigured, PortalProblem, Refused, TryLater
+from portal_contracts.problems import Language, Misconfigured, PortalProblem, Refused, TryLater
 from portal_gateway.exchange import BODY_LIMIT, Caller, Exchange, Gateway
 from portal_gateway.limits import ANYBODY
 from portal_gateway.operation import Operation
@@ -54,6 +55,12 @@ class Endpoint:
             await _send(send, _not_allowed(scope, self._allowed), [])
             return
         started = perf_counter()
+        if operation.by_strangers and self._gateway.strangers_writes.is_full(operation.name):
+            # without a trace and a line of the log: a flood must cost less to send away than to send
+            reply = _surplus(scope["path"], preferred_language(dict(scope["headers"]).get(b"accept-language")))
+            await _send(send, reply, [])
+            self._observe(operation, reply.status, perf_counter() - started)
+            return
         exchange = Exchange(self._gateway, operation, scope, receive)
         always = operation.changes and self._gateway.settings.trace_writes
         with request_span(operation.name, exchange.headers.get(b"traceparent"), always=always) as opened:
@@ -196,6 +203,11 @@ def _problem(problem: PortalProblem, exchange: Exchange, scope: Scope, opened: S
     language = preferred_language(exchange.headers.get(b"accept-language"))
     of_body = exchange.operation.body is not None
     return problem_reply(problem, scope["path"], language, headers, of_body=of_body)
+
+
+@lru_cache(maxsize=64)
+def _surplus(path: str, language: Language) -> Reply:
+    return problem_reply(TryLater("OVERLOADED"), path, language)
 
 
 def _not_allowed(scope: Scope, allowed: bytes) -> Reply:

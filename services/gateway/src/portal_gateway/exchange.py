@@ -1,6 +1,7 @@
 """One HTTP request while it is worked on: what came in, who sent it, and asking on its behalf."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
@@ -55,6 +56,7 @@ class Gateway:
     requests: InFlight
     rates: Mapping[CallGroup, CallRate]
     writes: InFlight
+    strangers_writes: InFlight
     streams: TimelineStreams
     clock: MachineClock
     settings: GatewaySettings
@@ -178,21 +180,39 @@ class Exchange:
 
     async def ask(self, message: Request[R]) -> R:
         """Ask for the caller; raises what the other side raised."""
-        return await self.gateway.bus.ask(
-            message, timeout=self.gateway.settings.request_seconds, actor=self._actor_token()
-        )
+        with self._place():
+            return await self.gateway.bus.ask(
+                message, timeout=self.gateway.settings.request_seconds, actor=self._actor_token()
+            )
 
     async def ask_bytes(self, message: bytes) -> bytes:
         """Ask the operation's message for the caller and give the reply unparsed; raises its problem."""
-        raw = await self.gateway.bus.ask_bytes(
-            self._message_class(),
-            message,
-            timeout=self.gateway.settings.request_seconds,
-            actor=self._actor_token(),
-        )
+        with self._place():
+            raw = await self.gateway.bus.ask_bytes(
+                self._message_class(),
+                message,
+                timeout=self.gateway.settings.request_seconds,
+                actor=self._actor_token(),
+            )
         if raw.problem is not None:
             raise _problem_of(raw.body)
         return raw.body
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        """Hold back what strangers change, such as a flood of log-ins: identity hashes few passwords at once.
+
+        Only while a service works at it: a stranger may send a body slowly, and must not keep others out by that.
+        """
+        if not self.operation.by_strangers:
+            yield
+            return
+        places, name = self.gateway.strangers_writes, self.operation.name
+        places.enter(name)
+        try:
+            yield
+        finally:
+            places.leave(name)
 
     async def command(self, **given: Any) -> bytes:
         """Ask the operation's command, made of the path and what is given; raises its problem."""

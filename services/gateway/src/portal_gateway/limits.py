@@ -17,9 +17,13 @@ class InFlight:
         self._keys: Counter[str] = Counter()
         self.running = 0
 
+    def is_full(self, key: str) -> bool:
+        """Whether there is no place for the key."""
+        return self.running >= self._at_once or self._keys[key] >= self._at_once_per_key
+
     def enter(self, key: str = ANYBODY) -> None:
         """Take a place, for a key such as a session; raises TryLater OVERLOADED. Give it back with `leave`."""
-        if self.running >= self._at_once or (key and self._keys[key] >= self._at_once_per_key):
+        if self.is_full(key):
             raise TryLater("OVERLOADED")
         self.running += 1
         if key:

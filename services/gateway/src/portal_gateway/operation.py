@@ -82,7 +82,7 @@ class Operation:
         if self.needs_session == (self.call_group is not None):
             raise ValueError(f"{self.name}: exactly what needs no session has a call_group")
 
-    @property
+    @cached_property
     def name(self) -> str:
         """Method and path template: the name of spans, metrics and cache entries."""
         return f"{self.method} {self.path}"
@@ -96,6 +96,11 @@ class Operation:
     def audience(self) -> Audience:
         """Whose session is needed."""
         return self.for_audience or self.message.audience
+
+    @cached_property
+    def by_strangers(self) -> bool:
+        """Whether it changes something for whoever asks, without a session or a signature."""
+        return self.changes and not self.needs_session and not self.signed
 
     @cached_property
     def permission(self) -> str | None:

@@ -29,6 +29,9 @@ class GatewaySettings(BaseSettings):
     account_calls_a_minute_per_address: int = Field(default=300, ge=1, description="Sign-up, log-in, mailed links")
     machine_calls_a_minute_per_address: int = Field(default=6000, ge=1, description="Signed calls and hooks")
     session_writes_at_once: int = Field(default=4, ge=1, description="State changes of one session at a time")
+    strangers_writes_at_once: int = Field(
+        default=16, ge=1, description="State changes of one kind without a session, such as log-ins, at a time"
+    )
     streams_at_once: int = Field(default=1000, ge=1, description="Open event streams of this instance")
     session_streams_at_once: int = Field(default=8, ge=1)
     stream_heartbeat_seconds: float = Field(default=15.0, gt=0)

@@ -274,6 +274,47 @@ async def test_a_session_may_change_only_so_much_at_once(new_portal):
         assert (await first).status_code == (await others).status_code == 422
 
 
+async def test_log_ins_are_few_at_once_and_more_are_sent_away_before_they_are_read(new_portal):
+    portal = new_portal(strangers_writes_at_once=1)
+    gate, form = asyncio.Event(), {"email": "hanako@example.jp", "password": "a-long-and-fake-phrase"}
+
+    async def slow(_):
+        await gate.wait()
+        return Refused("CREDENTIALS_WRONG")
+
+    portal.bus.reply(identity.LogIn, slow)
+    async with portal.visitor() as client, portal.browser() as hanako:
+        first = asyncio.create_task(client.post("/auth/login", json=form))
+        while not portal.asked(identity.LogIn):
+            await asyncio.sleep(0)
+        surplus = await client.post("/auth/login", content=b"no form at all", headers={"Accept-Language": "ja"})
+        assert (surplus.status_code, surplus.json()["code"]) == (503, "OVERLOADED")
+        assert int(surplus.headers["retry-after"]) > 0
+        assert surplus.headers["content-language"] == "ja"
+        assert (await hanako.get("/orders")).status_code == 200
+        gate.set()
+        assert (await first).status_code == 401
+        assert (await client.post("/auth/login", json=form)).status_code == 401
+
+
+async def test_who_sends_a_log_in_slowly_keeps_nobody_out(new_portal):
+    portal = new_portal(strangers_writes_at_once=1)
+    portal.bus.reply(identity.LogIn, Refused("CREDENTIALS_WRONG"))
+    started = asyncio.Event()
+
+    async def stalling():
+        yield b'{"email":'
+        started.set()
+        await asyncio.sleep(5)
+
+    async with portal.visitor() as client:
+        slow = asyncio.create_task(client.post("/auth/login", content=stalling(), headers=JSON))
+        await started.wait()
+        form = {"email": "hanako@example.jp", "password": "a-long-and-fake-phrase"}
+        assert (await client.post("/auth/login", json=form)).status_code == 401
+        slow.cancel()
+
+
 async def test_a_body_that_never_ends_is_given_up_with_the_request(new_portal):
     portal = new_portal(request_seconds=0.05)
 

@@ -1,4 +1,4 @@
-"""Argon2id off the event loop, as many at once as there are cores (reference reliability.md (c) §1, §7)."""
+"""Argon2id off the event loop, on all cores but one (reference reliability.md (c) §1, §7)."""
 
 import asyncio
 import os
@@ -16,8 +16,6 @@ from portal_identity.password_policy import normal_password
 T = TypeVar("T")
 
 WAITING: Final = 32
-_GIVES_WAY: Final = 10
-"""How much nicer than the process the threads that hash are: a flood of log-ins takes the time nobody else wants."""
 
 
 class Argon2Hasher:
@@ -25,9 +23,9 @@ class Argon2Hasher:
 
     def __init__(self) -> None:
         self._argon2 = Argon2(time_cost=2, memory_cost=19_456, parallelism=1)
-        cores = os.cpu_count() or 1
-        self._threads = ThreadPoolExecutor(cores, thread_name_prefix="argon2", initializer=_give_way)
-        self._most = cores + WAITING
+        at_once = max(1, (os.cpu_count() or 1) - 1)
+        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="argon2", initializer=_give_way)
+        self._most = at_once + WAITING
         self._taken = 0
         self._dummy = self._argon2.hash(os.urandom(16).hex())
 
@@ -60,6 +58,11 @@ class Argon2Hasher:
 
 
 def _give_way() -> None:
-    """Let everything else go first; elsewhere than on Linux this would be about the whole process."""
+    """Let everything else go first: a flood of log-ins takes the time nobody wants (docs/performance.md).
+
+    Linux then takes a core that only hashes for a free one. Niceness does not reach that far: it counts within a
+    container or a session alone, where a service is by itself. So no other service starves this
+    thread either.
+    """
     if sys.platform == "linux":
-        os.nice(_GIVES_WAY)
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
