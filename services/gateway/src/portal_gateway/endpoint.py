@@ -57,9 +57,9 @@ class Endpoint:
         started = perf_counter()
         if operation.by_strangers and self._gateway.strangers_writes.is_full(operation.name):
             # without a trace and a line of the log: a flood must cost less to send away than to send
-            reply = _surplus(scope["path"], preferred_language(dict(scope["headers"]).get(b"accept-language")))
-            await _send(send, reply, [])
-            self._observe(operation, reply.status, perf_counter() - started)
+            refusal = _surplus(scope["path"], preferred_language(dict(scope["headers"]).get(b"accept-language")))
+            await _send(send, refusal, [])
+            self._observe(operation, refusal.status, perf_counter() - started)
             return
         exchange = Exchange(self._gateway, operation, scope, receive)
         always = operation.changes and self._gateway.settings.trace_writes
