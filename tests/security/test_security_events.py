@@ -82,7 +82,7 @@ async def linked_account(stack: PortalStack, http: httpx.AsyncClient, stranger: 
 @pytest.fixture
 async def scene(crowd: Crowd, shoppers: Shoppers, portal_stack: PortalStack) -> AsyncIterator[Scene]:
     async with portal_stack.new_client() as http:
-        members = await crowd.grow(3, in_service=1)
+        members = await crowd.grow(3, in_service=1, esim=True)
         mine, forgetful, slowed = (AccountOwner(portal_stack, http, one.email, one.bearer) for one in members)
         person = (await shoppers.somebody(with_card=False)).person
         newcomer = AccountOwner(portal_stack, http, person.email, {})

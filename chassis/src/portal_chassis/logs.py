@@ -13,9 +13,8 @@ from contextvars import ContextVar
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
-import structlog
-
 from portal_chassis import telemetry
+from portal_chassis.lean_structlog import structlog
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger

@@ -114,13 +114,14 @@ class Crowd:
         """A member of staff in Salesforce."""
         return self._systems.salesforce
 
-    async def grow(self, count: int, *, in_service: int = 0) -> list[Member]:
+    async def grow(self, count: int, *, in_service: int = 0, esim: bool = False) -> list[Member]:
         """Make so many members, each with a case and its file, an order, a service with a line, and an invoice.
 
-        Freebit knows the lines of the first `in_service`: it has about ten, for all the tests of a run.
+        Freebit knows the lines of the first `in_service`: it has ten of them, four on an eSIM, for all the tests of a
+        run. Who needs no eSIM gets a card as long as there are any.
         """
         members = [Member() for _ in range(count)]
-        lines = await self._lines_of_freebit() if in_service else []
+        lines = await self._lines_of_freebit(esim=esim) if in_service else []
         assert len(lines) >= in_service, "no line of the sandbox is left: have fewer members with one"
         for member, line in zip(members[:in_service], lines, strict=False):
             member.line = line
@@ -132,16 +133,20 @@ class Crowd:
         await self._lines_and_cancellations(members)
         return members
 
-    async def _lines_of_freebit(self) -> list[str]:
-        """Give the numbers in service that nobody here has yet."""
+    async def _lines_of_freebit(self, *, esim: bool) -> list[str]:
+        """Give the numbers in service that nobody here has yet: of eSIMs alone, or those last."""
         found = (await self._client.get(f"{self._stack.sandbox_urls['freebit']}/_sim/lines")).raise_for_status().json()
         connection = await asyncpg.connect(self._stack.database_url("fulfillment"))
         try:
             taken = {row["account"] for row in await connection.fetch("SELECT account FROM sim_line")}
         finally:
             await connection.close()
-        lines = [str(line["account"]) for line in found["lines"] if line["state"] == "active"]
-        return sorted(set(lines) - taken)
+        lines = sorted(
+            (line["sim_type"] == "esim", str(line["account"]))
+            for line in found["lines"]
+            if line["state"] == "active" and line["sim_type"] != "group"
+        )
+        return [number for on_esim, number in lines if number not in taken and (on_esim or not esim)]
 
     async def _in_salesforce(self, members: list[Member]) -> None:
         staff = self._systems.salesforce

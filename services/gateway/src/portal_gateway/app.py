@@ -1,6 +1,6 @@
 """Joins the operations to one ASGI application."""
 
-from functools import cache
+import sys
 from importlib.resources import files
 from typing import Any, Final
 
@@ -16,13 +16,13 @@ from portal_contracts.problems import Misconfigured, PortalProblem, Refused, Try
 from portal_gateway import pages
 from portal_gateway.call_rates import CallGroup, CallRate
 from portal_gateway.cookies import Cookies
-from portal_gateway.documentation import documentation_pages
+from portal_gateway.documentation import DESCRIBING, documentation_pages, problem_pages
 from portal_gateway.endpoint import Endpoint
 from portal_gateway.exchange import Gateway
 from portal_gateway.forgery import ForgeryGuard
+from portal_gateway.later_pages import LaterPages, Page
 from portal_gateway.limits import InFlight
 from portal_gateway.micro_cache import MicroCache
-from portal_gateway.open_api import open_api
 from portal_gateway.operation import Operation
 from portal_gateway.ports import Asks
 from portal_gateway.problem_json import preferred_language, problem_reply
@@ -99,7 +99,7 @@ def signed_calls_of(settings: GatewaySettings, clock: MachineClock) -> SignedCal
 
 
 def build_app(gateway: Gateway) -> FastAPI:
-    """Build the application: FastAPI's routing, its own OpenAPI, and none of its per-request work."""
+    """Build the application: FastAPI's routing, an OpenAPI of our own, and none of its per-request work."""
     app = FastAPI(
         title="Customer portal",
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
@@ -108,8 +108,6 @@ def build_app(gateway: Gateway) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    document, pages_by_path = _described(gateway.settings.public_url, secure=gateway.settings.cookie_secure)
-    app.openapi = lambda: document  # type: ignore[method-assign]  # made from the table of operations instead
     app.add_exception_handler(HTTPException, _framework_problem)
     app.add_middleware(SecurityHeaders, secure=gateway.settings.cookie_secure)
     by_path: dict[str, list[Operation]] = {}
@@ -118,16 +116,17 @@ def build_app(gateway: Gateway) -> FastAPI:
     for path in sorted(by_path, key=_precedence):
         page = own_page(*PAGES[path]) if path in PAGES else None
         app.router.routes.append(Route(path, Endpoint(gateway, by_path[path], page)))
-    for path, page in pages_by_path.items():
-        app.router.routes.append(Route(path, Endpoint(gateway, (), page)))
+    later = LaterPages(describing_command(gateway.settings), documentation_pages)
+    documents: dict[str, Page] = {**problem_pages(), **{path: later.at(path) for path in DESCRIBING}}
+    for path, document in documents.items():
+        app.router.routes.append(Route(path, Endpoint(gateway, (), document)))
     return app
 
 
-@cache
-def _described(public_url: str, *, secure: bool) -> tuple[dict[str, Any], dict[str, StaticPage]]:
-    """Write the documents, once for a process: most of the time it takes to build the application."""
-    document = open_api(OPERATIONS, public_url, secure=secure)
-    return document, documentation_pages(document)
+def describing_command(settings: GatewaySettings) -> tuple[str, ...]:
+    """Give the program that writes the OpenAPI document."""
+    secure = ["secure"] if settings.cookie_secure else []
+    return sys.executable, "-m", "portal_gateway.open_api", settings.public_url, *secure
 
 
 def _precedence(path: str) -> tuple[bool, bool, bool]:

@@ -1,24 +1,29 @@
 """What the API says about itself: an index, the OpenAPI document, a page for people, and the problem catalogue."""
 
 import json
-from typing import Any
+from typing import Any, Final
 
 from portal_contracts.problems import CATALOGUE
 from portal_gateway.documentation_page import documentation_page
 from portal_gateway.problem_json import title_of
 from portal_gateway.static_page import StaticPage
 
+DESCRIBING: Final = ("/", "/openapi.json", "/docs")
+"""Paths of the pages that are made of the OpenAPI document."""
+
 
 def documentation_pages(document: dict[str, Any]) -> dict[str, StaticPage]:
-    """Give the documents by path."""
+    """Give the pages that are made of the OpenAPI document by path."""
     public_url = document["servers"][0]["url"]
-    pages = {
-        "/": _json({"name": "Customer portal", "documentation": f"{public_url}/docs", "links": _links(document)}),
-        "/openapi.json": _json(document),
-        "/docs": documentation_page(document),
-        "/problems": _json({"problems": [_problem(code) for code in CATALOGUE]}),
-    }
-    return pages | {f"/problems/{code}": _json(_problem(code)) for code in CATALOGUE}
+    index = {"name": "Customer portal", "documentation": f"{public_url}/docs", "links": _links(document)}
+    return dict(zip(DESCRIBING, (_json(index), _json(document), documentation_page(document)), strict=True))
+
+
+def problem_pages() -> dict[str, StaticPage]:
+    """Give the catalogue of problems, and each of them, by path."""
+    problems = {code: _problem(code) for code in CATALOGUE}
+    pages = {f"/problems/{code}": _json(problem) for code, problem in problems.items()}
+    return {"/problems": _json({"problems": list(problems.values())}), **pages}
 
 
 def _problem(code: str) -> dict[str, Any]:

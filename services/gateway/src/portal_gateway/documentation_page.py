@@ -1,4 +1,4 @@
-"""The OpenAPI document as one page for people: written once at start, without scripts and without other hosts."""
+"""The OpenAPI document as one page for people: written once, without scripts and without other hosts."""
 
 import json
 from collections.abc import Iterable, Mapping

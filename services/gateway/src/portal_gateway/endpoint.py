@@ -15,13 +15,13 @@ from portal_chassis.telemetry import Span, current_ids, current_traceparent
 from portal_contracts.notifications import MAIL_EVENTS_LIMIT
 from portal_contracts.problems import Language, Misconfigured, PortalProblem, Refused, TryLater
 from portal_gateway.exchange import BODY_LIMIT, Caller, Exchange, Gateway
+from portal_gateway.later_pages import Page
 from portal_gateway.limits import ANYBODY
 from portal_gateway.operation import Operation
 from portal_gateway.problem_json import preferred_language, problem_reply
 from portal_gateway.reply import Headers, Receive, Reply, Scope, Send, StreamReply
 from portal_gateway.request_span import request_span
 from portal_gateway.sessions import SignedIn
-from portal_gateway.static_page import StaticPage
 
 REQUEST_SECONDS: Final = histogram(
     "portal_http_request_seconds", "How long HTTP requests took, streams left out", "operation", "status"
@@ -36,7 +36,7 @@ log = get_logger(__name__)
 class Endpoint:
     """One path with its operations by method; what it answers to GET may also be a page."""
 
-    def __init__(self, gateway: Gateway, operations: Sequence[Operation], page: StaticPage | None = None) -> None:
+    def __init__(self, gateway: Gateway, operations: Sequence[Operation], page: Page | None = None) -> None:
         self._gateway = gateway
         self._page = page
         self._operations: Mapping[str, Operation] = {operation.method: operation for operation in operations}

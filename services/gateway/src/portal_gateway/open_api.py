@@ -1,6 +1,11 @@
-"""OpenAPI 3.1 from the table of operations and the contracts' own models: examples, problems and security included."""
+"""OpenAPI 3.1 from the table of operations and the contracts' models: examples, problems and security included.
 
+`python -m portal_gateway.open_api <public URL> [secure]` prints the document.
+"""
+
+import json
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
@@ -335,3 +340,9 @@ def _references(part: Any) -> set[str]:
     if isinstance(part, list):
         return set().union(*(_references(inner) for inner in part))
     return set()
+
+
+if __name__ == "__main__":
+    from portal_gateway.routes import OPERATIONS
+
+    json.dump(open_api(OPERATIONS, sys.argv[1], secure="secure" in sys.argv[2:]), sys.stdout, ensure_ascii=False)

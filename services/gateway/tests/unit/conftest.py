@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -25,6 +26,7 @@ from portal_contracts.message import reply_type
 from portal_contracts.problems import Refused
 from portal_gateway.app import build_app, build_gateway
 from portal_gateway.exchange import ANSWERING_ALIKE
+from portal_gateway.open_api import open_api
 from portal_gateway.routes import OPERATIONS
 from portal_gateway.settings import GatewaySettings
 
@@ -187,6 +189,17 @@ class Answer(NamedTuple):
         return self.body.get("code")
 
 
+@cache
+def described():
+    return open_api(OPERATIONS, BASE, secure=False)
+
+
+@pytest.fixture
+def document():
+    """What the API says about itself."""
+    return described()
+
+
 class Portal:
     """What a test holds in its hands."""
 
@@ -202,6 +215,11 @@ class Portal:
             answer = reply_type(message)
             self.bus.reply(message, answer.model_validate(example_of(answer)))
         self.bus.reply(MintActor, self.identity.mint)
+
+    @property
+    def document(self):
+        """What the API says about itself."""
+        return described()
 
     @staticmethod
     def messages():

@@ -12,11 +12,6 @@ from portal_gateway.open_api import problems_of
 from portal_gateway.routes import OPERATIONS
 
 
-@pytest.fixture
-def document(portal):
-    return portal.app.openapi()
-
-
 def of(document, operation):
     return document["paths"][operation.path][operation.method.lower()]
 

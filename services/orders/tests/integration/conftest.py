@@ -12,9 +12,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from portal_chassis.memory import InMemoryDatabase
 from portal_chassis.migrating import migrate
 from portal_chassis.postgres import Database
+from portal_contracts.catalog import LocalizedText
 from portal_contracts.values import Address
 from portal_orders.comparison_in_memory import InMemoryDifferences
 from portal_orders.comparison_store import PostgresDifferences
+from portal_orders.order import KeptItem, KeptOrder
 from portal_orders.ports import NewItem, NewOrder
 from portal_orders.projection import PostgresOrderBook
 from portal_orders.rows_in_memory import (
@@ -37,6 +39,37 @@ from portal_sandbox.settings import Settings
 INTERNET = "Personal SonixNet Home Internet"
 HOME = Address(postcode="150-0001", prefecture="東京都", city="渋谷区", street="神宮前1-2-3", building="見本ビル 401")
 BY_SKU = {product.sku: product for product in PRICE_LIST}
+
+
+@pytest.fixture
+def kept_order():
+    """Make a finished order for a VPN, as the portal keeps it."""
+    return _kept_order
+
+
+def _kept_order(order_id, placed_at, **facts):
+    item = KeptItem(
+        product_id="01t000000000301AAA",
+        sku="VPN-US",
+        name=LocalizedText(en="VPN", ja="VPN"),
+        category="vpn",
+        item_class="service",
+        billing_cycle="monthly",
+        quantity=1,
+        unit_price=2500,
+    )
+    usual = {
+        "account_id": ACCOUNT,
+        "order_number": "00000101",
+        "key": None,
+        "opportunity_id": None,
+        "state": "completed",
+        "activation": "activated",
+        "changed_at": placed_at,
+        "placed_at": placed_at,
+        "items": (item,),
+    }
+    return KeptOrder(order_id=order_id, **{**usual, **facts})
 
 
 @pytest.fixture(scope="session")

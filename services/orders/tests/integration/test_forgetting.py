@@ -7,14 +7,12 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from portal_chassis.forgetting import Person
-from portal_contracts.catalog import LocalizedText
 from portal_contracts.forgetting import OpenBusiness
 from portal_contracts.orders_of_customers import KeptCartLine
 from portal_contracts.porting import NumberPorting
 from portal_orders.eligibility import KeptEligibility
 from portal_orders.eligibility_store import PostgresEligibility
 from portal_orders.kept_cart_store import PostgresKeptCarts
-from portal_orders.order import KeptItem, KeptOrder
 from portal_orders.ports import StoredCheckout
 from portal_orders.store_forgetting import PostgresMemory
 from portal_orders.testing import ACCOUNT, EID, HOME
@@ -28,31 +26,13 @@ NUMBER = "07000000001"
 PERSONAL = (HOME.street, EID, NUMBER, "ヤマダ", "a word about me")
 
 
-def order(order_id, account_id=ACCOUNT, state="completed", placed_at=BEFORE):
-    item = KeptItem(
-        product_id="01t000000000301AAA",
-        sku="VPN-US",
-        name=LocalizedText(en="VPN", ja="VPN"),
-        category="vpn",
-        item_class="service",
-        billing_cycle="monthly",
-        quantity=1,
-        unit_price=2500,
-    )
-    return KeptOrder(
-        order_id=order_id,
-        account_id=account_id,
-        order_number="00000101",
-        key=None,
-        opportunity_id=None,
-        state=state,
-        activation="activated",
-        changed_at=placed_at,
-        placed_at=placed_at,
-        items=(item,),
-        error_text="a word about me",
-        eid=EID,
-        porting=NumberPorting(
+@pytest.fixture
+def order(kept_order):
+    """Make an order with everything in it that is about a person."""
+    personal = {
+        "error_text": "a word about me",
+        "eid": EID,
+        "porting": NumberPorting(
             phone_number=NUMBER,
             reservation_number="1234567890",
             reservation_expires_on=NOW.date(),
@@ -63,23 +43,24 @@ def order(order_id, account_id=ACCOUNT, state="completed", placed_at=BEFORE):
             gender="female",
             born_on=date(1990, 1, 1),
         ),
-        address=HOME,
-        whmcs_order_id=77,
-    )
+        "address": HOME,
+        "whmcs_order_id": 77,
+    }
+    return lambda order_id, placed_at=BEFORE, **facts: kept_order(order_id, placed_at, **personal, **facts)
 
 
 MINE, THEIRS, NEW = (f"80100000000000{number}AAA" for number in "123")
 
 
 @pytest.fixture
-async def kept(postgres_rows):
+async def kept(postgres_rows, order):
     rows = postgres_rows
     rows.memory, rows.carts = PostgresMemory(rows.database), PostgresKeptCarts(rows.database)
     rows.eligibility = PostgresEligibility(rows.database)
     lines = [KeptCartLine(reference="line-1", sku="VPN-US")]
     async with rows.transaction() as transaction:
         for order_id, account in ((MINE, ACCOUNT), (THEIRS, OTHER)):
-            await rows.book.save(transaction, order(order_id, account))
+            await rows.book.save(transaction, order(order_id, account_id=account))
             await rows.book.append(transaction, order_id, placed(BEFORE))
             await rows.eligibility.save(
                 transaction, KeptEligibility(account, "eligible", read_at=BEFORE, changed_at=BEFORE)
@@ -140,7 +121,7 @@ async def written_about(rows, account_id):
     return found
 
 
-async def test_the_person_is_gone_the_order_stays_as_proof_and_others_are_left_alone(kept):
+async def test_the_person_is_gone_the_order_stays_as_proof_and_others_are_left_alone(kept, order):
     before = await written_about(kept, OTHER)
     forgotten = await forget(kept)
     removed = {what: number for what, number in forgotten.removed.items() if number}
@@ -170,7 +151,7 @@ async def test_a_repeat_finds_nothing_left(kept):
     assert (sum(again.removed.values()), again.kept) == (0, {"orders": 1})
 
 
-async def test_what_comes_late_brings_nothing_back(kept):
+async def test_what_comes_late_brings_nothing_back(kept, order):
     await forget(kept)
     old, cart = f"80100000000000{4}AAA", "cart-example-0009"
     async with kept.transaction() as transaction:
@@ -186,7 +167,7 @@ async def test_what_comes_late_brings_nothing_back(kept):
     assert await kept.carts.of_account(ACCOUNT, NOW) is None
 
 
-async def test_who_signs_up_anew_on_the_account_is_kept_even_when_the_deletion_is_announced_again(kept):
+async def test_who_signs_up_anew_on_the_account_is_kept_even_when_the_deletion_is_announced_again(kept, order):
     await forget(kept)
     async with kept.transaction() as transaction:
         await kept.book.save(transaction, order(NEW, placed_at=AFTER))
@@ -200,7 +181,7 @@ async def test_who_signs_up_anew_on_the_account_is_kept_even_when_the_deletion_i
     assert await kept.carts.of_account(ACCOUNT, AFTER) is not None
 
 
-async def test_orders_checkouts_and_cancellations_under_way_are_told_and_waited_for(kept):
+async def test_orders_checkouts_and_cancellations_under_way_are_told_and_waited_for(kept, order):
     assert await kept.memory.open_business(ACCOUNT) == OpenBusiness()
     assert await kept.memory.is_at_rest(ME)
     async with kept.transaction() as transaction:

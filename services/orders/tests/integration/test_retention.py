@@ -7,8 +7,6 @@ import pytest
 from portal_chassis.pruning import Pruning
 from portal_chassis.settings import ChassisSettings
 from portal_chassis.testing import ManualClock
-from portal_contracts.catalog import LocalizedText
-from portal_orders.order import KeptItem, KeptOrder
 from portal_orders.ports import StoredCheckout
 from portal_orders.store_retention import forget_what_is_old
 from portal_orders.testing import ACCOUNT
@@ -36,31 +34,6 @@ VALUES ('cancellation', repeat($1, 32), $2, 's', '{}', now(), now())
 """
 
 
-def order(order_id, state):
-    item = KeptItem(
-        product_id="01t000000000301AAA",
-        sku="VPN-US",
-        name=LocalizedText(en="VPN", ja="VPN"),
-        category="vpn",
-        item_class="service",
-        billing_cycle="monthly",
-        quantity=1,
-        unit_price=2500,
-    )
-    return KeptOrder(
-        order_id=order_id,
-        account_id=ACCOUNT,
-        order_number="00000101",
-        key=None,
-        opportunity_id=None,
-        state=state,
-        activation="activated",
-        changed_at=OLD,
-        placed_at=OLD,
-        items=(item,),
-    )
-
-
 @pytest.fixture
 def forget(postgres_rows):
     pruning = Pruning(postgres_rows.database)
@@ -68,11 +41,13 @@ def forget(postgres_rows):
     return pruning.round
 
 
-async def test_the_timeline_of_an_order_that_is_over_forgets_what_is_old_and_never_counts_anew(postgres_rows, forget):
+async def test_the_timeline_of_an_order_that_is_over_forgets_what_is_old_and_never_counts_anew(
+    postgres_rows, forget, kept_order
+):
     rows = postgres_rows
     async with rows.transaction() as transaction:
         for order_id, state in ((OVER, "completed"), (OPEN, "approved")):
-            await rows.book.save(transaction, order(order_id, state))
+            await rows.book.save(transaction, kept_order(order_id, OLD, state=state))
             for at in (OLD, YOUNG):
                 await rows.book.append(transaction, order_id, placed(at))
     await forget()
