@@ -1,4 +1,4 @@
-"""structlog, without what it takes along where it happens to be installed: 7 MB in every process of a checkout.
+"""structlog, without what it takes along where it happens to be installed: 5 MB in every process of a checkout.
 
 It looks for `rich` (and with it `pygments`) and for `greenlet`, for output we do not use. An image has neither.
 """

@@ -1,7 +1,7 @@
 """Pages made of the OpenAPI document, written when the first of them is wanted: few ask, and not of every gateway.
 
 A program of its own writes the document, `python -m portal_gateway.open_api`: the schemas of all messages are half a
-second of work and fifteen megabytes, which would otherwise be taken from every gateway for as long as it lives.
+second of work and ten megabytes, which would otherwise be taken from every gateway for as long as it lives.
 """
 
 import asyncio
