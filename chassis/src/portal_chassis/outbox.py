@@ -27,7 +27,7 @@ class Outbox:
         self._records = frozenset(records)
         self._listener: Callable[[], None] | None = None
 
-    async def record(self, transaction: "Transaction", event: Event) -> None:
+    async def record(self, transaction: "Transaction", event: Event, soon: bool) -> None:  # noqa: FBT001 - a Recorder
         """Insert the event with the current trace; it exists if and only if the transaction commits.
 
         Raises NotOurEvent when the topology does not list the event among what this service records.
@@ -36,7 +36,7 @@ class Outbox:
             raise NotOurEvent(f"{self._service} does not record {type(event).__name__}; see portal_contracts.topology")
         body = event.__pydantic_serializer__.to_json(event)
         await transaction.execute(_INSERT, event.subject, body, current_traceparent())
-        if self._listener is not None:
+        if soon and self._listener is not None:
             transaction.after_commit(self._listener)
 
     def listen(self, listener: Callable[[], None]) -> None:

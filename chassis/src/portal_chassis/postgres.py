@@ -68,8 +68,8 @@ def _translated(*, connecting: bool = False) -> Iterator[None]:
         raise StoreUnavailable from error
 
 
-Recorder = Callable[["Transaction", Event], Awaitable[None]]
-"""Writes an event into the outbox inside the given transaction."""
+Recorder = Callable[["Transaction", Event, bool], Awaitable[None]]
+"""Writes an event into the outbox inside the given transaction; whether it is to be published soon."""
 
 
 class Transaction:
@@ -110,11 +110,15 @@ class Transaction:
         with _translated():
             await self._connection.executemany(sql, arguments)
 
-    async def record(self, event: Event) -> None:
-        """Write an event into the outbox; it is published after this transaction commits, at least once."""
+    async def record(self, event: Event, *, soon: bool = True) -> None:
+        """Write an event into the outbox; it is published after this transaction commits, at least once.
+
+        Otherwise than `soon` it waits until the relay looks by itself, within a second: what it sets going does not run
+        beside the answer, which could then be timed.
+        """
         if self._recorder is None:
             raise RuntimeError("this database has no outbox, so nothing can be recorded in it")
-        await self._recorder(self, event)
+        await self._recorder(self, event, soon)
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Call back once the transaction is committed; never when it is rolled back."""

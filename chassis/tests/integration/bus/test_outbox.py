@@ -6,8 +6,9 @@ import random
 import nats
 import pytest
 
+from portal_chassis.bus import BusPace
 from portal_chassis.outbox import Outbox
-from portal_chassis.relay import Relay
+from portal_chassis.relay import Relay, RelayPace
 
 
 @pytest.fixture
@@ -46,6 +47,22 @@ async def test_an_event_exists_only_if_its_transaction_commits(running, names, d
     assert message.data == b'{"number":2}'
     assert message.headers["Nats-Msg-Id"] == str(await database.fetchval("SELECT message_id FROM portal_outbox"))
     assert await database.fetchval("SELECT count(*) FROM portal_outbox") == 1
+
+
+async def test_what_need_not_be_published_soon_waits_until_the_relay_looks_by_itself(
+    running, names, database, provision, client, eventually
+):
+    await provision()
+    await running("shop", database=database, pace=BusPace(relay=RelayPace(poll=60)))
+    await record(database, names.ThingSold(number=1))
+    await eventually(lambda: stored(client))
+    await asyncio.sleep(0.5)  # it may look once more, for having been called while it started
+    async with database.transaction() as transaction:
+        await transaction.record(names.ThingSold(number=2), soon=False)
+    await asyncio.sleep(0.5)
+    assert await stored(client) == 1
+    await record(database, names.ThingSold(number=3))
+    await eventually(lambda: _all_stored(client, 3))
 
 
 async def test_sixty_four_writers_with_random_commit_delays_lose_nothing(

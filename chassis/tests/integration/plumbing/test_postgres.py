@@ -78,7 +78,7 @@ async def test_recording_needs_an_outbox(database):
         async with database.transaction() as transaction:
             await transaction.record(Happened())
 
-    async def record(_transaction, event) -> None:
+    async def record(_transaction, event, _soon) -> None:
         recorded.append(event)
 
     database.record_with(record)

@@ -18,7 +18,7 @@ async def database(database_url):
     opened = Database(database_url, name="test", connections=10)
     opened.told = []
 
-    async def record(_, event):
+    async def record(_, event, _soon):
         opened.told.append(event)
 
     opened.record_with(record)

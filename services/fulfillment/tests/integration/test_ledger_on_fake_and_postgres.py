@@ -60,7 +60,7 @@ class Ledger:
         self.engine = engine(definition, clock=self.clock, store=self.processes)
         self.look = LookAtSignal(self.attempts, self.engine, self.clock)
 
-    async def _keep(self, _transaction, event):
+    async def _keep(self, _transaction, event, _soon):
         self.recorded.append(event)
 
     async def view(self, order_id):

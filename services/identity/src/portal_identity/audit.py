@@ -62,6 +62,9 @@ SLOWED: Final[Mapping[FailedProof, SecurityWord]] = {
 """What a proof is called that was not even looked at, because those before it were wrong."""
 
 
+ADD: Final = "INSERT INTO audit_entry (user_id, event, facts, at)"
+
+
 async def write_audit(transaction: Transaction, user_id: str | None, event: AuditWord, **facts: Any) -> None:
     """Add an entry in the transaction of what it tells of; facts hold no secrets."""
     await write_audit_of(transaction, user_id, event, None, facts)
@@ -72,7 +75,7 @@ async def write_audit_of(
 ) -> None:
     """Add an entry of something that happened before, or now where `at` is None."""
     await transaction.execute(
-        "INSERT INTO audit_entry (user_id, event, facts, at) VALUES ($1, $2, $3, coalesce($4, now()))",
+        f"{ADD} VALUES ($1, $2, $3, coalesce($4, now()))",
         UUID(user_id) if user_id else None,
         event,
         json.dumps(facts),

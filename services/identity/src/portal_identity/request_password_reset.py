@@ -17,7 +17,10 @@ from portal_identity.store_resets import Resets
 
 @dataclass(frozen=True, slots=True)
 class KeepPasswordReset:
-    """Keep a reset and have its link mailed (R046). Known and unknown addresses get one answer after the same work."""
+    """Keep a reset and have its link mailed (R046). Known and unknown addresses get one answer after the same work.
+
+    Only known ones are mailed, so not beside the answer, which would come later by that (reliability.md (c) §7).
+    """
 
     database: Database
     resets: Resets
@@ -40,7 +43,7 @@ class KeepPasswordReset:
             if kept:
                 facts = {"reset": reset_id, "address": command.client_address}
                 await write_audit(transaction, user_id, "password_reset_requested", **facts)
-                await transaction.record(PasswordResetRequested(reset_id=reset_id))
+                await transaction.record(PasswordResetRequested(reset_id=reset_id), soon=False)
         if not kept and not await self.resets.same(command.request_id, email):
             raise Refused("IDEMPOTENCY_KEY_REUSED")
         return PasswordResetAccepted()

@@ -3,10 +3,11 @@
 from hashlib import sha256
 from ipaddress import ip_network
 from typing import Final
+from uuid import UUID
 
 from portal_chassis.postgres import Database
 from portal_contracts.problems import TryLater
-from portal_identity.audit import AuditWord, write_audit
+from portal_identity.audit import ADD, AuditWord, write_audit
 from portal_identity.security_notices import tell_owner
 
 FREE_FAILURES: Final = 5
@@ -27,22 +28,25 @@ VALUES ($1, $2, to_timestamp(floor(extract(epoch FROM now()) / $3) * $3), 1)
 ON CONFLICT (scope, key, opened_at) DO UPDATE SET count = rate_window.count + 1
 RETURNING count, ceil(extract(epoch FROM opened_at) + $3 - extract(epoch FROM now()))::int AS wait
 """
-_FAILED = """
-INSERT INTO login_failure AS f (account, failures, blocked_until, last_at) VALUES ($1, 1, now(), now())
-ON CONFLICT (account) DO UPDATE SET
-    told_at = CASE WHEN f.last_at < now() - $4::text::interval THEN NULL ELSE f.told_at END,
-    failures = CASE WHEN f.last_at < now() - $4::text::interval THEN 1 ELSE f.failures + 1 END,
-    last_at = now(),
-    blocked_until = now() + make_interval(secs => CASE
-        WHEN f.last_at < now() - $4::text::interval OR f.failures + 1 < $2 THEN 0
-        ELSE least($3, power(2, least(f.failures + 1 - $2, 20))) END)
-RETURNING failures
-"""
-
-_FAILED_IN_TOTAL = """
-INSERT INTO login_failure AS f (account, failures, blocked_until, last_at) VALUES ($1, 1, now(), now())
-ON CONFLICT (account) DO UPDATE SET failures = f.failures + 1, last_at = now()
-"""
+# One statement, as a flood of wrong log-ins costs what this costs: the failure, that of the total, and the audit entry.
+_FAILED = f"""
+WITH failed AS (
+    INSERT INTO login_failure AS f (account, failures, blocked_until, last_at) VALUES ($1, 1, now(), now())
+    ON CONFLICT (account) DO UPDATE SET
+        told_at = CASE WHEN f.last_at < now() - $4::text::interval THEN NULL ELSE f.told_at END,
+        failures = CASE WHEN f.last_at < now() - $4::text::interval THEN 1 ELSE f.failures + 1 END,
+        last_at = now(),
+        blocked_until = now() + make_interval(secs => CASE
+            WHEN f.last_at < now() - $4::text::interval OR f.failures + 1 < $2 THEN 0
+            ELSE least($3, power(2, least(f.failures + 1 - $2, 20))) END)
+    RETURNING failures
+), failed_in_total AS (
+    INSERT INTO login_failure AS f (account, failures, blocked_until, last_at)
+    SELECT $5, 1, now(), now() WHERE $5::bytea IS NOT NULL
+    ON CONFLICT (account) DO UPDATE SET failures = f.failures + 1, last_at = now()
+)
+{ADD} SELECT $6, $7, jsonb_build_object('address', $8::text, 'failures', failures), now() FROM failed
+"""  # noqa: S608 - constants only
 _SWEEP = "DELETE FROM login_failure WHERE last_at < now() - $1::text::interval AND failures < $2"
 _SLOWED = """
 WITH slowed AS (
@@ -98,13 +102,17 @@ class Brakes:
 
         `user_id` is whose account it is, if anybody's: they can read of it. `total` is what `exhausted` counts.
         """
-        async with self._database.transaction() as transaction:
-            failures = await transaction.fetchval(
-                _FAILED, _digest(account), FREE_FAILURES, float(LONGEST_WAIT), FORGET_AFTER
-            )
-            if total is not None:
-                await transaction.execute(_FAILED_IN_TOTAL, _digest(_total(total)))
-            await write_audit(transaction, user_id, event, address=client_address, failures=failures)
+        await self._database.execute(
+            _FAILED,
+            _digest(account),
+            FREE_FAILURES,
+            float(LONGEST_WAIT),
+            FORGET_AFTER,
+            _digest(_total(total)) if total is not None else None,
+            UUID(user_id) if user_id else None,
+            event,
+            client_address,
+        )
 
     async def tell_slowed_owners(self) -> None:
         """Have owners told whose log-in was slowed down, once for a series of failures (§5.2).

@@ -59,7 +59,7 @@ class Identity:
     events: list[Event] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        async def record(_, event: Event) -> None:
+        async def record(_, event: Event, _soon: bool) -> None:  # noqa: FBT001 - a Recorder
             self.events.append(event)
 
         self.database.record_with(record)
