@@ -19,13 +19,15 @@ from portal_gateway.cookies import Cookies
 from portal_gateway.documentation import DESCRIBING, documentation_pages, problem_pages
 from portal_gateway.endpoint import Endpoint
 from portal_gateway.exchange import Gateway
+from portal_gateway.fixed_paths import FixedPaths
 from portal_gateway.forgery import ForgeryGuard
-from portal_gateway.later_pages import LaterPages, Page
+from portal_gateway.later_pages import LaterPages
 from portal_gateway.limits import InFlight
 from portal_gateway.micro_cache import MicroCache
 from portal_gateway.operation import Operation
 from portal_gateway.ports import Asks
 from portal_gateway.problem_json import preferred_language, problem_reply
+from portal_gateway.reply import App
 from portal_gateway.routes import OPERATIONS
 from portal_gateway.security_headers import SecurityHeaders
 from portal_gateway.sessions import Sessions
@@ -98,9 +100,9 @@ def signed_calls_of(settings: GatewaySettings, clock: MachineClock) -> SignedCal
     return SignedCalls(keys, settings.signed_callers, settings.trusted_proxies, clock)
 
 
-def build_app(gateway: Gateway) -> FastAPI:
-    """Build the application: FastAPI's routing, an OpenAPI of our own, and none of its per-request work."""
-    app = FastAPI(
+def build_app(gateway: Gateway) -> App:
+    """Build the application: fixed paths, FastAPI's routing for the others, and none of its per-request work."""
+    router = FastAPI(
         title="Customer portal",
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
         openapi_url=None,
@@ -108,19 +110,21 @@ def build_app(gateway: Gateway) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.add_exception_handler(HTTPException, _framework_problem)
-    app.add_middleware(SecurityHeaders, secure=gateway.settings.cookie_secure)
+    router.add_exception_handler(HTTPException, _framework_problem)
     by_path: dict[str, list[Operation]] = {}
     for operation in OPERATIONS:
         by_path.setdefault(operation.path, []).append(operation)
-    for path in sorted(by_path, key=_precedence):
-        page = own_page(*PAGES[path]) if path in PAGES else None
-        app.router.routes.append(Route(path, Endpoint(gateway, by_path[path], page)))
     later = LaterPages(describing_command(gateway.settings), documentation_pages)
-    documents: dict[str, Page] = {**problem_pages(), **{path: later.at(path) for path in DESCRIBING}}
-    for path, document in documents.items():
-        app.router.routes.append(Route(path, Endpoint(gateway, (), document)))
-    return app
+    pages: dict[str, App] = {
+        **{path: own_page(*scripts) for path, scripts in PAGES.items()},
+        **problem_pages(),
+        **{path: later.at(path) for path in DESCRIBING},
+    }
+    paths = {*by_path, *pages}
+    endpoints = {path: Endpoint(gateway, by_path.get(path, ()), pages.get(path)) for path in paths}
+    for path in sorted((path for path in paths if "{" in path), key=_precedence):
+        router.routes.append(Route(path, endpoints.pop(path)))
+    return SecurityHeaders(FixedPaths(endpoints, router), secure=gateway.settings.cookie_secure)
 
 
 def describing_command(settings: GatewaySettings) -> tuple[str, ...]:
@@ -129,10 +133,10 @@ def describing_command(settings: GatewaySettings) -> tuple[str, ...]:
     return sys.executable, "-m", "portal_gateway.open_api", settings.public_url, *secure
 
 
-def _precedence(path: str) -> tuple[bool, bool, bool]:
+def _precedence(path: str) -> tuple[bool, bool]:
     """Customers' paths first, as they are asked for most; a fixed last word before one that could be anything."""
     of_operators = path.startswith("/operator/")
-    return of_operators, "{" in path, of_operators and path.endswith("}")
+    return of_operators, of_operators and path.endswith("}")
 
 
 def own_page(*scripts: str) -> StaticPage:

@@ -15,11 +15,10 @@ from portal_chassis.telemetry import Span, current_ids, current_traceparent
 from portal_contracts.notifications import MAIL_EVENTS_LIMIT
 from portal_contracts.problems import Language, Misconfigured, PortalProblem, Refused, TryLater
 from portal_gateway.exchange import BODY_LIMIT, Caller, Exchange, Gateway
-from portal_gateway.later_pages import Page
 from portal_gateway.limits import ANYBODY
 from portal_gateway.operation import Operation
 from portal_gateway.problem_json import preferred_language, problem_reply
-from portal_gateway.reply import Headers, Receive, Reply, Scope, Send, StreamReply
+from portal_gateway.reply import App, Headers, Receive, Reply, Scope, Send, StreamReply
 from portal_gateway.request_span import request_span
 from portal_gateway.sessions import SignedIn
 
@@ -36,7 +35,7 @@ log = get_logger(__name__)
 class Endpoint:
     """One path with its operations by method; what it answers to GET may also be a page."""
 
-    def __init__(self, gateway: Gateway, operations: Sequence[Operation], page: Page | None = None) -> None:
+    def __init__(self, gateway: Gateway, operations: Sequence[Operation], page: App | None = None) -> None:
         self._gateway = gateway
         self._page = page
         self._operations: Mapping[str, Operation] = {operation.method: operation for operation in operations}
@@ -50,9 +49,9 @@ class Endpoint:
         operation = self._operations.get(scope["method"])
         if operation is None:
             if self._page is not None and scope["method"] in _READS:
-                await self._page(scope, receive, send)
-                return
-            await _send(send, _not_allowed(scope, self._allowed), [])
+                await _show(self._page, scope, receive, send)
+            else:
+                await _send(send, _not_allowed(scope, self._allowed), [])
             return
         started = perf_counter()
         if operation.by_strangers and self._gateway.strangers_writes.is_full(operation.name):
@@ -213,6 +212,14 @@ def _surplus(path: str, language: Language) -> Reply:
 def _not_allowed(scope: Scope, allowed: bytes) -> Reply:
     language = preferred_language(dict(scope["headers"]).get(b"accept-language"))
     return problem_reply(Refused("METHOD_NOT_ALLOWED"), scope["path"], language, [(b"allow", allowed)])
+
+
+async def _show(page: App, scope: Scope, receive: Receive, send: Send) -> None:
+    try:
+        await page(scope, receive, send)
+    except Misconfigured as problem:
+        language = preferred_language(dict(scope["headers"]).get(b"accept-language"))
+        await _send(send, problem_reply(problem, scope["path"], language), [])
 
 
 async def _send(send: Send, reply: Reply, more: Headers) -> None:

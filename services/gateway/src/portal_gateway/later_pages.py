@@ -6,16 +6,13 @@ second of work and ten megabytes, which would otherwise be taken from every gate
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from portal_chassis.logs import get_logger
 from portal_contracts.problems import Misconfigured
-from portal_gateway.problem_json import preferred_language, problem_reply
-from portal_gateway.reply import Receive, Scope, Send
+from portal_gateway.reply import App, Receive, Scope, Send
 from portal_gateway.static_page import StaticPage
-
-Page = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 WRITING_SECONDS: Final = 30
 
@@ -32,21 +29,15 @@ class LaterPages:
         self._pages: Mapping[str, StaticPage] | None = None
         self._writing = asyncio.Lock()
 
-    def at(self, path: str) -> Page:
-        """Give the page of a path."""
+    def at(self, path: str) -> App:
+        """Give the page of a path; asked, it raises Misconfigured when the document cannot be written."""
 
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
             try:
                 page = (await self._written())[path]
             except (OSError, ValueError, TimeoutError) as error:
                 log.exception("the API's documentation could not be written")
-                language = preferred_language(dict(scope["headers"]).get(b"accept-language"))
-                facts = {"error": type(error).__name__}
-                reply = problem_reply(Misconfigured("INTERNAL_ERROR", facts=facts), scope["path"], language)
-                headers = [*reply.headers, (b"content-length", str(len(reply.body)).encode())]
-                await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-                await send({"type": "http.response.body", "body": reply.body})
-                return
+                raise Misconfigured("INTERNAL_ERROR", facts={"error": type(error).__name__}) from error
             await page(scope, receive, send)
 
         return answer

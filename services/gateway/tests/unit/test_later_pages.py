@@ -3,6 +3,9 @@
 import asyncio
 import sys
 
+import pytest
+
+from portal_contracts.problems import Misconfigured
 from portal_gateway.app import describing_command
 from portal_gateway.later_pages import LaterPages
 from portal_gateway.settings import GatewaySettings
@@ -45,7 +48,15 @@ async def test_a_program_writes_them_once_for_all_who_ask():
 
 async def test_a_program_that_fails_is_told_and_tried_again():
     reader = Reader(FAILING)
-    status, body = await reader.read("/docs")
-    assert (status, b"INTERNAL_ERROR" in body) == (500, True)
+    with pytest.raises(Misconfigured, match="INTERNAL_ERROR"):
+        await reader.read("/docs")
     reader.pages.command = (sys.executable, "-c", 'print(\'{"servers": [{"url": "https://example.jp"}]}\')')
     assert await reader.read("/docs") == (200, b"https://example.jp/docs")
+
+
+async def test_who_asks_meanwhile_is_told_in_their_language(new_portal, monkeypatch):
+    monkeypatch.setattr("portal_gateway.app.describing_command", lambda _: FAILING)
+    async with new_portal().visitor() as client:
+        answer = await client.get("/docs", headers={"Accept-Language": "ja"})
+    assert (answer.status_code, answer.json()["code"]) == (500, "INTERNAL_ERROR")
+    assert answer.headers["content-language"] == "ja"
