@@ -17,7 +17,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import httpx
 
-from portal_identity.password_hashing import Argon2Hasher
+from portal_identity.argon2_worker import Argon2Worker
 from portal_local.demo.customer import Customer, eventually
 from portal_local.demo.journey import PASSWORD
 from portal_local.demo.sandbox_systems import sandbox_systems
@@ -245,7 +245,7 @@ class Crowd:
             member.numbers["orderNumber"] = found["orderNumber"]
 
     async def _in_identity(self, members: list[Member]) -> None:
-        until, password = datetime.now(UTC) + timedelta(hours=1), await Argon2Hasher().hash(PASSWORD)
+        until, password = datetime.now(UTC) + timedelta(hours=1), Argon2Worker().answer("make", PASSWORD)
         for one in members:
             one.ids |= {"sessionId": str(one.session_id), "passkeyId": str(uuid4()), "tokenId": str(uuid4())}
         rows: dict[str, list[tuple[object, ...]]] = {

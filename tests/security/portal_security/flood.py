@@ -93,8 +93,9 @@ def _give_way() -> None:
     """
     if sys.platform == "linux":
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-        with suppress(OSError):  # a kernel without groups of sessions
-            Path("/proc/self/autogroup").write_text("19")
+        if os.getsid(0) == os.getpid():
+            with suppress(OSError):  # a kernel without groups of sessions
+                Path("/proc/self/autogroup").write_text("19")
 
 
 if __name__ == "__main__":

@@ -162,6 +162,9 @@ async def wire(service: Service) -> None:
     """Join identity's parts."""
     settings, salesforce = IdentitySettings(), Salesforce(SalesforceSettings())
     service.on_stop(salesforce.close)
+    hasher = Argon2Hasher()
+    service.on_stop(hasher.close)
+    service.background("workers for passwords", hasher.start)
     provider_settings = IdentityProviderSettings()
     require_providers(settings.verification_methods, provider=bool(provider_settings.issuer))
     signing_key = read_signing_key(settings.actor_private_key_path)
@@ -173,7 +176,7 @@ async def wire(service: Service) -> None:
         accounts=RecentAccounts(SalesforceAccounts(salesforce), service.machine),
         billing=BusBilling(service.bus),
         staff=BusStaffDesk(service.bus),
-        hasher=Argon2Hasher(),
+        hasher=hasher,
         ceremonies=WebauthnCeremonies(settings.public_url),
         verifications=SalesforceVerifications(salesforce),
         owners=BusOwners(service.bus),

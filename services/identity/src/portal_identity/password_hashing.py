@@ -1,68 +1,139 @@
-"""Argon2id off the event loop, on all cores but one (reference reliability.md (c) §1, §7)."""
+"""Argon2id in processes of its own, on all cores but one and at most four (reference reliability.md (c) §1, §7).
+
+Not in threads: they would compete for the processor with the weight of the whole service, however little they want it,
+and everybody who is signed in waited half as long again while a flood of log-ins was hashed (docs/performance.md).
+"""
 
 import asyncio
+import json
 import os
 import sys
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
+from asyncio.subprocess import PIPE, Process
+from typing import Any, Final, cast
 
-from argon2 import PasswordHasher as Argon2
-from argon2.exceptions import InvalidHashError, VerificationError
-
+from portal_chassis.logs import get_logger
 from portal_contracts.problems import TryLater
 from portal_identity.password_policy import normal_password
 
-T = TypeVar("T")
-
 WAITING: Final = 32
+MOST_WORKERS: Final = 4
+"""Each takes some 30 MB, and a host may have many cores of which a container may use one."""
+WORK_SECONDS: Final = 30.0
+"""A worker that takes longer is given up."""
+END_SECONDS: Final = 2.0
+
+log = get_logger(__name__)
 
 
 class Argon2Hasher:
-    """19 MiB, two passes: about 20 ms of one core. More than 32 waiting callers are asked to come back."""
+    """Has passwords hashed; more than 32 waiting callers are asked to come back. Close it in the end."""
 
     def __init__(self) -> None:
-        self._argon2 = Argon2(time_cost=2, memory_cost=19_456, parallelism=1)
-        at_once = max(1, (os.cpu_count() or 1) - 1)
-        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="argon2", initializer=_give_way)
-        self._most = at_once + WAITING
-        self._taken = 0
-        self._dummy = self._argon2.hash(os.urandom(16).hex())
+        self._at_once = min(max(1, (os.cpu_count() or 1) - 1), MOST_WORKERS)
+        self._places = asyncio.Semaphore(self._at_once)
+        self._idle: list[_Worker] = []
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     async def hash(self, password: str) -> str:
-        """Hash the normal form of a password."""
-        return await self._work(self._hashed, normal_password(password), "")
+        """Hash the normal form of a password. TryLater OVERLOADED or, when a worker died of it, SERVICE_UNAVAILABLE."""
+        return cast("str", await self._work("make", normal_password(password)))
 
     async def verify(self, password: str, hashed: str | None) -> bool:
-        """Compare with a hash; without one, compare with a hash nobody knows the password of."""
-        matches = await self._work(self._matches, normal_password(password), hashed or self._dummy)
-        return matches and hashed is not None
+        """Compare with a hash; without one, compare with a hash nobody knows the password of. Raises as `hash`."""
+        return cast("bool", await self._work("compare", normal_password(password), hashed))
 
-    def _hashed(self, password: str, _: str) -> str:
-        return self._argon2.hash(password)
+    async def start(self) -> None:
+        """Start a worker, so that the first who logs in need not wait for one; others start when they are wanted."""
+        self._idle.append(await _Worker.start())
 
-    def _matches(self, password: str, hashed: str) -> bool:
-        try:
-            return self._argon2.verify(hashed, password)
-        except (VerificationError, InvalidHashError):
-            return False
+    async def close(self) -> None:
+        """Finish what is under way and end the workers."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(worker.end() for worker in self._idle))
+        self._idle.clear()
 
-    async def _work(self, function: Callable[[str, str], T], first: str, second: str) -> T:
-        if self._taken >= self._most:
+    async def _work(self, *work: str | None) -> Any:
+        if len(self._tasks) >= self._at_once + WAITING:
             raise TryLater("OVERLOADED")
-        self._taken += 1
+        # In a task of its own: whoever gives up waiting must not leave its answer to the next one.
+        task = asyncio.create_task(self._by_a_worker(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return await asyncio.shield(task)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # perhaps nobody waits for it any more
+
+    async def _by_a_worker(self, work: tuple[str | None, ...]) -> Any:
+        async with self._places:
+            try:
+                worker = await self._idle_one()
+            except OSError as error:
+                log.exception("no worker for passwords can be started")
+                raise TryLater("SERVICE_UNAVAILABLE") from error
+            try:
+                async with asyncio.timeout(WORK_SECONDS):
+                    answer = await worker.do(work)
+            except (OSError, EOFError, TimeoutError) as error:
+                log.warning("a worker for passwords was lost", error=type(error).__name__)
+                await worker.end()
+                raise TryLater("SERVICE_UNAVAILABLE") from error
+            self._idle.append(worker)
+            return answer
+
+    async def _idle_one(self) -> "_Worker":
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.is_alive():
+                return worker
+        return await _Worker.start()
+
+
+class _Worker:
+    """The other end of `argon2_worker.py`."""
+
+    def __init__(self, process: Process, requests: asyncio.StreamWriter, answers: asyncio.StreamReader) -> None:
+        self._process = process
+        self._requests = requests
+        self._answers = answers
+
+    @classmethod
+    async def start(cls) -> "_Worker":
+        """Start one; it needs none of what our environment says. Raises OSError."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "portal_identity.argon2_worker",
+            stdin=PIPE,
+            stdout=PIPE,
+            env={},
+            start_new_session=True,
+        )
+        if process.stdin is None or process.stdout is None:
+            raise OSError("a worker for passwords has no pipes")
+        return cls(process, process.stdin, process.stdout)
+
+    def is_alive(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._process.returncode is None
+
+    async def do(self, work: tuple[str | None, ...]) -> Any:
+        """Have one piece of work done. Raises EOFError or OSError when the worker is gone."""
+        self._requests.write(json.dumps(work).encode() + b"\n")
+        await self._requests.drain()
+        answer = await self._answers.readline()
+        if not answer:
+            raise EOFError
+        return json.loads(answer)
+
+    async def end(self) -> None:
+        """Close its pipe, which ends it once it is idle, and wait."""
+        self._requests.close()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, function, first, second)
-        finally:
-            self._taken -= 1
-
-
-def _give_way() -> None:
-    """Let everything else go first: a flood of log-ins takes the time nobody wants (docs/performance.md).
-
-    Linux then takes a core that only hashes for a free one. Niceness does not reach that far: it counts within a
-    container or a session alone, where a service is by itself. So no other service starves this
-    thread either.
-    """
-    if sys.platform == "linux":
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+            async with asyncio.timeout(END_SECONDS):
+                await self._process.wait()
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()

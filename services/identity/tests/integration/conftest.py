@@ -71,11 +71,12 @@ class Identity:
         self.processes = ProcessEngine(
             PostgresProcessStore(self.database), business_clock(ChassisSettings()), SystemMachineClock()
         )
+        self.hasher = Argon2Hasher()
         outside = Outside(
             self.accounts,
             self.billing,
             self.staff,
-            Argon2Hasher(),
+            self.hasher,
             WebauthnCeremonies(self.settings.public_url),
             self.verifications,
             self.owners,
@@ -110,6 +111,7 @@ async def identity(database_url: str) -> AsyncIterator[Identity]:
     found = Identity(database)
     yield found
     await found.processes.stop(2)
+    await found.hasher.close()
     await database.close()
 
 
