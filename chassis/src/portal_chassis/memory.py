@@ -50,7 +50,7 @@ class InMemoryTransaction(Transaction):
         """Raise: there is no database."""
         self._refuse()
 
-    async def record(self, event: Event) -> None:
+    async def record(self, event: Event, *, soon: bool = True) -> None:  # noqa: ARG002 - nothing is published
         """Collect an event."""
         self.events.append(event)
 
