@@ -95,15 +95,18 @@ class Cache:
         self._redis: Redis | None = None
         self._away_until = 0.0
         self._flights: dict[_Place, asyncio.Task[bytes]] = {}
+        self._running: set[asyncio.Task[bytes]] = set()
         self._owed: set[str] = set()
         self._late: Counter[str] = Counter()
         if url is not None:
             self._redis = _connect(url.get_secret_value() if isinstance(url, SecretStr) else url, patience)
 
     async def close(self) -> None:
-        """End the loads nobody waits for any more and close the connections."""
-        for flight in self._flights.values():
+        """End the loads that are under way and close the connections."""
+        running = tuple(self._running)
+        for flight in running:
             flight.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
         if self._redis is not None:
             await self._redis.aclose()
 
@@ -224,6 +227,8 @@ class Cache:
             noting = self._noting(load, patience)
             flight = asyncio.create_task(self._load(owner, name, token, keep, noting), name=f"cache {owner} {name}")
             self._flights[place] = flight
+            self._running.add(flight)  # also once an invalidation has parted it from new readers
+            flight.add_done_callback(self._running.discard)
             flight.add_done_callback(lambda done: self._landed(place, done))
         if not await self._landed_in_time(flight, patience) and patience is not None:
             self._late[patience.code] += 1

@@ -127,6 +127,23 @@ async def test_a_reader_that_goes_away_does_not_end_the_load_of_others(cache, ve
     assert vendor.asked == 1
 
 
+async def test_closing_ends_every_load_also_one_that_new_readers_know_no_more_of(redis_url):
+    cache, ended = Cache(redis_url, prefix="test", patience=5), []
+
+    async def load(name):
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append(name)
+
+    for name in ("invoices", "services"):
+        with pytest.raises(TryLater):
+            await cache.read_through("7", name, MINUTE, lambda of=name: load(of), patience=SHORT)
+        await cache.invalidate("7")
+    await cache.close()
+    assert sorted(ended) == ["invoices", "services"]
+
+
 async def test_an_old_value_is_loaded_again_and_serves_only_when_the_vendor_is_down(cache, vendor):
     tiny, long = timedelta(milliseconds=1), timedelta(minutes=5)
     await cache.read_through("7", "x", tiny, vendor.load, stale_for=long)
