@@ -19,6 +19,7 @@ import asyncpg
 import httpx
 import pytest
 
+from portal_local.demo.journey import ADDRESS
 from portal_security.crowd import Member
 from portal_testing.stack import PortalStack
 
@@ -45,9 +46,17 @@ class Kind:
     form: Callable[[str], dict[str, Any]]
 
 
+def sign_up(email: str) -> dict[str, Any]:
+    """Give a form that is well-formed, as every such form gets the same answer."""
+    name = {"familyName": "見本", "givenName": "花子"}
+    twice = {"email": email, "confirmEmail": email, "password": NEW, "confirmPassword": NEW}
+    return {**twice, "customerNumber": "SNX-10001", "name": name, "address": ADDRESS}
+
+
 KINDS = {
     "log-in": Kind("/auth/login", 401, lambda email: {"email": email, "password": WRONG}),
     "reset": Kind("/auth/password/request-reset", 202, lambda email: {"email": email}),
+    "sign-up": Kind("/auth/signup", 202, sign_up),
     "linking": Kind(
         "/auth/link",
         401,

@@ -16,6 +16,8 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 AUTOGROUP: Final = Path("/proc/self/autogroup")
+NICENESS: Final = "10"
+"""A tenth of a share: with 19, a seventieth, who logs in would wait for seconds on a busy machine."""
 TRIES: Final = 5
 PAUSE_SECONDS: Final = 0.15
 
@@ -50,7 +52,7 @@ def give_way() -> None:
         return  # somebody's terminal, say: not ours to slow down
     for _ in range(TRIES):
         try:
-            AUTOGROUP.write_text("19")
+            AUTOGROUP.write_text(NICENESS)
         except BlockingIOError:  # somebody else's was changed within a tenth of a second
             time.sleep(PAUSE_SECONDS)
         except OSError:  # a kernel without them

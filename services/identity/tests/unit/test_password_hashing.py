@@ -30,6 +30,13 @@ def worker_of(parent):
     return int(found)
 
 
+def niceness_of_the_session_of(process_id):
+    try:
+        return Path(f"/proc/{process_id}/autogroup").read_text().split()[-1]
+    except (FileNotFoundError, IndexError):
+        return "a kernel without groups of sessions"
+
+
 def environment_of(process_id):
     return Path(f"/proc/{process_id}/environ").read_bytes()
 
@@ -59,6 +66,16 @@ async def test_a_worker_knows_nothing_of_our_environment_and_wants_no_time_of_ot
     assert environment_of(worker) == b""
     assert os.sched_getscheduler(worker) == os.SCHED_IDLE
     assert os.getsid(worker) == worker
+    assert niceness_of_the_session_of(worker) in {"10", "a kernel without groups of sessions"}
+
+
+async def test_a_worker_that_somebody_starts_by_hand_does_not_slow_their_session_down():
+    before = niceness_of_the_session_of(os.getpid())
+    worker = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "portal_identity.argon2_worker", stdin=asyncio.subprocess.DEVNULL
+    )
+    assert await worker.wait() == 0
+    assert niceness_of_the_session_of(os.getpid()) == before
 
 
 async def test_a_worker_that_is_lost_while_it_waits_is_replaced(hasher):
