@@ -7,17 +7,16 @@ every tenth is for a known address, the others for ones nobody has.
 
 import asyncio
 import json
-import os
 import random
 import re
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import perf_counter
 from typing import Final
 
+from portal_identity.argon2_worker import give_way
 from portal_security.wire import Wire
 
 BURST: Final = 200
@@ -86,18 +85,6 @@ async def _run(url: str, per_second: float, seconds: float, known: Sequence[str]
     return wave.answered
 
 
-def _give_way() -> None:
-    """Take no processor time that the portal wants: a flood comes from other machines.
-
-    The scheduling class counts within a session, and how nice the session is counts against the portal's.
-    """
-    if sys.platform == "linux":
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-        if os.getsid(0) == os.getpid():
-            with suppress(OSError):  # a kernel without groups of sessions
-                Path("/proc/self/autogroup").write_text("19")
-
-
 if __name__ == "__main__":
-    _give_way()
+    give_way("19")  # a flood comes from other machines, so it may not take the portal's processor time
     print(json.dumps(asdict(asyncio.run(_run(sys.argv[1], float(sys.argv[2]), float(sys.argv[3]), sys.argv[4:])))))  # noqa: T201 - the program's answer

@@ -39,7 +39,7 @@ class Argon2Worker:
             return False
 
 
-def give_way() -> None:
+def give_way(niceness: str = NICENESS) -> None:
     """Let everything else go first: a flood of log-ins takes the time nobody wants (docs/performance.md).
 
     The scheduling class counts against others of this session, which is why it has one of its own, and the session's
@@ -52,7 +52,7 @@ def give_way() -> None:
         return  # somebody's terminal, say: not ours to slow down
     for _ in range(TRIES):
         try:
-            AUTOGROUP.write_text(NICENESS)
+            AUTOGROUP.write_text(niceness)
         except BlockingIOError:  # somebody else's was changed within a tenth of a second
             time.sleep(PAUSE_SECONDS)
         except OSError:  # a kernel without them

@@ -25,8 +25,9 @@ async def hasher(monkeypatch):
 
 
 def worker_of(parent):
-    """The one process a process started."""
-    (found,) = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    """The one worker a process started."""
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    (found,) = [child for child in children if b"argon2_worker" in Path(f"/proc/{child}/cmdline").read_bytes()]
     return int(found)
 
 
