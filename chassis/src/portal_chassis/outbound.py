@@ -22,6 +22,9 @@ REPEATS_A_CALL: Final = 0.1
 """How many repeats each call earns: a vendor in trouble gets a tenth more work at most (reliability.md (d)1)."""
 MOST_REPEATS: Final = 10.0
 """Repeats that may be saved up, so that a lone failure is always worth another try."""
+KEPT_FOR_WRITES: Final = 0
+"""Idle connections kept for calls that may not be made twice: a kept one may be closed by the other side just as a
+request leaves, and that would be an unclear outcome for nothing."""
 LEAST_RETRY_SECONDS: Final = 2
 MOST_RETRY_SECONDS: Final = 30
 

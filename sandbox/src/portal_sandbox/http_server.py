@@ -10,20 +10,25 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from portal_sandbox.core.fault_middleware import ABORT_EXTENSION
+from portal_sandbox.core.broken_call import ABORT_EXTENSION, SERVED_EXTENSION
 from portal_sandbox.core.tls import TlsPaths
 
 _GRACE_SECONDS = 0.3
+_KEEP_ALIVE_SECONDS = 75
+"""Longer than any client of ours keeps a connection: one that dies as a request arrives is a fault to be asked for."""
 _TICK_SECONDS = 0.1
 
 
 class _CuttableProtocol(HttpToolsProtocol):
-    """Gives the application a function that cuts the TCP connection, which ASGI itself does not offer."""
+    """Gives the application what ASGI itself does not offer: to cut the TCP connection, and how often it was used."""
+
+    _served = 0
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        extensions: dict[str, Any] = {ABORT_EXTENSION: self.transport.abort}
+        extensions: dict[str, Any] = {ABORT_EXTENSION: self.transport.abort, SERVED_EXTENSION: self._served}
         self.scope["extensions"] = extensions
+        self._served += 1
 
 
 class _Server(uvicorn.Server):
@@ -97,6 +102,7 @@ class HttpServer:
             access_log=False,
             server_header=False,
             date_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             ssl_certfile=tls.certificate if tls else None,
             ssl_keyfile=tls.key if tls else None,
         )

@@ -112,6 +112,15 @@ async def test_a_cut_connection_carries_no_answer(sandbox):
     assert (await call_whmcs(sandbox, action="WhmcsDetails")).json()["result"] == "success"
 
 
+async def test_a_kept_connection_is_cut_as_its_second_request_arrives(sandbox):
+    sandbox.core.faults.arm({"vendor": "whmcs", "call": "*", "kind": "kept_connection", "times": None})
+    async with httpx.AsyncClient(base_url=sandbox.core.addresses["whmcs"]) as client:
+        assert (await client.get("/")).is_redirect
+        with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
+            await client.get("/")
+        assert (await client.get("/")).is_redirect
+
+
 async def test_a_hanging_call_does_not_hold_up_the_stop(tmp_path):
     built = build_sandbox(Settings(data_dir=tmp_path, control_port=0, whmcs_port=0), vendors=["whmcs"])
     async with built.running():

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 import httpx
 
-from portal_sandbox.core.fault_middleware import ABORT_EXTENSION
+from portal_sandbox.core.broken_call import ABORT_EXTENSION
 
 Message = MutableMapping[str, Any]
 Trace = Callable[[str, Any], Awaitable[None]]

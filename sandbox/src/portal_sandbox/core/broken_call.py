@@ -14,6 +14,8 @@ from portal_sandbox.core.manners import Manners, Meaning
 
 ABORT_EXTENSION = "portal_sandbox.abort"
 """Key in scope["extensions"] under which the sandbox's server offers a function that cuts the TCP connection."""
+SERVED_EXTENSION = "portal_sandbox.served"
+"""Key in scope["extensions"] under which it tells how many requests came on the same connection before."""
 
 _MAINTENANCE_PAGE = (
     b"<!DOCTYPE html><html><head><title>Down for maintenance</title></head>"
@@ -76,6 +78,13 @@ class BrokenCall:
 
     async def _refused(self) -> None:
         await self._cut()
+
+    async def _kept_connection(self) -> None:
+        """The server took the connection for idle and closes it just as a request arrives (RFC 9112, 9.5)."""
+        if self.scope.get("extensions", {}).get(SERVED_EXTENSION, 0):
+            await self._cut()
+        else:
+            await self.app(self.scope, replay(self.body, self.receive), self.send)
 
     async def _before_effect(self) -> None:
         await self._hang(60)

@@ -7,13 +7,13 @@ from typing import TypeAlias
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from portal_sandbox.core.broken_call import ABORT_EXTENSION, BrokenCall, ConnectionDroppedError, replay
+from portal_sandbox.core.broken_call import BrokenCall, ConnectionDroppedError, replay
 from portal_sandbox.core.clock import Clock
 from portal_sandbox.core.faults import FaultRules
 from portal_sandbox.core.manners import Manners, PlainManners
 from portal_sandbox.core.store import Store
 
-__all__ = ["ABORT_EXTENSION", "CallNamer", "ConnectionDroppedError", "Faults"]
+__all__ = ["CallNamer", "ConnectionDroppedError", "Faults"]
 
 CallNamer: TypeAlias = Callable[[Scope, bytes], str]
 

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias, get_args
 
 FaultKind: TypeAlias = Literal[
     "refused",
+    "kept_connection",
     "before_effect",
     "after_effect",
     "late",

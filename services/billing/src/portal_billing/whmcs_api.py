@@ -20,7 +20,7 @@ from portal_billing.whmcs_wire import Value, form_fields
 from portal_chassis.clocks import MachineClock
 from portal_chassis.deadline import current_deadline, within
 from portal_chassis.logs import get_logger
-from portal_chassis.outbound import Outbound, OutboundCall
+from portal_chassis.outbound import KEPT_FOR_WRITES, Outbound, OutboundCall
 from portal_contracts.problems import TryLater
 
 MOST_PAGES: Final = 200
@@ -33,11 +33,7 @@ _log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class WhmcsConnection:
-    """The installation, its credentials and the sockets to it.
-
-    Every write gets a new connection: one that was kept open may be closed by WHMCS just as a request leaves, and that
-    would be an unclear outcome for nothing.
-    """
+    """The installation, its credentials and the sockets to it: reads share some, every write gets its own."""
 
     settings: WhmcsSettings
     machine: MachineClock
@@ -53,7 +49,7 @@ class WhmcsConnection:
 def connect(settings: WhmcsSettings, machine: MachineClock) -> WhmcsConnection:
     """Build the clients. Redirects are never followed: they would carry the credentials elsewhere."""
     kept = httpx.Limits(max_connections=32, max_keepalive_connections=8, keepalive_expiry=15)
-    fresh = httpx.Limits(max_connections=16, max_keepalive_connections=0)
+    fresh = httpx.Limits(max_connections=16, max_keepalive_connections=KEPT_FOR_WRITES)
     return WhmcsConnection(settings, machine, _client(kept), _client(fresh))
 
 

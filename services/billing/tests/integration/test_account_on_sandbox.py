@@ -29,6 +29,13 @@ async def test_company_and_phone_change_and_what_is_left_out_stays(whmcs):  # R0
     assert (after.company, after.phone, after.name) == ("", "03-9999-0000", before.name)
 
 
+async def test_a_connection_that_whmcs_takes_for_idle_makes_no_write_unclear_and_no_read_fail(whmcs, sandbox_whmcs):
+    sandbox_whmcs.fault("*", "kept_connection", times=None)
+    for company in ("例示", "見本"):
+        await whmcs.own_clients.change_profile(CLIENT, company=company, phone=None)
+        assert (await whmcs.reads.profile(CLIENT)).company == company
+
+
 @pytest.mark.parametrize("kind", ["after_effect", "malformed"])
 async def test_a_change_whose_answer_is_lost_is_later_and_harmless_to_repeat(whmcs, sandbox_whmcs, kind):
     sandbox_whmcs.fault("UpdateClient", kind, params={"seconds": 0.1})

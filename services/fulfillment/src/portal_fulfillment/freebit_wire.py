@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 
 import httpx
 
-from portal_chassis.outbound import Outbound
+from portal_chassis.outbound import KEPT_FOR_WRITES, Outbound
 from portal_contracts.problems import TryLater
 from portal_fulfillment.freebit_calls import Body, Call, Reason
 from portal_fulfillment.freebit_codes import FreebitTables
@@ -106,6 +106,11 @@ class _Request:
 class _Key:
     text: str = field(repr=False)
     obtained_at: float = 0.0
+
+
+def connections() -> httpx.AsyncClient:
+    """Make the sockets to Freebit; close them when the service stops. Most calls change a line: none is kept open."""
+    return httpx.AsyncClient(limits=httpx.Limits(max_keepalive_connections=KEPT_FOR_WRITES))
 
 
 class FreebitWire:

@@ -33,6 +33,7 @@ from portal_fulfillment.export_lines import ExportLines
 from portal_fulfillment.freebit import Freebit, FreebitSettings
 from portal_fulfillment.freebit_codes import FreebitTables
 from portal_fulfillment.freebit_sims import FreebitSims
+from portal_fulfillment.freebit_wire import connections
 from portal_fulfillment.line_change_process import LineChangeProcess
 from portal_fulfillment.line_consumers import LineUseCases, register_lines
 from portal_fulfillment.line_ending_process import LineEndingProcess
@@ -85,7 +86,7 @@ class Ends:
 async def wire(service: Service) -> None:
     """Join everything for one process."""
     freebit, settings = _settings()
-    http = httpx.AsyncClient()
+    http = connections()
     service.on_stop(http.aclose)
     tables = FreebitTables().overridden(settings.freebit_tables)
     attempts = PostgresAttempts(service.database)

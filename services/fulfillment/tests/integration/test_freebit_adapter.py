@@ -8,7 +8,6 @@ import asyncio
 import os
 from datetime import date
 
-import httpx
 import pytest
 
 from portal_chassis.outbound import Outbound
@@ -22,6 +21,7 @@ from portal_fulfillment.freebit import (
 )
 from portal_fulfillment.freebit_codes import FreebitTables, Reason
 from portal_fulfillment.freebit_fields import read_day
+from portal_fulfillment.freebit_wire import connections
 from portal_fulfillment.sim import EsimActivation, LineState, PortedNumber, SimKind, VoiceOptions
 from portal_sandbox.server import build_sandbox
 from portal_sandbox.settings import Settings
@@ -55,7 +55,7 @@ def sandbox(own_sandbox):
 
 @pytest.fixture
 async def http():
-    async with httpx.AsyncClient() as client:
+    async with connections() as client:
         yield client
 
 
@@ -130,6 +130,14 @@ async def test_a_ported_number_keeps_itself(sandbox, freebit):
     assert (await freebit.activate_esim(activation(number=number))).account == "09000007001"
     sandbox.core.clock.advance(2)
     assert (await freebit.get_line("09000007001")).state is LineState.ACTIVE
+
+
+async def test_a_connection_that_freebit_takes_for_idle_makes_nothing_unclear(sandbox, freebit):
+    sandbox.core.faults.arm({"vendor": "freebit", "call": "*", "kind": "kept_connection", "times": None})
+    accepted = await freebit.activate_esim(activation())
+    sandbox.core.clock.advance(int(accepted.look_after[0]))
+    await freebit.get_line(accepted.account)
+    assert len(effects(sandbox, "esim.activated")) == 1
 
 
 @pytest.mark.parametrize("kind", ["after_effect", "malformed", "empty", "status"])

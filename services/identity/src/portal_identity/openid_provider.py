@@ -18,7 +18,7 @@ import httpx
 
 from portal_chassis.clocks import MachineClock, SystemMachineClock
 from portal_chassis.logs import get_logger
-from portal_chassis.outbound import Outbound
+from portal_chassis.outbound import KEPT_FOR_WRITES, Outbound
 from portal_contracts.identity_verification import IdentityCheckForm
 from portal_contracts.problems import Misconfigured, Refused, TryLater
 from portal_identity.identity_comparison import ProvenPerson
@@ -55,7 +55,8 @@ class OpenIdProvider:
         self._return_url = public_url.rstrip("/") + RETURN_PATH
         self._outbound = outbound or Outbound("identity_provider", at_once=8, longest_wait=1.0)
         timeout = httpx.Timeout(settings.seconds)
-        self._http = httpx.AsyncClient(timeout=timeout, follow_redirects=False, trust_env=False)
+        fresh = httpx.Limits(max_keepalive_connections=KEPT_FOR_WRITES)  # a code is taken once
+        self._http = httpx.AsyncClient(timeout=timeout, limits=fresh, follow_redirects=False, trust_env=False)
         self.metadata = ProviderMetadata(settings, self._http, self._outbound, clock or SystemMachineClock())
         self._proof = ClientProof(settings)
 

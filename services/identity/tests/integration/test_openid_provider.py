@@ -121,6 +121,11 @@ async def test_a_card_that_was_read_is_proven(desk) -> None:
     assert [desk.effects(f"openid.{what}") for what in ("card.read", "code.exchanged", "userinfo.read")] == [1, 1, 1]
 
 
+async def test_a_connection_that_the_provider_takes_for_idle_costs_nobody_a_check(desk) -> None:
+    desk.fault("*", "kept_connection", times=None)
+    assert await desk.proven() == HANAKO
+
+
 async def test_the_request_has_everything_the_digital_authentication_app_asks_for(desks) -> None:
     desk = await desks(acr_values="aal3 crl")
     check, url = await desk.sent()

@@ -6,7 +6,7 @@ from typing import Any, Final
 import httpx
 
 from portal_chassis.logs import get_logger
-from portal_chassis.outbound import Outbound
+from portal_chassis.outbound import KEPT_FOR_WRITES, Outbound
 from portal_contracts.problems import Misconfigured, Refused, TryLater
 from portal_notifications.ports import Handed, Mail, Sending
 from portal_notifications.settings import MailSettings
@@ -35,6 +35,7 @@ class SendGrid:
             base_url=settings.sendgrid_base_url,
             headers={"Authorization": settings.bearer},
             timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
+            limits=httpx.Limits(max_keepalive_connections=KEPT_FOR_WRITES),
             follow_redirects=False,
             transport=transport,
         )

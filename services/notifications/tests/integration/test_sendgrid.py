@@ -80,6 +80,13 @@ async def test_a_fault_is_told_by_what_may_have_happened(sandbox, rule, expected
     assert len(await received(sandbox)) == stored
 
 
+async def test_a_connection_that_the_provider_takes_for_idle_makes_no_mail_unclear(sandbox) -> None:
+    await fault(sandbox, kind="kept_connection", times=None)
+    mailer = SendGrid(mail_settings(sandbox["sendgrid"]))
+    assert [(await mailer.hand_over(mail())).sending for _ in range(2)] == [Sending.SENT] * 2
+    await mailer.close()
+
+
 async def test_a_host_that_is_down_took_nothing() -> None:
     mailer = SendGrid(mail_settings("http://127.0.0.1:9"))
     assert await mailer.hand_over(mail()) == Handed(Sending.NOT_NOW)
