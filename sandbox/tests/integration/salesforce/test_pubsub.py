@@ -3,7 +3,7 @@
 import asyncio
 import io
 import json
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from types import SimpleNamespace
 
 import fastavro
@@ -30,9 +30,10 @@ class Bus:
     @asynccontextmanager
     async def subscribed(self, topic, preset=wire.LATEST, replay_id=b"", number=100):
         call = self.stub.Subscribe(metadata=self.metadata)
-        await call.write(
-            wire.FetchRequest(topic_name=topic, replay_preset=preset, replay_id=replay_id, num_requested=number)
-        )
+        with suppress(grpc.aio.AioRpcError):  # who is refused before the request is through reads why
+            await call.write(
+                wire.FetchRequest(topic_name=topic, replay_preset=preset, replay_id=replay_id, num_requested=number)
+            )
         try:
             yield call
         finally:
