@@ -3,7 +3,7 @@
 import asyncio
 import io
 import json
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from types import SimpleNamespace
 
 import fastavro
@@ -27,13 +27,16 @@ class Bus:
         self.stub = stub
         self.metadata = metadata
 
+    def opened(self):
+        """A stream on which nothing was asked yet."""
+        return self.stub.Subscribe(metadata=self.metadata)
+
     @asynccontextmanager
     async def subscribed(self, topic, preset=wire.LATEST, replay_id=b"", number=100):
-        call = self.stub.Subscribe(metadata=self.metadata)
-        with suppress(grpc.aio.AioRpcError):  # who is refused before the request is through reads why
-            await call.write(
-                wire.FetchRequest(topic_name=topic, replay_preset=preset, replay_id=replay_id, num_requested=number)
-            )
+        call = self.opened()
+        await call.write(
+            wire.FetchRequest(topic_name=topic, replay_preset=preset, replay_id=replay_id, num_requested=number)
+        )
         try:
             yield call
         finally:
@@ -222,7 +225,7 @@ async def test_a_stream_without_demand_is_closed(bus, rest, switch):
     ],
 )
 async def test_a_wrong_fetch_is_refused_with_its_error_code(bus, request_fields, status, error):
-    call = bus.stub.Subscribe(metadata=bus.metadata)
+    call = bus.opened()
     await call.write(wire.FetchRequest(**request_fields))
     assert await failure(call) == (status, error)
 
@@ -235,11 +238,9 @@ async def test_the_topic_may_not_change_in_mid_stream(bus):
 
 async def test_a_bad_token_and_missing_metadata_are_refused(connect, channel, switch, log_in):
     refused = (grpc.StatusCode.UNAUTHENTICATED, "service.auth.error")
-    async with connect("00DSd0000000001!nonsense").subscribed(ORDERS) as call:
-        assert await failure(call) == refused
+    assert await failure(connect("00DSd0000000001!nonsense").opened()) == refused
     switch(tokenFormat="jwt")
-    async with connect(await log_in()).subscribed(ORDERS) as call:
-        assert await failure(call) == refused
+    assert await failure(connect(await log_in()).opened()) == refused
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await stub_of(channel).GetTopic(wire.TopicRequest(topic_name=ORDERS))
     assert dict(caught.value.trailing_metadata())["error-code"] == PREFIX + "service.auth.headers.invalid"
