@@ -119,6 +119,13 @@ def test_a_script_for_a_server_that_is_just_back_waits_for_it_and_one_for_a_dead
             server.provide({"catalog": "fake-password"})
 
 
+def test_no_server_is_started_by_a_thread_it_would_end_with(folder: Path) -> None:
+    server = RedisServer(folder / "redis")
+    with ThreadPoolExecutor() as pool, pytest.raises(RuntimeError, match="Redis would end with the thread"):
+        pool.submit(server.start).result()
+    assert not server.running
+
+
 def test_redis_wants_its_password_and_forgets_over_a_restart(folder: Path) -> None:
     server = RedisServer(folder / "redis", password="fake-password")
     with running(server):

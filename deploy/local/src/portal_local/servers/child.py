@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -85,9 +86,9 @@ def _die_with_parent(parent: int, death_signal: int) -> Callable[[], None] | Non
 
 @dataclass
 class Child:
-    """A running (or ended) child process. Start it from a thread that lives as long as the child should.
+    """A running (or ended) child process.
 
-    Linux sends the death signal when the starting *thread* ends, so a worker thread of an executor is the wrong place.
+    Linux sends the death signal when the starting *thread* ends, so only the main thread may start one.
     """
 
     command: Command
@@ -97,6 +98,8 @@ class Child:
     def launch(self) -> None:
         """Start the process; its output is appended to the log file."""
         command = self.command
+        if threading.current_thread() is not threading.main_thread():
+            raise RuntimeError(f"{command.name} would end with the thread that starts it: start it from the main one")
         account = command.account
         command.log_path.parent.mkdir(parents=True, exist_ok=True)
         self.started_at = time.monotonic()
