@@ -17,7 +17,7 @@ from portal_chassis.outbound import Outbound
 from portal_contracts.billing import MintSsoLink, SsoDestination
 from portal_contracts.problems import Misconfigured
 
-GOOD = "https://billing.example.jp/oauth/singlesignon.php?access_token=0a1b"
+GOOD = "https://billing.example.jp/oauth/singlesignon.php?access_token=fake-token"
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def minted(caplog, capsys):
 
         def answer(request):
             asked.append({name: values[0] for name, values in parse_qs(request.content.decode()).items()})
-            body = {"result": "success", "access_token": "0a1b", "redirect_url": answered}
+            body = {"result": "success", "access_token": "fake-token", "redirect_url": answered}
             return httpx.Response(200, content=json.dumps(body))
 
         settings = WhmcsSettings(
@@ -46,7 +46,7 @@ def minted(caplog, capsys):
             try:
                 return await sign_on.mint(5011, destination, related), asked[0]
             finally:
-                assert "0a1b" not in caplog.text + str(capsys.readouterr())
+                assert "fake-token" not in caplog.text + str(capsys.readouterr())
 
     return mint
 
@@ -60,17 +60,17 @@ async def test_a_link_to_whmcs_is_handed_out(minted, url):
     "url",
     [
         "",
-        "/oauth/singlesignon.php?access_token=0a1b",
-        "//billing.example.jp/?access_token=0a1b",
+        "/oauth/singlesignon.php?access_token=fake-token",
+        "//billing.example.jp/?access_token=fake-token",
         "https:billing.example.jp/",
         "https:/billing.example.jp/",
         "https:///billing.example.jp/",
         "https://billing.example.jp",
-        "http://billing.example.jp/?access_token=0a1b",
+        "http://billing.example.jp/?access_token=fake-token",
         "ftp://billing.example.jp/",
         "javascript:alert(1)//billing.example.jp/",
         "data:text/html,billing.example.jp/",
-        "https://evil.example/?access_token=0a1b",
+        "https://evil.example/?access_token=fake-token",
         "//evil.example/",
         "\\\\evil.example\\",
         "https://evil.example\\@billing.example.jp/",
